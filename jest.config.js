@@ -1,0 +1,8 @@
+// The tests run as compiled by the same compiler that ships the package; NESTMQ_TEST_ROOT names another build folder.
+const build = process.env.NESTMQ_TEST_ROOT ?? '.test';
+export default {
+  testEnvironment: 'node',
+  roots: [`<rootDir>/${build}/test`],
+  testMatch: ['**/*.spec.js'],
+  transform: {},
+};
