@@ -1,0 +1,93 @@
+import { fsync } from 'node:fs';
+import { access, mkdir, readdir, rename, rmdir, statfs, unlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { DiskSpace, FileHandle, FileLock, FileSystem } from './file-system.js';
+import { openNodeFile } from './node-file-handle.js';
+import { lockNodeFile } from './node-file-lock.js';
+
+const FLAGS = { create: 'wx+', write: 'r+', read: 'r' } as const;
+
+/** The machine's disk. Every call runs on Node's thread pool; none blocks the host's event loop. */
+export class NodeFileSystem implements FileSystem {
+  open(path: string, mode: 'create' | 'write' | 'read'): Promise<FileHandle> {
+    return openNodeFile(path, FLAGS[mode]);
+  }
+
+  async list(path: string): Promise<string[]> {
+    try {
+      return (await readdir(path)).toSorted();
+    } catch (error) {
+      return unless(error, 'ENOENT', []);
+    }
+  }
+
+  async exists(path: string): Promise<boolean> {
+    try {
+      await access(path);
+      return true;
+    } catch (error) {
+      return unless(error, 'ENOENT', false);
+    }
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    const missing: string[] = [];
+    for (let at = resolve(path); !(await this.exists(at)); at = dirname(at)) missing.push(at);
+    for (const directory of missing.toReversed()) {
+      try {
+        await mkdir(directory, { mode: 0o700 });
+      } catch (error) {
+        unless(error, 'EEXIST', undefined);
+      }
+      await this.syncDirectory(dirname(directory));
+    }
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return rename(from, to);
+  }
+
+  async remove(path: string): Promise<void> {
+    try {
+      await unlink(path);
+    } catch (error) {
+      unless(error, 'ENOENT', undefined);
+    }
+  }
+
+  async removeDirectory(path: string): Promise<void> {
+    try {
+      await rmdir(path);
+    } catch (error) {
+      unless(error, 'ENOENT', undefined);
+    }
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    // Windows opens no directories; NTFS keeps renames and creations in its own journal.
+    if (process.platform === 'win32') return;
+    const directory = await openNodeFile(path, 'r');
+    try {
+      await new Promise<void>((done, failed) => {
+        fsync(directory.fd, (error) => (error ? failed(error) : done()));
+      });
+    } finally {
+      await directory.close();
+    }
+  }
+
+  async diskSpace(path: string): Promise<DiskSpace> {
+    const facts = await statfs(path);
+    return { freeBytes: facts.bavail * facts.bsize, totalBytes: facts.blocks * facts.bsize };
+  }
+
+  lock(path: string): Promise<FileLock | { holder: string }> {
+    return lockNodeFile(path);
+  }
+}
+
+/** `value` when the error is the expected one, the error itself otherwise. */
+function unless<T>(error: unknown, code: string, value: T): T {
+  if ((error as NodeJS.ErrnoException).code === code) return value;
+  throw error;
+}

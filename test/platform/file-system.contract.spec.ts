@@ -1,0 +1,161 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type FileSystem, MemoryFileSystem, NodeFileSystem, SimulatedFileSystem } from '../../lib/platform/index.js';
+
+interface Place {
+  readonly fileSystem: FileSystem;
+  readonly root: string;
+  clear(): Promise<void>;
+}
+
+const places: [string, () => Promise<Place>][] = [
+  [
+    'NodeFileSystem',
+    async () => {
+      const root = await mkdtemp(join(tmpdir(), 'nestmq-fs-'));
+      return { fileSystem: new NodeFileSystem(), root, clear: () => rm(root, { recursive: true }) };
+    },
+  ],
+  ['MemoryFileSystem', () => inMemory(new MemoryFileSystem())],
+  ['SimulatedFileSystem', () => inMemory(new SimulatedFileSystem())],
+];
+
+async function inMemory(fileSystem: FileSystem): Promise<Place> {
+  await fileSystem.makeDirectory('/disk');
+  return { fileSystem, root: '/disk', clear: async () => {} };
+}
+
+describe.each(places)('%s', (_name, make) => {
+  let place: Place;
+  let fileSystem: FileSystem;
+  const at = (name: string): string => join(place.root, name);
+
+  beforeEach(async () => {
+    place = await make();
+    fileSystem = place.fileSystem;
+  });
+  afterEach(() => place.clear());
+
+  async function writeFile(name: string, text: string): Promise<void> {
+    const file = await fileSystem.open(at(name), 'create');
+    await file.write(Buffer.from(text), 0);
+    await file.close();
+  }
+
+  async function readFile(name: string): Promise<string> {
+    const file = await fileSystem.open(at(name), 'read');
+    const target = Buffer.alloc(await file.size());
+    await file.read(target, 0);
+    await file.close();
+    return target.toString();
+  }
+
+  it('reads what was written at its position, with zeros in between', async () => {
+    const file = await fileSystem.open(at('a'), 'create');
+    await file.write(Buffer.from('hello'), 0);
+    await file.write(Buffer.from('far'), 100_000);
+    await file.datasync();
+    expect(await file.size()).toBe(100_003);
+    const target = Buffer.alloc(10, 0xff);
+    expect(await file.read(target, 0)).toBe(10);
+    expect(target.toString('latin1')).toBe('hello\0\0\0\0\0');
+    expect(await file.read(target, 99_998)).toBe(5);
+    expect(target.toString('latin1', 0, 5)).toBe('\0\0far');
+    expect(await file.read(target, 200_000)).toBe(0);
+    expect(await file.read(Buffer.alloc(0), 0)).toBe(0);
+    await file.close();
+  });
+
+  it('shrinks and grows a file; what grows again is zeros', async () => {
+    const file = await fileSystem.open(at('a'), 'create');
+    await file.write(Buffer.from('abcdef'), 0);
+    await file.truncate(3);
+    await file.truncate(6);
+    const target = Buffer.alloc(6);
+    expect(await file.read(target, 0)).toBe(6);
+    expect(target.toString('latin1')).toBe('abc\0\0\0');
+    await file.close();
+  });
+
+  it('creates only what is not there and opens only what is', async () => {
+    await writeFile('a', 'x');
+    await expect(fileSystem.open(at('a'), 'create')).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(fileSystem.open(at('b'), 'write')).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(fileSystem.open(at('b'), 'read')).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(fileSystem.open(at('no/b'), 'create')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('refuses to write to what was opened for reading, and anything after closing', async () => {
+    await writeFile('a', 'x');
+    const file = await fileSystem.open(at('a'), 'read');
+    await expect(file.write(Buffer.from('y'), 0)).rejects.toMatchObject({ code: 'EBADF' });
+    await file.close();
+    const again = await fileSystem.open(at('a'), 'write');
+    await again.write(Buffer.from('y'), 0);
+    await again.close();
+    await expect(again.close()).rejects.toMatchObject({ code: 'EBADF' });
+    expect(await readFile('a')).toBe('y');
+  });
+
+  it('lists names in order and takes an absent directory for an empty one', async () => {
+    await writeFile('b', '');
+    await writeFile('a', '');
+    await fileSystem.makeDirectory(at('c/d/e'));
+    await fileSystem.makeDirectory(at('c/d/e'));
+    expect(await fileSystem.list(place.root)).toEqual(['a', 'b', 'c']);
+    expect(await fileSystem.list(at('c/d'))).toEqual(['e']);
+    expect(await fileSystem.list(at('none'))).toEqual([]);
+    expect(await fileSystem.exists(at('c/d/e'))).toBe(true);
+    expect(await fileSystem.exists(at('a'))).toBe(true);
+    expect(await fileSystem.exists(at('none'))).toBe(false);
+  });
+
+  it('renames over an existing file', async () => {
+    await writeFile('a', 'new');
+    await writeFile('b', 'old');
+    await fileSystem.rename(at('a'), at('b'));
+    await fileSystem.syncDirectory(place.root);
+    expect(await fileSystem.list(place.root)).toEqual(['b']);
+    expect(await readFile('b')).toBe('new');
+    await expect(fileSystem.rename(at('none'), at('b'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('removes files and empty directories, absent ones too; an open file lives on', async () => {
+    await fileSystem.makeDirectory(at('d'));
+    await writeFile('d/a', 'still here');
+    const file = await fileSystem.open(at('d/a'), 'read');
+    await expect(fileSystem.removeDirectory(at('d'))).rejects.toMatchObject({ code: 'ENOTEMPTY' });
+    await fileSystem.remove(at('d/a'));
+    await fileSystem.remove(at('d/a'));
+    await fileSystem.removeDirectory(at('d'));
+    await fileSystem.removeDirectory(at('d'));
+    const target = Buffer.alloc(10);
+    await file.read(target, 0);
+    expect(target.toString()).toBe('still here');
+    await file.close();
+    expect(await fileSystem.list(place.root)).toEqual([]);
+  });
+
+  it('knows the space of the disk', async () => {
+    const space = await fileSystem.diskSpace(place.root);
+    expect(space.totalBytes).toBeGreaterThan(0);
+    expect(space.freeBytes).toBeLessThanOrEqual(space.totalBytes);
+  });
+
+  it('gives a lock to one holder, names it to others, and gives it again after release', async () => {
+    const lock = await fileSystem.lock(at('lock'));
+    if ('holder' in lock) throw new Error('not locked');
+    expect(await fileSystem.lock(at('lock'))).toMatchObject({ holder: expect.stringContaining(String(process.pid)) });
+    await lock.describe('the broker of shop');
+    expect(await fileSystem.lock(at('lock'))).toEqual({ holder: 'the broker of shop' });
+    await lock.describe('short');
+    expect(await fileSystem.lock(at('lock'))).toEqual({ holder: 'short' });
+    await lock.release();
+    const next = await fileSystem.lock(at('lock'));
+    if ('holder' in next) throw new Error('not locked again');
+    await next.release();
+    expect(await fileSystem.exists(at('lock'))).toBe(true);
+  });
+});
