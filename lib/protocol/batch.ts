@@ -1,0 +1,79 @@
+import { MessagingError } from './errors.js';
+import { readInt16, readInt32, writeInt16, writeInt32 } from './int64.js';
+import { LIMITS } from './names.js';
+
+/** One message of a batch; topic, queue and times are the batch's. */
+export interface BatchItem {
+  /** The user's. */
+  flag: number;
+  body: Buffer;
+  /** Wire form. */
+  properties: string;
+}
+
+// Body of SEND_BATCH_MESSAGE: items without anything between them.
+//
+//   +-------+-----------+-----------+------+-------------+------+-------------------+------------+
+//   | size  | magic = 0 | CRC = 0   | flag | body length | body | properties length | properties |
+//   | int32 | int32     | int32     | int32| int32       |      | int16             |            |
+//   +-------+-----------+-----------+------+-------------+------+-------------------+------------+
+
+const AT_FLAG = 12;
+const AT_BODY_LENGTH = 16;
+const AT_BODY = 20;
+const SMALLEST_ITEM = 22;
+
+/** Throws PROPERTIES_INVALID when an item's properties are over 32,767 bytes. */
+export function encodeBatchBody(messages: readonly BatchItem[]): Buffer {
+  const lengths = messages.map((message) => Buffer.byteLength(message.properties));
+  const target = Buffer.allocUnsafe(
+    messages.reduce((sum, { body }, i) => sum + SMALLEST_ITEM + body.length + lengths[i]!, 0),
+  );
+  let at = 0;
+  messages.forEach(({ flag, body, properties }, i) => {
+    const length = lengths[i]!;
+    if (length > LIMITS.propertiesBytes) {
+      throw new MessagingError(
+        'PROPERTIES_INVALID',
+        `Message ${i} of the batch has ${length} bytes of properties; ${LIMITS.propertiesBytes} are allowed.`,
+      );
+    }
+    const size = SMALLEST_ITEM + body.length + length;
+    writeInt32(target, at, size);
+    writeInt32(target, at + 4, 0);
+    writeInt32(target, at + 8, 0);
+    writeInt32(target, at + AT_FLAG, flag);
+    writeInt32(target, at + AT_BODY_LENGTH, body.length);
+    target.set(body, at + AT_BODY);
+    writeInt16(target, at + AT_BODY + body.length, length);
+    target.write(properties, at + SMALLEST_ITEM + body.length, 'utf8');
+    at += size;
+  });
+  return target;
+}
+
+/** Bodies are views of `buffer`. Throws BAD_ARGUMENT for what is no batch; nothing of it is to be stored then. */
+export function decodeBatchBody(buffer: Buffer): BatchItem[] {
+  const items: BatchItem[] = [];
+  for (let at = 0; at < buffer.length;) {
+    const room = buffer.length - at;
+    const size = room < SMALLEST_ITEM ? -1 : readInt32(buffer, at);
+    const bodyLength = size < SMALLEST_ITEM || size > room ? -1 : readInt32(buffer, at + AT_BODY_LENGTH);
+    const propertiesAt = at + SMALLEST_ITEM + bodyLength;
+    const propertiesLength =
+      bodyLength < 0 || bodyLength > size - SMALLEST_ITEM ? -1 : readInt16(buffer, propertiesAt - 2);
+    if (propertiesLength < 0 || propertiesAt + propertiesLength !== at + size) {
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        `The batch has no message at byte ${at} of ${buffer.length}; encode it again.`,
+      );
+    }
+    items.push({
+      flag: readInt32(buffer, at + AT_FLAG),
+      body: buffer.subarray(at + AT_BODY, propertiesAt - 2),
+      properties: buffer.toString('utf8', propertiesAt, at + size),
+    });
+    at += size;
+  }
+  return items;
+}

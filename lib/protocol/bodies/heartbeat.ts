@@ -1,0 +1,84 @@
+import { flagOf, numberOf, numbersOf, objectsOf, readObject, textOf, textsOf, writeJson } from './json-fields.js';
+import type { JsonObject } from './json-reader.js';
+
+export type ConsumeType = 'CONSUME_ACTIVELY' | 'CONSUME_PASSIVELY' | 'CONSUME_POP';
+export type MessageModel = 'CLUSTERING' | 'BROADCASTING';
+export type ConsumeFromWhere = 'CONSUME_FROM_LAST_OFFSET' | 'CONSUME_FROM_FIRST_OFFSET' | 'CONSUME_FROM_TIMESTAMP';
+
+export interface SubscriptionData {
+  topic: string;
+  /** `*` or `a || b`. */
+  subString: string;
+  tagsSet: string[];
+  /** Java hash codes of the tags. */
+  codeSet: number[];
+  /** Milliseconds since 1970; raised with every change. */
+  subVersion: number;
+  /** TAG or SQL92. */
+  expressionType: string;
+  classFilterMode: boolean;
+}
+
+export interface ConsumerData {
+  groupName: string;
+  consumeType: ConsumeType;
+  messageModel: MessageModel;
+  consumeFromWhere: ConsumeFromWhere;
+  subscriptionDataSet: SubscriptionData[];
+  unitMode: boolean;
+}
+
+export interface ProducerData {
+  groupName: string;
+}
+
+/** Body of HEART_BEAT. */
+export interface HeartbeatData {
+  clientID: string;
+  producerDataSet: ProducerData[];
+  consumerDataSet: ConsumerData[];
+  heartbeatFingerprint?: number;
+  withoutSub?: boolean;
+}
+
+export function encodeHeartbeatData(data: HeartbeatData): Buffer {
+  return writeJson({
+    ...data,
+    heartbeatFingerprint: data.heartbeatFingerprint ?? 0,
+    withoutSub: data.withoutSub ?? false,
+  });
+}
+
+export function decodeHeartbeatData(body: Buffer): HeartbeatData {
+  const object = readObject(body, 'heartbeat');
+  return {
+    clientID: textOf(object, 'clientID'),
+    producerDataSet: objectsOf(object, 'producerDataSet').map((data) => ({ groupName: textOf(data, 'groupName') })),
+    consumerDataSet: objectsOf(object, 'consumerDataSet').map(consumerDataFrom),
+    heartbeatFingerprint: numberOf(object, 'heartbeatFingerprint', 0),
+    withoutSub: flagOf(object, 'withoutSub', false),
+  };
+}
+
+function consumerDataFrom(object: JsonObject): ConsumerData {
+  return {
+    groupName: textOf(object, 'groupName'),
+    consumeType: textOf(object, 'consumeType', 'CONSUME_PASSIVELY') as ConsumeType,
+    messageModel: textOf(object, 'messageModel', 'CLUSTERING') as MessageModel,
+    consumeFromWhere: textOf(object, 'consumeFromWhere', 'CONSUME_FROM_LAST_OFFSET') as ConsumeFromWhere,
+    subscriptionDataSet: objectsOf(object, 'subscriptionDataSet').map(subscriptionDataFrom),
+    unitMode: flagOf(object, 'unitMode', false),
+  };
+}
+
+export function subscriptionDataFrom(object: JsonObject): SubscriptionData {
+  return {
+    topic: textOf(object, 'topic'),
+    subString: textOf(object, 'subString', '*'),
+    tagsSet: textsOf(object, 'tagsSet'),
+    codeSet: numbersOf(object, 'codeSet'),
+    subVersion: numberOf(object, 'subVersion', 0),
+    expressionType: textOf(object, 'expressionType', 'TAG'),
+    classFilterMode: flagOf(object, 'classFilterMode', false),
+  };
+}

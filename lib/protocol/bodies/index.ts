@@ -1,0 +1,36 @@
+export { readJson } from './json-reader.js';
+export type { JsonBounds, JsonObject, JsonValue } from './json-reader.js';
+export { compareMessageQueues, messageQueueFromKey, messageQueueKey } from './message-queue.js';
+export type { MessageQueue } from './message-queue.js';
+export { decodeHeartbeatData, encodeHeartbeatData } from './heartbeat.js';
+export type {
+  ConsumeFromWhere,
+  ConsumeType,
+  ConsumerData,
+  HeartbeatData,
+  MessageModel,
+  ProducerData,
+  SubscriptionData,
+} from './heartbeat.js';
+export {
+  decodeLockBatchRequestBody,
+  decodeLockBatchResponseBody,
+  encodeLockBatchRequestBody,
+  encodeLockBatchResponseBody,
+} from './lock.js';
+export type { LockBatchRequestBody, LockBatchResponseBody } from './lock.js';
+export { decodeTopicRouteData, encodeTopicRouteData } from './route.js';
+export type { BrokerData, QueueData, TopicRouteData } from './route.js';
+export { Permission, decodeTopicConfig, encodeTopicConfig } from './topic-config.js';
+export type { TopicConfig } from './topic-config.js';
+export { decodeRegisterBrokerBody, encodeRegisterBrokerBody, sameDataVersion } from './register-broker.js';
+export type { DataVersion, RegisterBrokerBody } from './register-broker.js';
+export {
+  decodeClusterInfo,
+  decodeConsumerListBody,
+  decodeTopicList,
+  encodeClusterInfo,
+  encodeConsumerListBody,
+  encodeTopicList,
+} from './lists.js';
+export type { ClusterInfo, ConsumerListBody, TopicList } from './lists.js';

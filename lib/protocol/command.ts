@@ -1,0 +1,75 @@
+/** Bits of `RemotingCommand.flag`. */
+export const FLAG_RESPONSE = 1;
+export const FLAG_ONEWAY = 2;
+
+/**
+ * What travels between client, broker and NameServer: plain data, the same in process and on the wire.
+ *
+ * `header` is typed per request code (see `headers/`): numbers are numbers, absent optional fields are undefined.
+ * In process it is handed over as it is; on the wire it becomes a map of strings.
+ */
+export interface RemotingCommand<H extends object = object> {
+  /** Request code, or response code when bit 0 of `flag` is set. */
+  code: number;
+  /** Position in `LANGUAGES`: 7 is OTHER. */
+  language: number;
+  /** MQVersion ordinal of the sender; drives behaviour switches on the peer. */
+  version: number;
+  /** Request id, unique per direction of a connection; the response repeats it. Given by the channel. */
+  opaque: number;
+  flag: number;
+  remark?: string;
+  header: H;
+  /** As they came from the wire: every extension field, also those that the header's type does not know. */
+  extFields?: ReadonlyMap<string, string>;
+  body?: Buffer;
+  /** How the header came from the wire, so that the answer can mirror it: 0 JSON, 1 binary. */
+  serializeType?: 0 | 1;
+}
+
+export const LANGUAGE_OTHER = 7;
+/** The ordinal of V5_3_3: what our broker and client announce. */
+export const PROTOCOL_VERSION = 479;
+
+export function createRequest<H extends object>(code: number, header: H, body?: Buffer): RemotingCommand<H> {
+  return {
+    code,
+    language: LANGUAGE_OTHER,
+    version: PROTOCOL_VERSION,
+    opaque: 0,
+    flag: 0,
+    remark: undefined,
+    header,
+    extFields: undefined,
+    body,
+    serializeType: undefined,
+  };
+}
+
+export function createResponse<H extends object>(
+  code: number,
+  header: H,
+  remark?: string,
+  body?: Buffer,
+): RemotingCommand<H> {
+  return {
+    code,
+    language: LANGUAGE_OTHER,
+    version: PROTOCOL_VERSION,
+    opaque: 0,
+    flag: FLAG_RESPONSE,
+    remark,
+    header,
+    extFields: undefined,
+    body,
+    serializeType: undefined,
+  };
+}
+
+export function isResponse(command: RemotingCommand): boolean {
+  return (command.flag & FLAG_RESPONSE) !== 0;
+}
+
+export function isOneway(command: RemotingCommand): boolean {
+  return (command.flag & FLAG_ONEWAY) !== 0;
+}

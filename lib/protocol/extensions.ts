@@ -1,0 +1,54 @@
+/**
+ * All that travels beyond RocketMQ, in one list. An Apache broker ignores the request fields and keeps the properties
+ * as user properties; what the client does then stands beside each.
+ */
+export const EXTENSION_PREFIX = 'NESTMQ_';
+
+/** Extension fields of a request's header. */
+export const ExtensionField = {
+  /**
+   * On CONSUMER_SEND_MSG_BACK: milliseconds until the retry, exact.
+   * Apache ignores it: the client also sets `delayLevel` to the level nearest to it from above.
+   */
+  RETRY_DELAY_MS: 'NESTMQ_RETRY_DELAY_MS',
+  /**
+   * On CONSUMER_SEND_MSG_BACK: why the message comes back, JSON `{errorClass, message, firstFailedAt}`.
+   * Apache ignores it: the dead letter then carries no reason.
+   */
+  REASON: 'NESTMQ_REASON',
+} as const;
+
+/** Properties of a message. Reserved like RocketMQ's own: users cannot set them, and do not see them among theirs. */
+export const ExtensionProperty = {
+  /** `text`, `json` or `binary`. Apache keeps it; a message without it is decoded by the listener's declared type. */
+  CONTENT_TYPE: 'NESTMQ_CONTENT_TYPE',
+
+  /** On retries: when the message first failed (ms since 1970). Absent from Apache: unknown. */
+  FIRST_FAILED_AT: 'NESTMQ_FIRST_FAILED_AT',
+  /** On retries: the queue and the offset of the message as it was sent. Absent from Apache: unknown. */
+  ORIGIN_QUEUE_ID: 'NESTMQ_ORIGIN_QUEUE_ID',
+  ORIGIN_QUEUE_OFFSET: 'NESTMQ_ORIGIN_QUEUE_OFFSET',
+
+  /** On dead letters: why and when. Absent from Apache: the dead letter shows topic and id only. */
+  DLQ_ERROR_CLASS: 'NESTMQ_DLQ_ERROR_CLASS',
+  DLQ_ERROR_MESSAGE: 'NESTMQ_DLQ_ERROR_MESSAGE',
+  DLQ_ATTEMPTS: 'NESTMQ_DLQ_ATTEMPTS',
+  DLQ_FIRST_FAILED_AT: 'NESTMQ_DLQ_FIRST_FAILED_AT',
+  DLQ_LAST_FAILED_AT: 'NESTMQ_DLQ_LAST_FAILED_AT',
+  /** On dead letters: where the message was sent to at first. */
+  DLQ_TOPIC: 'NESTMQ_DLQ_TOPIC',
+  DLQ_QUEUE_ID: 'NESTMQ_DLQ_QUEUE_ID',
+  DLQ_QUEUE_OFFSET: 'NESTMQ_DLQ_QUEUE_OFFSET',
+
+  /** On a delivered timer: the physical offset of the parked record, so that a crash neither loses nor doubles it. */
+  TIMER_SOURCE: 'NESTMQ_TIMER_SOURCE',
+  /** On a record that retention appended again: the physical offset of the original. */
+  COPIED_FROM: 'NESTMQ_COPIED_FROM',
+  /** On a record that retention appended again: when the original was stored (ms since 1970). */
+  FIRST_STORED_AT: 'NESTMQ_FIRST_STORED_AT',
+} as const;
+
+/**
+ * Delays that are no level use RocketMQ 5's own TIMER_DELIVER_MS. Our broker keeps any duration to the millisecond;
+ * Apache rounds to seconds and refuses more than three days (a boot or send error in the client).
+ */

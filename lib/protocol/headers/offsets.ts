@@ -1,0 +1,95 @@
+import { defineHeader, int, long, optionalFlag, optionalText, text } from './schema.js';
+
+export interface QueryConsumerOffsetRequestHeader {
+  consumerGroup: string;
+  topic: string;
+  queueId: number;
+  /** Default true: a group without a stored offset may be answered with 0 while the queue is young. */
+  setZeroIfNotFound?: boolean;
+}
+
+export interface QueryConsumerOffsetResponseHeader {
+  offset: number;
+}
+
+export interface UpdateConsumerOffsetRequestHeader {
+  consumerGroup: string;
+  topic: string;
+  queueId: number;
+  commitOffset: number;
+}
+
+export interface SearchOffsetRequestHeader {
+  topic: string;
+  queueId: number;
+  /** Milliseconds since 1970. */
+  timestamp: number;
+  /** LOWER (default) or UPPER. */
+  boundaryType?: string;
+}
+
+export interface SearchOffsetResponseHeader {
+  offset: number;
+}
+
+export interface GetMaxOffsetRequestHeader {
+  topic: string;
+  queueId: number;
+  committed?: boolean;
+}
+
+export interface GetMaxOffsetResponseHeader {
+  /** Of the next message to be stored. */
+  offset: number;
+}
+
+export interface GetMinOffsetRequestHeader {
+  topic: string;
+  queueId: number;
+}
+
+export interface GetMinOffsetResponseHeader {
+  offset: number;
+}
+
+export interface GetEarliestMsgStoretimeRequestHeader {
+  topic: string;
+  queueId: number;
+}
+
+export interface GetEarliestMsgStoretimeResponseHeader {
+  timestamp: number;
+}
+
+export const queryConsumerOffset = defineHeader<QueryConsumerOffsetRequestHeader>({
+  consumerGroup: text,
+  topic: text,
+  queueId: int,
+  setZeroIfNotFound: optionalFlag,
+});
+
+export const updateConsumerOffset = defineHeader<UpdateConsumerOffsetRequestHeader>({
+  consumerGroup: text,
+  topic: text,
+  queueId: int,
+  commitOffset: long,
+});
+
+export const searchOffset = defineHeader<SearchOffsetRequestHeader>({
+  topic: text,
+  queueId: int,
+  timestamp: long,
+  boundaryType: optionalText,
+});
+
+export const getMaxOffset = defineHeader<GetMaxOffsetRequestHeader>({
+  topic: text,
+  queueId: int,
+  committed: optionalFlag,
+});
+
+export const getMinOffset = defineHeader<GetMinOffsetRequestHeader>({ topic: text, queueId: int });
+
+export const offsetResponse = defineHeader<QueryConsumerOffsetResponseHeader>({ offset: long });
+
+export const timestampResponse = defineHeader<GetEarliestMsgStoretimeResponseHeader>({ timestamp: long });

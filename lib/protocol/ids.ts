@@ -1,0 +1,85 @@
+import { MessagingError } from './errors.js';
+import { addressBytes, hostBytes, hostText } from './host.js';
+import { readInt64 } from './int64.js';
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).toUpperCase().padStart(2, '0'));
+
+function hex16(value: number): string {
+  return HEX[(value >>> 8) & 0xff]! + HEX[value & 0xff]!;
+}
+
+function hex32(value: number): string {
+  return hex16(value >>> 16) + hex16(value);
+}
+
+// Offset message id, upper-case hexadecimal, 32 characters (56 with an IPv6 address):
+//
+//   | address 4 or 16 | port, int32 | physical offset, int64 |
+
+const hostHex = new Map<string, string>();
+const HOST_CACHE_LIMIT = 256;
+
+/** Where a message is stored: the broker's `ip:port` and the place in its log. */
+export function encodeOffsetMessageId(host: string, physicalOffset: number): string {
+  let prefix = hostHex.get(host);
+  if (prefix === undefined) {
+    prefix = hostBytes(host).toString('hex').toUpperCase();
+    if (hostHex.size >= HOST_CACHE_LIMIT) {
+      hostHex.clear();
+    }
+    hostHex.set(host, prefix);
+  }
+  return prefix + hex32(Math.floor(physicalOffset / 0x1_0000_0000)) + hex32(physicalOffset);
+}
+
+/** Throws BAD_ARGUMENT for what is no offset message id. */
+export function decodeOffsetMessageId(id: string): { host: string; physicalOffset: number } {
+  const v6 = id.length === 56;
+  const bytes = /^[0-9a-fA-F]+$/.test(id) && (v6 || id.length === 32) ? Buffer.from(id, 'hex') : undefined;
+  const physicalOffset = bytes === undefined ? -1 : readInt64(bytes, bytes.length - 8);
+  if (bytes === undefined || !Number.isSafeInteger(physicalOffset) || physicalOffset < 0) {
+    throw new MessagingError('BAD_ARGUMENT', `${JSON.stringify(id.slice(0, 60))} is no offset message id.`);
+  }
+  return { host: hostText(bytes, 0, v6), physicalOffset };
+}
+
+// Unique id (property UNIQ_KEY), upper-case hexadecimal, 32 characters (56 with an IPv6 address):
+//
+//   | address 4 or 16 | pid, int16 | hash, int32 | ms since the month began, int32 | counter, int16 |
+
+export interface UniqueIdOptions {
+  /** The machine's address; a text that is none counts as 127.0.0.1. */
+  ip: string;
+  pid: number;
+  /** Wall time in milliseconds since 1970. */
+  now: () => number;
+  /** 32 random bits: tells processes apart that share address and pid, as containers do. */
+  hash: number;
+}
+
+/** Gives an id per call. Two are equal only after 65,536 of them within one millisecond, or a month later to the millisecond. */
+export function createUniqueIdFactory(options: UniqueIdOptions): () => string {
+  const address = addressBytes(options.ip) ?? Uint8Array.of(127, 0, 0, 1);
+  const prefix = Buffer.from(address).toString('hex').toUpperCase() + hex16(options.pid) + hex32(options.hash);
+  const { now } = options;
+  let monthStart = 0;
+  let monthEnd = -1;
+  let lastTime = NaN;
+  let timed = prefix;
+  let counter = 0;
+  return () => {
+    const time = now();
+    if (time !== lastTime) {
+      if (time < monthStart || time >= monthEnd) {
+        const date = new Date(time);
+        monthStart = new Date(date.getFullYear(), date.getMonth(), 1).getTime();
+        monthEnd = new Date(date.getFullYear(), date.getMonth() + 1, 1).getTime();
+      }
+      lastTime = time;
+      timed = prefix + hex32(time - monthStart);
+    }
+    const id = timed + hex16(counter);
+    counter = (counter + 1) & 0xffff;
+    return id;
+  };
+}

@@ -1,0 +1,42 @@
+export * from './batch.js';
+export * from './bodies/index.js';
+export * from './codes.js';
+export * from './command.js';
+export * from './compression.js';
+export * from './delay-level.js';
+export * from './errors.js';
+export * from './extensions.js';
+export { TagFilter, buildSubscriptionData, parseTagExpression } from './filter/tag.js';
+export * from './headers/index.js';
+export { IN_PROCESS, hostBytes, hostText, isV6Host } from './host.js';
+export * from './ids.js';
+export { readInt16, readInt32, readInt64, readUint16, writeInt16, writeInt32, writeInt64 } from './int64.js';
+export { javaHashCode } from './java-hash.js';
+export * from './names.js';
+export * from './properties.js';
+export * from './property-names.js';
+export { BLANK_BYTES, BLANK_MAGIC, CRC_PROPERTY_BYTES, LARGEST_RECORD, SMALLEST_RECORD } from './record/layout.js';
+export { encodeBlank, encodeRecord, propertiesByteLength, recordSize, recordSizeOf } from './record/encode.js';
+export type { RecordFields } from './record/encode.js';
+export { decodeRecord, decodeRecords } from './record/decode.js';
+export type { MessageRecord } from './record/decode.js';
+export { inspectRecord } from './record/inspect.js';
+export type { Inspection } from './record/inspect.js';
+export {
+  recordBody,
+  recordBornHost,
+  recordBornTimestamp,
+  recordFlag,
+  recordPhysicalOffset,
+  recordPreparedTransactionOffset,
+  recordProperties,
+  recordQueueId,
+  recordQueueOffset,
+  recordReconsumeTimes,
+  recordStoreHost,
+  recordStoreTimestamp,
+  recordSysFlag,
+  recordTopic,
+  recordTotalSize,
+} from './record/fields.js';
+export * from './sys-flag.js';

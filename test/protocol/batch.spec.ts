@@ -1,0 +1,60 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { decodeBatchBody, encodeBatchBody } from '../../lib/protocol/index.js';
+import { codeOf, plainText } from './messages.js';
+import { vectors } from './vectors.js';
+
+const golden = vectors('records').batch;
+const items = golden.items.map((item) => ({ ...item, body: Buffer.from(item.body, 'hex') }));
+
+describe('batch bodies', () => {
+  it('are those of RocketMQ, byte for byte', () => {
+    expect(encodeBatchBody(items).toString('hex')).toBe(golden.hex);
+    expect(decodeBatchBody(Buffer.from(golden.hex, 'hex'))).toEqual(items);
+  });
+
+  it('give back what was put in', () => {
+    const item = fc.record({
+      flag: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+      body: fc.uint8Array({ maxLength: 50 }).map((bytes) => Buffer.from(bytes)),
+      properties: fc.oneof(fc.constant(''), plainText),
+    });
+    fc.assert(
+      fc.property(fc.array(item, { maxLength: 6 }), (batch) => {
+        expect(decodeBatchBody(encodeBatchBody(batch))).toEqual(batch);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('refuse properties that no length can tell', () => {
+    expect(codeOf(() => encodeBatchBody([{ flag: 0, body: Buffer.alloc(1), properties: 'x'.repeat(32_768) }]))).toBe(
+      'PROPERTIES_INVALID',
+    );
+  });
+
+  it('answer damage with the typed error, or stay within bounds', () => {
+    const bytes = Buffer.from(golden.hex, 'hex');
+    for (let length = 1; length < bytes.length; length++) {
+      expect([undefined, 'BAD_ARGUMENT']).toContain(codeOf(() => decodeBatchBody(bytes.subarray(0, length))));
+    }
+    for (const [at, value] of [
+      [0, -1],
+      [0, 0],
+      [0, 21],
+      [0, 0x7fffffff],
+      [16, -1],
+      [16, 0x7fffffff],
+    ] as const) {
+      const hostile = Buffer.from(bytes);
+      hostile.writeInt32BE(value, at);
+      expect(codeOf(() => decodeBatchBody(hostile))).toBe('BAD_ARGUMENT');
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 100 }), (random) => {
+        expect([undefined, 'BAD_ARGUMENT']).toContain(codeOf(() => decodeBatchBody(Buffer.from(random))));
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
