@@ -1,0 +1,97 @@
+import type { Clock } from '../platform/index.js';
+import {
+  createResponse,
+  FLAG_RESPONSE,
+  isOneway,
+  MessagingError,
+  type RemotingCommand,
+  ResponseCode,
+} from '../protocol/index.js';
+import type { Channel, RequestHandler, Respond } from './channel.js';
+import { PendingCalls } from './pending-calls.js';
+
+/** Sends the answer to the request. */
+export type Answer = (response: RemotingCommand, request: RemotingCommand) => void;
+
+const nothing: Respond = () => {};
+
+/** What channels share: the table of waiting requests, serving the requests of the other end, telling of the close. */
+export abstract class ChannelBase implements Channel {
+  protected readonly calls: PendingCalls;
+  protected isClosed = false;
+  private handler: RequestHandler | undefined;
+  private closeListeners: ((cause?: Error) => void)[] = [];
+  private closeCause: Error | undefined;
+
+  protected constructor(
+    protected readonly clock: Clock,
+    readonly remoteAddress: string,
+  ) {
+    this.calls = new PendingCalls(clock, remoteAddress);
+  }
+
+  get closed(): boolean {
+    return this.isClosed;
+  }
+
+  abstract invoke(request: RemotingCommand, timeoutMillis: number): Promise<RemotingCommand>;
+  abstract oneway(request: RemotingCommand): void;
+  abstract close(): Promise<void>;
+
+  onRequest(handler: RequestHandler): void {
+    this.handler = handler;
+  }
+
+  onClose(listener: (cause?: Error) => void): void {
+    if (this.isClosed) listener(this.closeCause);
+    else this.closeListeners.push(listener);
+  }
+
+  /** Hands a request of the other end to the handler. `answer` gets the one answer; never called for oneway requests. */
+  protected serve(request: RemotingCommand, answer: Answer): void {
+    const respond = isOneway(request) ? nothing : once(request, answer);
+    if (this.handler === undefined) {
+      const code = ResponseCode.REQUEST_CODE_NOT_SUPPORTED;
+      respond(createResponse(code, {}, ` request type ${request.code} not supported`));
+      return;
+    }
+    try {
+      this.handler(request, this, respond);
+    } catch (error) {
+      // A handler must not throw. If one does, whoever asked learns of it; the host's event loop does not.
+      respond(createResponse(ResponseCode.SYSTEM_ERROR, {}, `request ${request.code} failed: ${String(error)}`));
+    }
+  }
+
+  /** Marks the channel closed, rejects what waits, tells the listeners. Only the first call does anything. */
+  protected finish(cause?: Error): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.closeCause = cause;
+    this.calls.failAll(this.closedError());
+    const listeners = this.closeListeners;
+    this.closeListeners = [];
+    for (const listener of listeners) listener(cause);
+  }
+
+  protected closedError(): MessagingError {
+    if (this.closeCause instanceof MessagingError && this.closeCause.code === 'FRAME_INVALID') return this.closeCause;
+    return new MessagingError(
+      'CHANNEL_CLOSED',
+      `The channel to ${this.remoteAddress} is closed${this.closeCause === undefined ? '' : `: ${this.closeCause.message}`}. ` +
+        'A request that was under way may have been carried out',
+      { cause: this.closeCause },
+    );
+  }
+}
+
+function once(request: RemotingCommand, answer: Answer): Respond {
+  let answered = false;
+  return (response) => {
+    if (answered) return;
+    answered = true;
+    response.opaque = request.opaque;
+    response.flag |= FLAG_RESPONSE;
+    answer(response, request);
+  };
+}

@@ -1,0 +1,34 @@
+import type { RemotingCommand } from '../protocol/index.js';
+
+/** Answers one request. Called once at the most; calling it for a oneway request does nothing. */
+export type Respond = (response: RemotingCommand) => void;
+
+/**
+ * Serves the requests that arrive on a channel. It must not throw: what it cannot do is a response with a code.
+ * It may answer at once or later (long polling).
+ */
+export type RequestHandler = (request: RemotingCommand, channel: Channel, respond: Respond) => void;
+
+/**
+ * One connection, alike in process and over TCP, and alike at both ends: requests may flow in both directions.
+ * The client knows nothing of the broker but this.
+ */
+export interface Channel {
+  /** `ip:port` of the other end; `in-process` without a network. */
+  readonly remoteAddress: string;
+  readonly closed: boolean;
+  /** Rejects with `TIMEOUT` after `timeoutMillis`, with `CHANNEL_CLOSED` when the channel closes first. */
+  invoke(request: RemotingCommand, timeoutMillis: number): Promise<RemotingCommand>;
+  /** Sends without waiting for anything; a closed channel drops it silently (the close is reported by `onClose`). */
+  oneway(request: RemotingCommand): void;
+  /** Sets the one handler for requests of the other end. Without one they are answered with REQUEST_CODE_NOT_SUPPORTED. */
+  onRequest(handler: RequestHandler): void;
+  /** Calls back once when the channel closes, from either end; at once if it is closed already. */
+  onClose(listener: (cause?: Error) => void): void;
+  close(): Promise<void>;
+}
+
+/** Opens channels by address. The in-process one leads every address to the broker inside. */
+export interface Connector {
+  connect(address: string): Promise<Channel>;
+}

@@ -1,0 +1,17 @@
+export type { Channel, Connector, RequestHandler, Respond } from './channel.js';
+export {
+  decodeFrame,
+  encodeFrame,
+  MAX_FRAME_BYTES,
+  MAX_HEADER_BYTES,
+  SERIALIZE_BINARY,
+  SERIALIZE_JSON,
+  type SerializeType,
+} from './frame.js';
+export { FrameParser, type FrameSink } from './frame-parser.js';
+export { type FieldSource, requestFields, responseFields } from './header-fields.js';
+export { createInProcessPair, IN_PROCESS_ADDRESS, InProcessConnector } from './in-process-channel.js';
+export type { RemotingCounters } from './remoting-counters.js';
+export { formatAddress, parseAddress } from './socket-address.js';
+export { TcpConnector, type TcpConnectorOptions } from './tcp-connector.js';
+export { TcpServer, type TcpServerOptions } from './tcp-server.js';

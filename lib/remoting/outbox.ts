@@ -1,0 +1,112 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../platform/index.js';
+
+/** Frames up to this size are copied side by side; larger bodies go out where they lie. */
+const COPIED_BYTES = 16_384;
+const SLAB_BYTES = 65_536;
+/**
+ * Handed to the socket at once. The write deadline applies to this much, so that a peer that reads 26 KiB a second lives
+ * and one that reads nothing does not; Node itself would make one write of all that is waiting.
+ */
+const WRITE_BYTES = 262_144;
+
+/**
+ * What waits to be written to one socket. Everything that is added in one turn of the event loop goes out in one write
+ * (measured: 6 times the small frames per second compared with a write each).
+ */
+export class Outbox {
+  private readonly chunks: Buffer[] = [];
+  private queued = 0;
+  private inFlight = 0;
+  private writeStarted = 0;
+  private scheduled = false;
+  private slab: Buffer | undefined;
+  /** The part of the slab that is filled and not yet cut off as a chunk. */
+  private slabFrom = 0;
+  private slabTo = 0;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly clock: Clock,
+    /** Called after each completed write. */
+    private readonly onProgress: () => void,
+  ) {}
+
+  /** Bytes that the kernel has not taken yet. */
+  get unsentBytes(): number {
+    return this.queued + this.inFlight;
+  }
+
+  /** Milliseconds that the write at hand has been waiting for the peer; 0 without one. */
+  get stalledMillis(): number {
+    return this.inFlight === 0 ? 0 : this.clock.monotonic() - this.writeStarted;
+  }
+
+  /** `head` is copied; `body` is too if it is small, otherwise it must not change until it is sent. */
+  add(head: Buffer, body: Buffer | undefined): void {
+    const bodyBytes = body === undefined ? 0 : body.length;
+    const copied = head.length + bodyBytes <= COPIED_BYTES;
+    this.copy(head, copied ? head.length + bodyBytes : head.length);
+    if (body !== undefined) {
+      if (copied) this.copy(body, bodyBytes);
+      else {
+        this.cutSlab();
+        for (let from = 0; from < bodyBytes; from += WRITE_BYTES)
+          this.chunks.push(body.subarray(from, from + WRITE_BYTES));
+      }
+    }
+    this.queued += head.length + bodyBytes;
+    if (this.scheduled || this.inFlight > 0) return;
+    this.scheduled = true;
+    this.clock.defer(this.flush);
+  }
+
+  /** Gives back memory that only a burst needed; to be called now and then. */
+  releaseMemory(): void {
+    if (this.unsentBytes === 0) this.slab = undefined;
+  }
+
+  private copy(bytes: Buffer, room: number): void {
+    if (this.slab === undefined || this.slabTo + room > this.slab.length) {
+      this.cutSlab();
+      // A slab is never written to again behind what was cut off: the socket may still be sending that.
+      this.slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, room));
+      this.slabFrom = 0;
+      this.slabTo = 0;
+    }
+    bytes.copy(this.slab, this.slabTo);
+    this.slabTo += bytes.length;
+  }
+
+  private cutSlab(): void {
+    if (this.slab === undefined || this.slabFrom === this.slabTo) return;
+    this.chunks.push(this.slab.subarray(this.slabFrom, this.slabTo));
+    this.slabFrom = this.slabTo;
+  }
+
+  private readonly flush = (): void => {
+    this.scheduled = false;
+    if (this.inFlight > 0 || this.queued === 0 || this.socket.destroyed) return;
+    this.cutSlab();
+    let count = 0;
+    let bytes = 0;
+    while (count < this.chunks.length && (count === 0 || bytes + this.chunks[count]!.length <= WRITE_BYTES))
+      bytes += this.chunks[count++]!.length;
+    const batch = this.chunks.splice(0, count);
+    this.queued -= bytes;
+    this.inFlight = bytes;
+    this.writeStarted = this.clock.monotonic();
+    this.socket.cork();
+    for (let index = 0; index < count - 1; index++) this.socket.write(batch[index]!);
+    this.socket.write(batch[count - 1]!, this.written);
+    this.socket.uncork();
+  };
+
+  private readonly written = (error?: Error | null): void => {
+    // The socket reports its own failure; this channel is about to be closed by it.
+    if (error) return;
+    this.inFlight = 0;
+    this.flush();
+    this.onProgress();
+  };
+}

@@ -1,0 +1,118 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Clock, Logger } from '../platform/index.js';
+import { MessagingError } from '../protocol/index.js';
+import type { Channel } from './channel.js';
+import { SERIALIZE_JSON } from './frame.js';
+import { RemotingCounters } from './remoting-counters.js';
+import { formatAddress } from './socket-address.js';
+import { TcpChannel } from './tcp-channel.js';
+
+export interface TcpServerOptions {
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Gets each new channel; it sets the handler for requests. */
+  readonly onChannel: (channel: Channel) => void;
+  /** Milliseconds without any traffic after which a connection is closed; default 120,000. */
+  readonly idleMillis?: number;
+  /** Connections at the same time; further ones are closed at once. Default 10,000. */
+  readonly maxConnections?: number;
+  /** Makes the server that accepts sockets; the place where TLS comes in. Default: plain TCP. */
+  readonly createServer?: (onSocket: (socket: Socket) => void) => Server;
+}
+
+const DEFAULT_IDLE = 120_000;
+const DEFAULT_CONNECTIONS = 10_000;
+/** At most one line per this many milliseconds says that connections are turned away: a flood must not fill the log. */
+const REFUSAL_LOG_GAP = 10_000;
+
+/** Listens for peers that speak the remoting protocol. */
+export class TcpServer {
+  /** `ip:port` that is listened on. */
+  readonly address: string;
+  readonly counters = new RemotingCounters();
+  private readonly channels = new Set<TcpChannel>();
+  private lastRefusalLog = Number.NEGATIVE_INFINITY;
+  private closing: Promise<void> | undefined;
+
+  /** Resolves when it listens; rejects with CONFIGURATION when it cannot. */
+  static listen(options: TcpServerOptions, clock: Clock, logger: Logger): Promise<TcpServer> {
+    const host = options.host ?? '127.0.0.1';
+    return new Promise((resolve, reject) => {
+      let listening: TcpServer | undefined;
+      const onSocket = (socket: Socket): void => listening?.accept(socket);
+      const server = options.createServer?.(onSocket) ?? createServer({ noDelay: true }, onSocket);
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        const where = formatAddress(host, options.port);
+        const why =
+          error.code === 'EADDRINUSE' ? 'another process uses that port; choose another one or stop it' : error.message;
+        reject(new MessagingError('CONFIGURATION', `Cannot listen on ${where}: ${why}`, { cause: error }));
+      });
+      server.listen({ host, port: options.port }, () => {
+        server.removeAllListeners('error');
+        listening = new TcpServer(server, options, clock, logger);
+        resolve(listening);
+      });
+    });
+  }
+
+  private constructor(
+    private readonly server: Server,
+    private readonly options: TcpServerOptions,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    const bound = server.address() as AddressInfo;
+    this.address = formatAddress(bound.address, bound.port);
+    server.on('error', (error) => logger.error(`The listener on ${this.address} reports an error and goes on`, error));
+  }
+
+  get connections(): number {
+    return this.channels.size;
+  }
+
+  /** Stops listening and closes every channel, after what is written has been taken. */
+  close(): Promise<void> {
+    return (this.closing ??= this.closeAll());
+  }
+
+  private async closeAll(): Promise<void> {
+    const stopped = new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+    });
+    await Promise.all([...this.channels].map((channel) => channel.close()));
+    await stopped;
+  }
+
+  private accept(socket: Socket): void {
+    if (this.closing !== undefined || this.channels.size >= (this.options.maxConnections ?? DEFAULT_CONNECTIONS)) {
+      this.refuse(socket);
+      return;
+    }
+    this.counters.accepted++;
+    const idleMillis = this.options.idleMillis ?? DEFAULT_IDLE;
+    const channel = new TcpChannel(
+      socket,
+      { role: 'accepted', serialize: SERIALIZE_JSON, idleMillis },
+      this.counters,
+      this.clock,
+      this.logger,
+    );
+    this.channels.add(channel);
+    socket.once('close', () => this.channels.delete(channel));
+    this.options.onChannel(channel);
+  }
+
+  private refuse(socket: Socket): void {
+    this.counters.refused++;
+    socket.on('error', () => {});
+    socket.destroy();
+    const now = this.clock.monotonic();
+    if (this.closing !== undefined || now - this.lastRefusalLog < REFUSAL_LOG_GAP) return;
+    this.lastRefusalLog = now;
+    this.logger.warn(
+      `${this.address} has ${this.channels.size} connections and turns further ones away (${this.counters.refused} so far); raise maxConnections or look who opens them`,
+    );
+  }
+}
