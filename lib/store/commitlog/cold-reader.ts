@@ -1,0 +1,152 @@
+import type { HandlePool } from '../handle-pool.js';
+import type { StorePaths } from '../paths.js';
+
+const BLOCK_BYTES = 256 * 1024;
+/** Blocks kept: 16 MiB, for groups that read old messages one behind the other. */
+const CACHED_BLOCKS = 64;
+/** Reads of the disk at a time: half of Node's default thread pool stays free for the log itself. */
+const AT_A_TIME = 2;
+
+interface Block {
+  readonly bytes: Buffer;
+  /** Log offset behind its last byte that was in the log when it was read. */
+  readonly end: number;
+}
+
+/** Whoever reads: waits in a line of its own, and is remembered for reading ahead. */
+export interface ColdCursor {
+  lastColdBlock: number;
+}
+
+/**
+ * Reads of the older log: large aligned blocks, the next one ahead of a reader that goes through in order. Every reader
+ * has its own line and the lines take turns, so that one that replays days does not keep the others waiting.
+ */
+export class ColdReader {
+  private readonly cache = new Map<number, Block>();
+  private readonly loading = new Map<number, Promise<Block>>();
+  private readonly lines = new Map<ColdCursor, (() => void)[]>();
+  private running = 0;
+  /** Blocks read from the disk. */
+  loads = 0;
+
+  constructor(
+    private readonly pool: HandlePool,
+    private readonly paths: StorePaths,
+    private readonly segmentBytes: number,
+    private readonly writtenOffset: () => number,
+  ) {}
+
+  /** The bytes [offset, offset + size) of the log, inside one segment; shorter when the log's file ends before. */
+  async read(offset: number, size: number, cursor: ColdCursor): Promise<Buffer> {
+    const first = this.blockOf(offset);
+    const end = offset + size;
+    const block = await this.block(first, Math.min(end, first + BLOCK_BYTES), cursor);
+    // Views are safe to keep: a block is never used for anything else, only forgotten.
+    if (end <= first + BLOCK_BYTES) return block.bytes.subarray(offset - first, end - first);
+    const whole = Buffer.allocUnsafe(size);
+    let filled = block.bytes.copy(whole, 0, offset - first);
+    for (let base = first + BLOCK_BYTES; base < end && filled === base - offset; base += BLOCK_BYTES) {
+      const next = await this.block(base, Math.min(end, base + BLOCK_BYTES), cursor);
+      filled += next.bytes.copy(whole, filled, 0, Math.min(next.bytes.length, end - base));
+    }
+    return whole.subarray(0, filled);
+  }
+
+  /** The bytes when the block that holds them is at hand: saves a chain of promises per message. */
+  peek(offset: number, size: number, cursor: ColdCursor): Buffer | undefined {
+    const base = this.blockOf(offset);
+    if (cursor.lastColdBlock !== base) return undefined;
+    const block = this.cache.get(base);
+    if (block === undefined || offset + size > Math.min(block.end, base + BLOCK_BYTES)) return undefined;
+    return block.bytes.subarray(offset - base, offset - base + size);
+  }
+
+  /** Forgets what it holds of a segment that goes. */
+  forget(base: number): void {
+    for (const at of this.cache.keys()) if (at >= base && at < base + this.segmentBytes) this.cache.delete(at);
+  }
+
+  private blockOf(offset: number): number {
+    const inSegment = offset % this.segmentBytes;
+    return offset - (inSegment % BLOCK_BYTES);
+  }
+
+  /** The block at `base`, holding everything below `needed`. */
+  private async block(base: number, needed: number, cursor: ColdCursor): Promise<Block> {
+    const inOrder = cursor.lastColdBlock === base - BLOCK_BYTES || cursor.lastColdBlock === base;
+    cursor.lastColdBlock = base;
+    let block = this.cache.get(base);
+    if (block === undefined || block.end < needed) {
+      // A block that was read while the log still grew into it is read again, also when that read is under way.
+      block = await (this.loading.get(base) ?? this.load(base, cursor));
+      if (block.end < needed) block = await this.load(base, cursor);
+    } else {
+      this.cache.delete(base);
+      this.cache.set(base, block);
+    }
+    if (inOrder) this.readAhead(base + BLOCK_BYTES, cursor);
+    return block;
+  }
+
+  private readAhead(base: number, cursor: ColdCursor): void {
+    if (base % this.segmentBytes === 0 || base + BLOCK_BYTES > this.writtenOffset()) return;
+    if (this.cache.has(base) || this.loading.has(base)) return;
+    // Whoever needs the block reads it again and sees the error; here nobody waits for it.
+    this.load(base, cursor).catch(() => undefined);
+  }
+
+  private load(base: number, cursor: ColdCursor): Promise<Block> {
+    const loading = this.inTurn(cursor, async () => {
+      this.loads++;
+      const end = Math.min(base + BLOCK_BYTES, base - (base % this.segmentBytes) + this.segmentBytes);
+      const written = Math.min(end, this.writtenOffset());
+      const bytes = Buffer.allocUnsafeSlow(Math.max(0, written - base));
+      const segment = base - (base % this.segmentBytes);
+      const read = await this.pool.use(this.paths.segment(segment), 'read', (handle) =>
+        handle.read(bytes, base - segment),
+      );
+      return { bytes: bytes.subarray(0, read), end: written };
+    }).finally(() => {
+      if (this.loading.get(base) === loading) this.loading.delete(base);
+    });
+    this.loading.set(base, loading);
+    return loading.then((block) => {
+      this.cache.delete(base);
+      this.cache.set(base, block);
+      if (this.cache.size > CACHED_BLOCKS) this.cache.delete(this.cache.keys().next().value!);
+      return block;
+    });
+  }
+
+  private async inTurn<T>(cursor: ColdCursor, work: () => Promise<T>): Promise<T> {
+    if (this.running >= AT_A_TIME) {
+      await new Promise<void>((resolve) => {
+        const line = this.lines.get(cursor);
+        if (line === undefined) this.lines.set(cursor, [resolve]);
+        else line.push(resolve);
+      });
+    } else {
+      this.running++;
+    }
+    try {
+      return await work();
+    } finally {
+      this.next();
+    }
+  }
+
+  /** Gives the place to the line that has waited longest for a turn; that line then goes to the end. */
+  private next(): void {
+    const first = this.lines.entries().next();
+    if (first.done === true) {
+      this.running--;
+      return;
+    }
+    const [cursor, line] = first.value;
+    this.lines.delete(cursor);
+    const resolve = line.shift()!;
+    if (line.length > 0) this.lines.set(cursor, line);
+    resolve();
+  }
+}

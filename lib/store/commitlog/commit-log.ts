@@ -1,0 +1,328 @@
+import type { Clock, Logger, Timer } from '../../platform/index.js';
+import { BLANK_BYTES, encodeBlank, encodeRecord, MessagingError, recordSysFlag } from '../../protocol/index.js';
+import type { RecordFields } from '../../protocol/index.js';
+import type { Dispatcher } from '../dispatcher.js';
+import type { ConsumeQueue } from '../queue/consume-queue.js';
+import { queueTagsCode } from '../queue/queue-tags-code.js';
+import type { PutCallback, StoreMessage } from '../types.js';
+import { type LogWriter, SyncError } from './log-writer.js';
+import { PendingAppends } from './pending-appends.js';
+import { checkMessage, emptyFields, mostRecordBytes } from './record-fields.js';
+import type { LogTail } from './tail.js';
+
+/** How long bytes may lie unsynced in `async` mode. */
+export const ASYNC_SYNC_MILLIS = 500;
+/** ... and how many of them: recovery must be able to tell lost bytes from damaged ones. */
+export const ASYNC_UNSYNCED_BYTES = 64 * 1024 * 1024;
+/** Bytes that may wait in memory for a slow disk before producers are told to slow down. */
+const WAITING_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Acknowledgements released before the event loop gets its turn. A sync can only begin once the loop has seen its write
+ * end; releasing 500 in one go let the disk wait for that longer than it worked.
+ */
+const RELEASED_AT_A_TIME = 128;
+
+export interface CommitLogOptions {
+  readonly segmentBytes: number;
+  readonly batchBytes: number;
+  readonly flush: 'sync' | 'async';
+  readonly storeHost: string;
+}
+
+/** What the log tells the store when the disk does not do as it should. */
+export interface LogTrouble {
+  /** A write or sync failed in a way that leaves unknown what is on the disk. Told once. */
+  fenced(error: MessagingError): void;
+  /** A write found no room; what was waiting was refused and nothing of it is on the disk. */
+  full(error: MessagingError): void;
+}
+
+/**
+ * The truth: every message in the order of its arrival. One appender gives out offsets and copies bytes without
+ * awaiting anything in between; while one batch is written and synced the next one fills, so that a sync covers as
+ * much as arrived during the one before, without a timer.
+ */
+export class CommitLog {
+  private readonly pending = new PendingAppends();
+  private readonly sync: boolean;
+  private written: number;
+  private durable: number;
+  private visible: number;
+  private running = false;
+  private scheduled = false;
+  /** True while a further part of the written records waits for its turn to be released. */
+  private releasing = false;
+  private syncWanted = false;
+  private failure: MessagingError | undefined;
+  private readonly syncTimer: Timer | undefined;
+  private waiting: (() => void)[] = [];
+  private readonly fields: RecordFields;
+  /** Batches written, for `health` and for tests of the group commit. */
+  batches = 0;
+
+  constructor(
+    private readonly options: CommitLogOptions,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly writer: LogWriter,
+    readonly tail: LogTail,
+    private readonly dispatcher: Dispatcher,
+    private readonly trouble: LogTrouble,
+  ) {
+    this.sync = options.flush === 'sync';
+    this.written = this.durable = this.visible = tail.end;
+    this.fields = emptyFields(options.storeHost);
+    if (!this.sync) this.syncTimer = clock.every(ASYNC_SYNC_MILLIS, () => void this.syncNow());
+  }
+
+  /** Log offset up to which a crash takes nothing back (in `async` mode: a crash of the process). */
+  get visibleOffset(): number {
+    return this.visible;
+  }
+
+  get durableOffset(): number {
+    return this.durable;
+  }
+
+  /** Where the next record goes. */
+  get appendOffset(): number {
+    return this.tail.end;
+  }
+
+  get writtenOffset(): number {
+    return this.written;
+  }
+
+  get waitingRecords(): number {
+    return this.pending.length;
+  }
+
+  /**
+   * Encodes the message into the batch that fills. `done` is called in log order.
+   * @throws MessagingError when nothing was appended: MESSAGE_TOO_LARGE, PROPERTIES_INVALID, BAD_ARGUMENT, BROKER_BUSY.
+   */
+  append(message: StoreMessage, queue: ConsumeQueue, done: PutCallback | undefined): void {
+    const most = mostRecordBytes(message, queue.topicBytes);
+    this.check(message, most);
+    const segmentBytes = this.options.segmentBytes;
+    const inSegment = this.tail.end % segmentBytes;
+    if (inSegment + most + BLANK_BYTES > segmentBytes) this.endSegment(segmentBytes - inSegment);
+    const chunk = this.tail.room(most);
+    const at = chunk.length;
+    const physicalOffset = this.tail.end;
+    const storeTimestamp = this.clock.now();
+    const fields = this.fields;
+    fields.queueId = queue.queueId;
+    fields.flag = message.flag;
+    fields.queueOffset = queue.nextOffset;
+    fields.physicalOffset = physicalOffset;
+    fields.sysFlag = message.sysFlag;
+    fields.bornTimestamp = message.bornTimestamp;
+    fields.bornHost = message.bornHost;
+    fields.storeTimestamp = storeTimestamp;
+    fields.reconsumeTimes = message.reconsumeTimes;
+    fields.preparedTransactionOffset = message.preparedTransactionOffset;
+    fields.body = message.body;
+    fields.topic = queue.topic;
+    fields.properties = message.properties;
+    const size = encodeRecord(chunk.bytes, at, fields);
+    const tagsCode = queueTagsCode(queue.topic, message.properties, storeTimestamp);
+    // Nothing below throws: an offset that is given out is in the log.
+    this.tail.filled(chunk, size);
+    this.pending.push(
+      queue,
+      queue.nextOffset++,
+      physicalOffset,
+      size,
+      tagsCode,
+      storeTimestamp,
+      recordSysFlag(chunk.bytes, at),
+      message.properties,
+      done,
+    );
+    if (!this.running && !this.scheduled) this.schedule();
+  }
+
+  /** Throws what `append` would throw for the message, before anything of its batch is appended. */
+  verify(message: StoreMessage, queue: ConsumeQueue): void {
+    this.check(message, mostRecordBytes(message, queue.topicBytes));
+  }
+
+  /** Resolves when all that is appended so far is on the disk and visible, or the log is fenced. */
+  async syncNow(): Promise<void> {
+    const target = this.tail.end;
+    while (this.failure === undefined) {
+      const reached = Math.min(target, this.tail.end);
+      if (this.durable >= reached && this.visible >= reached) return;
+      if (this.durable < reached) {
+        this.syncWanted = true;
+        if (!this.running && !this.scheduled) this.schedule();
+      }
+      await this.nextStep();
+    }
+  }
+
+  /** Fails what waits and refuses everything from now on. */
+  fence(error: MessagingError): void {
+    if (this.failure !== undefined) return;
+    this.release(Number.POSITIVE_INFINITY);
+    this.failure = error;
+    this.syncTimer?.cancel();
+    const refused = this.pending.drain((queue) => queue.takeBackUnwritten());
+    this.trouble.fenced(error);
+    this.refuse(refused, error);
+    this.step();
+  }
+
+  /** Ends the background work; what waits has been awaited by `syncNow` before. */
+  async close(): Promise<void> {
+    this.syncTimer?.cancel();
+    while (this.running) await this.nextStep();
+    await this.writer.close();
+  }
+
+  private check(message: StoreMessage, most: number): void {
+    if (this.failure !== undefined) throw this.failure;
+    checkMessage(message, most, this.options.segmentBytes);
+    const waiting = this.tail.end - this.visible;
+    if (waiting > Math.max(WAITING_BYTES, 2 * this.options.batchBytes))
+      throw new MessagingError(
+        'BROKER_BUSY',
+        `${waiting} bytes wait for the disk. Send again later, or with fewer messages at a time.`,
+      );
+  }
+
+  /** Closes the segment with a record that says how much is left of it; the next record begins a new one. */
+  private endSegment(remaining: number): void {
+    const chunk = this.tail.room(BLANK_BYTES);
+    encodeBlank(chunk.bytes, chunk.length, remaining);
+    this.tail.filled(chunk, BLANK_BYTES);
+    this.tail.skipTo(this.tail.end - BLANK_BYTES + remaining);
+  }
+
+  /** At the end of the turn, so that all that arrives in one turn shares a sync. */
+  private schedule(): void {
+    this.scheduled = true;
+    this.clock.defer(this.start);
+  }
+
+  private readonly start = (): void => {
+    this.scheduled = false;
+    if (!this.running && this.failure === undefined) void this.run();
+  };
+
+  private async run(): Promise<void> {
+    this.running = true;
+    let write = this.begin();
+    while (write !== undefined) {
+      try {
+        await write.finished;
+      } catch (error) {
+        await this.failed(error, write);
+        break;
+      }
+      if (this.failure !== undefined) break;
+      this.written = write.to;
+      if (write.synced) this.durable = write.to;
+      // The next batch is on its way to the disk while this one is acknowledged.
+      write = this.begin();
+      this.release(RELEASED_AT_A_TIME);
+    }
+    this.running = false;
+    this.step();
+    if (this.failure === undefined && this.written < this.tail.end && !this.scheduled) this.schedule();
+  }
+
+  /** Makes the next so many of the written records visible and acknowledges them; the rest follows in the next turn. */
+  private release(most: number): void {
+    const end = this.pending.length > most ? this.pending.endOf(most - 1) : this.written;
+    this.visible = Math.min(end, this.written);
+    this.dispatcher.release(this.pending, this.visible);
+    this.tail.trim(this.visible);
+    if (this.visible < this.written && !this.releasing) {
+      this.releasing = true;
+      this.clock.defer(this.releaseMore);
+    }
+    this.step();
+  }
+
+  private readonly releaseMore = (): void => {
+    this.releasing = false;
+    if (this.visible < this.written) this.release(RELEASED_AT_A_TIME);
+  };
+
+  /** Starts writing the next batch; undefined when there is nothing to do. */
+  private begin(): { finished: Promise<void>; from: number; to: number; synced: boolean } | undefined {
+    const parts: Buffer[] = [];
+    const from = this.written;
+    const to = this.tail.nextBatch(from, this.options.batchBytes, this.options.segmentBytes, parts);
+    if (parts.length === 0) {
+      if (!this.syncWanted || this.durable === from) return undefined;
+      this.syncWanted = false;
+      return { finished: this.writer.sync(), from, to: from, synced: true };
+    }
+    const synced = this.sync || this.syncWanted || to - this.durable > ASYNC_UNSYNCED_BYTES;
+    if (synced) this.syncWanted = false;
+    this.batches++;
+    return { finished: this.writer.write(from, parts, synced), from, to, synced };
+  }
+
+  private async failed(cause: unknown, write: { from: number; to: number }): Promise<void> {
+    const code = (cause as NodeJS.ErrnoException).code;
+    // A write that finds no room has failed cleanly; a sync that does so has lost pages that were accepted before.
+    if ((code === 'ENOSPC' || code === 'EDQUOT') && !(cause instanceof SyncError)) {
+      try {
+        await this.takeBack(write, cause);
+        return;
+      } catch (error) {
+        cause = error;
+      }
+    }
+    this.fence(
+      new MessagingError(
+        'STORE_FENCED',
+        `Writing the log at offset ${write.from} failed (${String(cause)}). What is on the disk is unknown, so the store accepts nothing more. Check the disk, then restart.`,
+        { cause },
+      ),
+    );
+  }
+
+  /** Refuses all that waits after a disk without room, and makes sure that none of it comes back after a crash. */
+  private async takeBack(write: { from: number; to: number }, cause: unknown): Promise<void> {
+    const error = new MessagingError(
+      'DISK_FULL',
+      `The disk has no room for the log at offset ${write.from}. Sending goes on by itself once there is room.`,
+      { cause },
+    );
+    this.trouble.full(error);
+    await this.writer.erase(write.from, write.to);
+    // What was written before is acknowledged, not refused.
+    this.release(Number.POSITIVE_INFINITY);
+    const refused = this.pending.drain((queue) => queue.takeBackUnwritten());
+    this.tail.cut(this.written);
+    this.refuse(refused, error);
+  }
+
+  private refuse(refused: ((error: MessagingError) => void)[], error: MessagingError): void {
+    for (const done of refused) {
+      try {
+        done(error);
+      } catch (thrown) {
+        this.logger.error('A callback of a refused message threw.', thrown);
+      }
+    }
+  }
+
+  private nextStep(): Promise<void> {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  /** Lets those look again who wait for the log to get on. */
+  private step(): void {
+    if (this.waiting.length === 0) return;
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}

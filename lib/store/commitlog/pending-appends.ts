@@ -1,0 +1,115 @@
+import type { MessagingError } from '../../protocol/index.js';
+import type { ConsumeQueue } from '../queue/consume-queue.js';
+import type { PutCallback } from '../types.js';
+
+const SMALLEST = 1024;
+
+/**
+ * Records that are appended and not visible yet, in log order: what the dispatcher and the acknowledgement need of
+ * each. Columns of a ring, so that a message costs no object of its own; a million waiting ones are one page of numbers.
+ */
+export class PendingAppends {
+  private capacity = SMALLEST;
+  private mask = SMALLEST - 1;
+  /** Count of all records ever taken in and let go. */
+  private taken = 0;
+  private gone = 0;
+
+  physicalOffsets = new Float64Array(SMALLEST);
+  queueOffsets = new Float64Array(SMALLEST);
+  tagsCodes = new Float64Array(SMALLEST);
+  storeTimestamps = new Float64Array(SMALLEST);
+  sizes = new Int32Array(SMALLEST);
+  sysFlags = new Int32Array(SMALLEST);
+  queues: (ConsumeQueue | undefined)[] = new Array<undefined>(SMALLEST).fill(undefined);
+  properties: string[] = new Array<string>(SMALLEST).fill('');
+  callbacks: (PutCallback | undefined)[] = new Array<undefined>(SMALLEST).fill(undefined);
+
+  get length(): number {
+    return this.taken - this.gone;
+  }
+
+  /** Place of the oldest record in the columns. */
+  get head(): number {
+    return this.gone & this.mask;
+  }
+
+  /** Log offset behind the record that so many others precede. */
+  endOf(index: number): number {
+    const at = (this.gone + index) & this.mask;
+    return this.physicalOffsets[at]! + this.sizes[at]!;
+  }
+
+  push(
+    queue: ConsumeQueue,
+    queueOffset: number,
+    physicalOffset: number,
+    size: number,
+    tagsCode: number,
+    storeTimestamp: number,
+    sysFlag: number,
+    properties: string,
+    done: PutCallback | undefined,
+  ): void {
+    if (this.taken - this.gone === this.capacity) this.grow();
+    const at = this.taken++ & this.mask;
+    this.physicalOffsets[at] = physicalOffset;
+    this.queueOffsets[at] = queueOffset;
+    this.tagsCodes[at] = tagsCode;
+    this.storeTimestamps[at] = storeTimestamp;
+    this.sizes[at] = size;
+    this.sysFlags[at] = sysFlag;
+    this.queues[at] = queue;
+    this.properties[at] = properties;
+    this.callbacks[at] = done;
+  }
+
+  /** Lets the oldest record go. */
+  shift(): void {
+    const at = this.gone++ & this.mask;
+    this.queues[at] = undefined;
+    this.properties[at] = '';
+    this.callbacks[at] = undefined;
+  }
+
+  /** Empties the ring and returns what has to be told to the producers, in log order. */
+  drain(undo: (queue: ConsumeQueue) => void): ((error: MessagingError) => void)[] {
+    const callbacks: ((error: MessagingError) => void)[] = [];
+    while (this.length > 0) {
+      const at = this.head;
+      undo(this.queues[at]!);
+      const done = this.callbacks[at];
+      if (done !== undefined) callbacks.push((error) => done(error, undefined));
+      this.shift();
+    }
+    return callbacks;
+  }
+
+  private grow(): void {
+    const order = Array.from({ length: this.capacity }, (_, index) => (this.gone + index) & this.mask);
+    const count = this.capacity;
+    this.capacity *= 2;
+    this.mask = this.capacity - 1;
+    this.physicalOffsets = this.widened(this.physicalOffsets, order);
+    this.queueOffsets = this.widened(this.queueOffsets, order);
+    this.tagsCodes = this.widened(this.tagsCodes, order);
+    this.storeTimestamps = this.widened(this.storeTimestamps, order);
+    this.sizes = Int32Array.from({ length: this.capacity }, (_, index) => this.sizes[order[index] ?? 0]!);
+    this.sysFlags = Int32Array.from({ length: this.capacity }, (_, index) => this.sysFlags[order[index] ?? 0]!);
+    const padded = <T>(column: T[], empty: T): T[] => [
+      ...order.map((at) => column[at]!),
+      ...new Array<T>(this.capacity - count).fill(empty),
+    ];
+    this.queues = padded(this.queues, undefined);
+    this.properties = padded(this.properties, '');
+    this.callbacks = padded(this.callbacks, undefined);
+    this.gone = 0;
+    this.taken = count;
+  }
+
+  private widened(column: Float64Array, order: readonly number[]): Float64Array<ArrayBuffer> {
+    const wide = new Float64Array(this.capacity);
+    for (let index = 0; index < order.length; index++) wide[index] = column[order[index]!]!;
+    return wide;
+  }
+}

@@ -1,0 +1,155 @@
+import type { Logger } from '../platform/index.js';
+import type { PendingAppends } from './commitlog/pending-appends.js';
+import type { Segments } from './commitlog/segments.js';
+import type { ConsumeQueue } from './queue/consume-queue.js';
+import type { DispatchEntry, DispatchTarget } from './types.js';
+
+export type VisibleListener = (
+  topic: string,
+  queueId: number,
+  newMaxOffset: number,
+  tagsCodes: number[] | undefined,
+) => void;
+
+/** More tags codes of one batch than this are not listed: whoever waits looks for itself. */
+const MOST_TAGS = 64;
+
+interface Fed {
+  readonly target: DispatchTarget;
+  /** Log offset from which on the target has not seen records. */
+  readonly from: number;
+}
+
+/**
+ * The one way from the log to everything derived from it: in log order, up to the visible offset and no further, so
+ * that nobody sees a record that a crash could take back.
+ */
+export class Dispatcher {
+  private readonly targets: Fed[] = [];
+  private readonly listeners: VisibleListener[] = [];
+  private touched: ConsumeQueue[] = [];
+  /** One object for all records; targets copy what they keep. */
+  private readonly entry: DispatchEntry = {
+    topic: '',
+    queueId: 0,
+    queueOffset: 0,
+    physicalOffset: 0,
+    size: 0,
+    tagsCode: 0,
+    storeTimestamp: 0,
+    sysFlag: 0,
+    properties: '',
+  };
+
+  constructor(
+    private readonly segments: Segments,
+    private readonly logger: Logger,
+  ) {}
+
+  get fedTargets(): readonly DispatchTarget[] {
+    return this.targets.map((fed) => fed.target);
+  }
+
+  add(target: DispatchTarget): void {
+    this.targets.push({ target, from: target.safeOffset });
+  }
+
+  onVisible(listener: VisibleListener): void {
+    this.listeners.push(listener);
+  }
+
+  /** Hands on the pending records that end at or below the visible offset, acknowledges them, then wakes the waiting. */
+  release(pending: PendingAppends, visibleOffset: number): void {
+    const entry = this.entry;
+    let last = -1;
+    let lastTimestamp = 0;
+    while (pending.length > 0) {
+      const at = pending.head;
+      const physicalOffset = pending.physicalOffsets[at]!;
+      const size = pending.sizes[at]!;
+      if (physicalOffset + size > visibleOffset) break;
+      const queue = pending.queues[at]!;
+      const queueOffset = pending.queueOffsets[at]!;
+      const storeTimestamp = pending.storeTimestamps[at]!;
+      const done = pending.callbacks[at];
+      entry.topic = queue.topic;
+      entry.queueId = queue.queueId;
+      entry.queueOffset = queueOffset;
+      entry.physicalOffset = physicalOffset;
+      entry.size = size;
+      entry.tagsCode = pending.tagsCodes[at]!;
+      entry.storeTimestamp = storeTimestamp;
+      entry.sysFlag = pending.sysFlags[at]!;
+      entry.properties = pending.properties[at]!;
+      pending.shift();
+      if (last < 0) this.segments.note(physicalOffset, storeTimestamp);
+      last = physicalOffset;
+      lastTimestamp = storeTimestamp;
+      queue.push(physicalOffset, size, entry.tagsCode);
+      this.arrived(queue, entry.tagsCode);
+      this.feed(entry);
+      if (done === undefined) continue;
+      try {
+        done(undefined, { physicalOffset, queueOffset, storeTimestamp, size });
+      } catch (error) {
+        this.logger.error('A callback of a stored message threw; the message itself is stored.', error);
+      }
+    }
+    if (last >= 0) this.segments.note(last, lastTimestamp);
+    this.wake();
+  }
+
+  /** Hands on one record that recovery found; nobody waits for it yet. */
+  replay(entry: DispatchEntry): void {
+    this.segments.note(entry.physicalOffset, entry.storeTimestamp);
+    this.feed(entry);
+  }
+
+  private feed(entry: DispatchEntry): void {
+    const targets = this.targets;
+    for (let index = 0; index < targets.length; index++) {
+      const fed = targets[index]!;
+      if (entry.physicalOffset < fed.from) continue;
+      try {
+        fed.target.dispatch(entry);
+      } catch (error) {
+        this.logger.error(
+          `${fed.target.name} could not take in the record at log offset ${entry.physicalOffset}; its state no longer follows the log.`,
+          error,
+        );
+      }
+    }
+  }
+
+  private arrived(queue: ConsumeQueue, tagsCode: number): void {
+    if (!queue.touched) {
+      queue.touched = true;
+      queue.arrivedTags = [tagsCode];
+      this.touched.push(queue);
+      return;
+    }
+    const tags = queue.arrivedTags;
+    if (tags === undefined || tags[tags.length - 1] === tagsCode) return;
+    if (tags.length < MOST_TAGS) tags.push(tagsCode);
+    else queue.arrivedTags = undefined;
+  }
+
+  /** Once per queue and batch; a listener may append, which only ever adds to a later batch. */
+  private wake(): void {
+    const touched = this.touched;
+    if (touched.length === 0) return;
+    this.touched = [];
+    for (const queue of touched) {
+      const tags = queue.arrivedTags;
+      queue.touched = false;
+      queue.arrivedTags = undefined;
+      for (const listener of this.listeners) {
+        try {
+          listener(queue.topic, queue.queueId, queue.maxOffset, tags);
+        } catch (error) {
+          this.logger.error('A listener for new messages threw.', error);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,27 @@
+export { MessageStore } from './message-store.js';
+export { STORE_FORMAT } from './store-header.js';
+export type { VisibleListener } from './dispatcher.js';
+export type {
+  DispatchEntry,
+  DispatchTarget,
+  LogAppender,
+  LogReader,
+  PutBatchCallback,
+  PutCallback,
+  PutResult,
+  ReadQuery,
+  ReadResult,
+  ReadStatus,
+  RetentionOptions,
+  SegmentInfo,
+  StoreHealth,
+  StoreMessage,
+  StoreOptions,
+  StoreState,
+} from './types.js';
+export type { TopicConfig, TopicSettings, TopicTable } from './state/topic-table.js';
+export type { GroupActivity, GroupConfig, GroupSettings, GroupTable } from './state/group-table.js';
+export { JournaledTable } from './state/journaled-table.js';
+export type { ConsumerProgress } from './state/consumer-progress.js';
+export type { TimerService, TimerStats } from './timers/timer-service.js';
+export type { RetentionStats } from './retention/retention-service.js';

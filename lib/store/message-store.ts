@@ -1,0 +1,357 @@
+import type { Platform, Timer } from '../platform/index.js';
+import { MessagingError, type MessageRecord } from '../protocol/index.js';
+import type { VisibleListener } from './dispatcher.js';
+import { openStore, type StoreParts } from './open-store.js';
+import { resolveStoreOptions } from './options.js';
+import { RetentionService, type RetentionStats } from './retention/retention-service.js';
+import type { ConsumerProgress } from './state/consumer-progress.js';
+import type { GroupTable } from './state/group-table.js';
+import type { TopicConfig, TopicSettings, TopicTable } from './state/topic-table.js';
+import { TimerService } from './timers/timer-service.js';
+import type {
+  DispatchTarget,
+  LogReader,
+  PutBatchCallback,
+  PutCallback,
+  PutResult,
+  ReadQuery,
+  ReadResult,
+  StoreHealth,
+  StoreMessage,
+  StoreOptions,
+  StoreState,
+} from './types.js';
+
+/** So much appended since the last checkpoint brings the next one before its time: it bounds what a restart reads again. */
+const CHECKPOINT_BYTES = 256 * 1024 * 1024;
+
+/** Messages on disk, in queues, with everything that is derived from them. Knows neither network nor consumers. */
+export class MessageStore {
+  readonly topics: TopicTable;
+  readonly groups: GroupTable;
+  readonly progress: ConsumerProgress;
+  readonly timers: TimerService;
+  readonly storeId: string;
+  readonly path: string;
+  /** How acknowledged messages are kept: `sync` loses nothing to a power cut, `async` up to 500 ms. */
+  readonly flush: 'sync' | 'async';
+  /** True for a new store and for one that was closed in order. */
+  readonly cleanStart: boolean;
+  private readonly retention: RetentionService;
+  private readonly fencedListeners: ((error: MessagingError) => void)[] = [];
+  private readonly checkpointTimer: Timer;
+  /** Log offset at which a checkpoint was last asked for because of the bytes behind it. */
+  private checkpointAt: number;
+  private current: StoreState = 'open';
+  /** Why puts are refused while the store is not open. */
+  private refusal: MessagingError | undefined;
+  private closing: Promise<void> | undefined;
+
+  private constructor(
+    private readonly parts: StoreParts,
+    timers: TimerService,
+    retention: RetentionService,
+  ) {
+    this.topics = parts.topics;
+    this.groups = parts.groups;
+    this.progress = parts.progress;
+    this.timers = timers;
+    this.retention = retention;
+    this.storeId = parts.header.storeId;
+    this.path = parts.paths.root;
+    this.flush = parts.options.flush;
+    this.cleanStart = parts.cleanStart;
+    this.checkpointAt = parts.log.visibleOffset;
+    parts.trouble.listener = { fenced: (error) => this.fenced(error), full: (error) => parts.guard.ranOut(error) };
+    this.checkpointTimer = parts.platform.clock.every(parts.options.checkpointMillis, () => void this.checkpoint());
+    parts.dispatcher.onVisible(() => {
+      if (parts.log.visibleOffset - this.checkpointAt <= CHECKPOINT_BYTES) return;
+      this.checkpointAt = parts.log.visibleOffset;
+      void this.checkpoint();
+    });
+  }
+
+  /**
+   * Opens the store in `options.path`, recovers it and begins to deliver timers. The caller holds the store's lock.
+   * @throws MessagingError CONFIGURATION, STORE_NEWER, STORE_DAMAGED.
+   */
+  static async open(options: StoreOptions, platform: Platform): Promise<MessageStore> {
+    const parts = await openStore(resolveStoreOptions(options), platform);
+    let store: MessageStore | undefined;
+    const put = (message: StoreMessage, done: PutCallback): void => store!.append(message, done, false);
+    // Above the hard limit copies must still be appended, or a full disk with a live timer in it never gets emptier.
+    const putAlways = (message: StoreMessage, done: PutCallback): void => store!.append(message, done, true);
+    const { access, topics, groups, progress, log, checkpointer } = parts;
+    const timers = new TimerService(parts.timerIndex, withAppend(access, put), topics, platform);
+    const queuesTarget: DispatchTarget = {
+      name: 'consume queues',
+      dispatch: () => undefined,
+      get safeOffset() {
+        return checkpointer.logOffset;
+      },
+      flush: () => checkpointer.run(),
+    };
+    const retention = await RetentionService.open(
+      parts.options.retention,
+      {
+        log: withAppend(access, putAlways),
+        syncLog: () => log.syncNow(),
+        targets: [queuesTarget],
+        topics,
+        groups,
+        progress,
+        timers,
+      },
+      platform,
+      parts.paths.state,
+    );
+    store = new MessageStore(parts, timers, retention);
+    timers.start();
+    retention.start();
+    return store;
+  }
+
+  get state(): StoreState {
+    return this.current;
+  }
+
+  /** Log offset up to which records are visible: synced in `sync` mode, written in `async` mode. */
+  get visibleOffset(): number {
+    return this.parts.log.visibleOffset;
+  }
+
+  get epoch(): number {
+    return this.parts.epochs.current;
+  }
+
+  /**
+   * Creates the topic durably, or returns it as it is. Use it rather than `topics.create`: it finds the log offset that
+   * separates the new topic from a deleted one of its name.
+   */
+  async createTopic(name: string, settings: TopicSettings): Promise<TopicConfig> {
+    const existing = this.topics.get(name);
+    if (existing !== undefined) return existing;
+    if (this.current !== 'open') throw this.refusal!;
+    // A crash may take unsynced records back; an offset beyond the recovered end would hide the topic's first messages.
+    await this.parts.log.syncNow();
+    return this.topics.create(name, settings, this.parts.log.durableOffset);
+  }
+
+  /** Appends one message. It is encoded before this returns; `done` comes in log order once the message is visible. */
+  put(message: StoreMessage, done: PutCallback): void {
+    this.append(message, done, false);
+  }
+
+  /** As `put`; the messages lie in the log one behind the other, and `done` comes once all of them are visible. */
+  putBatch(messages: readonly StoreMessage[], done: PutBatchCallback): void {
+    try {
+      if (messages.length === 0) throw new MessagingError('BAD_ARGUMENT', 'A batch without messages cannot be stored.');
+      // Before the first is appended: a batch is refused as a whole.
+      for (const message of messages) this.parts.log.verify(message, this.queueFor(message, false));
+    } catch (error) {
+      const refusal = asMessagingError(error);
+      this.parts.platform.clock.defer(() => done(refusal, undefined));
+      return;
+    }
+    const results: PutResult[] = [];
+    let failure: MessagingError | undefined;
+    let open = messages.length;
+    const one: PutCallback = (error, result) => {
+      failure ??= error;
+      if (result !== undefined) results.push(result);
+      if (--open === 0) done(failure, failure === undefined ? results : undefined);
+    };
+    for (const message of messages) this.append(message, one, false);
+  }
+
+  putAsync(message: StoreMessage): Promise<PutResult> {
+    return new Promise((resolve, reject) => {
+      this.append(message, (error, result) => (error === undefined ? resolve(result!) : reject(error)), false);
+    });
+  }
+
+  /** Synchronous when the newest part of the log, in memory, has what is asked for. Works while the store is fenced. */
+  read(query: ReadQuery): ReadResult | Promise<ReadResult> {
+    return this.parts.reader.read(this.parts.queues.find(query.topic, query.queueId), query);
+  }
+
+  /** @throws MessagingError RECORD_INVALID, OFFSET_OUT_OF_RANGE for offsets that no message begins at. */
+  recordAt(physicalOffset: number): Promise<MessageRecord> {
+    return this.parts.access.recordAt(physicalOffset);
+  }
+
+  minOffset(topic: string, queueId: number): number {
+    return this.parts.access.minOffset(topic, queueId);
+  }
+
+  maxOffset(topic: string, queueId: number): number {
+    return this.parts.access.maxOffset(topic, queueId);
+  }
+
+  /** See LogAccess: `lower` (default) the first message at or after the time, `upper` the last at or before it. */
+  offsetByTime(
+    topic: string,
+    queueId: number,
+    timestamp: number,
+    boundary: 'lower' | 'upper' = 'lower',
+  ): Promise<number> {
+    return this.parts.access.offsetByTime(topic, queueId, timestamp, boundary);
+  }
+
+  /** Milliseconds since 1970; -1 when the queue does not have the message. */
+  storeTimestampAt(topic: string, queueId: number, offset: number): Promise<number> {
+    return this.parts.access.storeTimestampAt(topic, queueId, offset);
+  }
+
+  /** The log itself: segments, scans, deletion of the oldest segment. */
+  get log(): LogReader {
+    return this.parts.access;
+  }
+
+  get retentionStats(): RetentionStats {
+    return this.retention.stats;
+  }
+
+  /** Looks for expired segments now; resolves with how many went. */
+  expire(): Promise<number> {
+    return this.retention.check();
+  }
+
+  /** Called once per queue for every batch that became visible. */
+  onVisible(listener: VisibleListener): void {
+    this.parts.dispatcher.onVisible(listener);
+  }
+
+  /** Called once when the disk failed and the store accepts nothing more. */
+  onFenced(listener: (error: MessagingError) => void): void {
+    this.fencedListeners.push(listener);
+  }
+
+  health(): StoreHealth {
+    const { log, segments, guard, pool, damage, reader, checkpointer } = this.parts;
+    return {
+      state: this.current,
+      problem: (this.refusal ?? guard.full)?.message,
+      storeId: this.storeId,
+      epoch: this.epoch,
+      cleanStart: this.cleanStart,
+      startOffset: segments.startOffset,
+      visibleOffset: log.visibleOffset,
+      durableOffset: log.durableOffset,
+      appendOffset: log.appendOffset,
+      checkpointOffset: checkpointer.logOffset,
+      waitingRecords: log.waitingRecords,
+      segments: segments.all.length,
+      extendedSegments: segments.extended,
+      recycledSegments: segments.recycled,
+      tailBytes: log.tail.heldBytes,
+      openFiles: pool.size,
+      diskUsedRatio: guard.usedRatio,
+      diskFull: guard.full !== undefined,
+      damagedRanges: damage.all,
+      damagedRecords: reader.damaged,
+      checkpointProblem: checkpointer.problem,
+    };
+  }
+
+  /** Moves the checkpoint now; failures are logged and shown by `health`. */
+  async checkpoint(): Promise<void> {
+    if (this.current === 'open') await this.parts.checkpointer.background();
+  }
+
+  /** Refuses what comes, waits for what is under way, and leaves a store that needs no recovery. */
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
+    const { log, checkpointer, guard, pool, topics, groups, progress, platform } = this.parts;
+    this.checkpointTimer.cancel();
+    await this.retention.close();
+    await this.timers.stop();
+    const fenced = this.current === 'fenced';
+    this.current = 'closed';
+    this.refusal ??= new MessagingError('STORE_CLOSED', `The store ${this.path} is closed.`);
+    try {
+      if (!fenced) {
+        await log.syncNow();
+        await this.timers.close();
+        await checkpointer.finish();
+      }
+      await progress.close();
+    } catch (error) {
+      platform.logger.error(`The store ${this.path} could not be closed in order; the next start recovers it.`, error);
+    }
+    await guard.close();
+    await topics.close();
+    await groups.close();
+    await log.close();
+    await pool.close();
+  }
+
+  private append(message: StoreMessage, done: PutCallback, evenWhenFull: boolean): void {
+    try {
+      this.parts.log.append(message, this.queueFor(message, evenWhenFull), done);
+    } catch (error) {
+      const refusal = asMessagingError(error);
+      this.parts.platform.clock.defer(() => done(refusal, undefined));
+    }
+  }
+
+  private queueFor(message: StoreMessage, evenWhenFull: boolean) {
+    if (this.refusal !== undefined) throw this.refusal;
+    const full = this.parts.guard.full;
+    if (full !== undefined && !evenWhenFull) throw full;
+    const queue = this.parts.queues.forAppend(message.topic, message.queueId);
+    if (queue !== undefined) return queue;
+    const topic = this.topics.get(message.topic);
+    throw topic === undefined
+      ? new MessagingError('TOPIC_NOT_FOUND', `There is no topic ${message.topic} in this store. Create it first.`)
+      : new MessagingError(
+          'BAD_ARGUMENT',
+          `Topic ${message.topic} has ${topic.writeQueueNums} queues; there is no queue ${message.queueId}.`,
+        );
+  }
+
+  private fenced(error: MessagingError): void {
+    if (this.current === 'open') this.current = 'fenced';
+    this.refusal = error;
+    this.parts.platform.logger.error(error.message, error.cause);
+    for (const listener of this.fencedListeners) {
+      try {
+        listener(error);
+      } catch (thrown) {
+        this.parts.platform.logger.error('A listener for the fenced store threw.', thrown);
+      }
+    }
+  }
+}
+
+function withAppend(
+  access: StoreParts['access'],
+  put: (message: StoreMessage, done: PutCallback) => void,
+): LogReader & { put: typeof put } {
+  return {
+    put,
+    get startOffset() {
+      return access.startOffset;
+    },
+    get visibleOffset() {
+      return access.visibleOffset;
+    },
+    segments: () => access.segments(),
+    recordAt: (offset) => access.recordAt(offset),
+    scan: (from, to, visit) => access.scan(from, to, visit),
+    deleteOldestSegment: () => access.deleteOldestSegment(),
+    minOffset: (topic, queueId) => access.minOffset(topic, queueId),
+    maxOffset: (topic, queueId) => access.maxOffset(topic, queueId),
+    physicalOffsetAt: (topic, queueId, offset) => access.physicalOffsetAt(topic, queueId, offset),
+  };
+}
+
+function asMessagingError(error: unknown): MessagingError {
+  return error instanceof MessagingError
+    ? error
+    : new MessagingError('BROKER_ERROR', `Storing a message failed: ${String(error)}`, { cause: error });
+}

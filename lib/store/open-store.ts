@@ -1,0 +1,224 @@
+import type { Platform } from '../platform/index.js';
+import { MessagingError } from '../protocol/index.js';
+import { recordPhysicalOffset, recordStoreTimestamp } from '../protocol/index.js';
+import { readCheckpoint } from './checkpoint.js';
+import { Checkpointer } from './checkpointer.js';
+import { ColdReader } from './commitlog/cold-reader.js';
+import { ASYNC_UNSYNCED_BYTES, CommitLog, type LogTrouble } from './commitlog/commit-log.js';
+import { Segment, Segments } from './commitlog/segments.js';
+import { LogTail } from './commitlog/tail.js';
+import { DiskGuard } from './disk-guard.js';
+import { Dispatcher } from './dispatcher.js';
+import { HandlePool } from './handle-pool.js';
+import { LogAccess } from './log-access.js';
+import type { ResolvedStoreOptions } from './options.js';
+import { offsetOfFileName, StorePaths } from './paths.js';
+import { QueueReader } from './queue/queue-reader.js';
+import { QueueTable } from './queue/queue-table.js';
+import { DamageList } from './recovery/damage.js';
+import { Recovery } from './recovery/recover.js';
+import { ConsumerProgress } from './state/consumer-progress.js';
+import { EpochLog } from './state/epoch-log.js';
+import { GroupTable } from './state/group-table.js';
+import { QueueBounds } from './state/queue-bounds.js';
+import { SnapshotFile } from './state/snapshot-file.js';
+import { TopicTable } from './state/topic-table.js';
+import { openStoreHeader, type StoreHeader } from './store-header.js';
+import { TimerIndex } from './timers/timer-index.js';
+
+/** Files open at a time for queues and for reading the older log; the log's own newest segment is not among them. */
+const OPEN_FILES = 256;
+
+/** Everything a store is made of, recovered and ready to be appended to. */
+export interface StoreParts {
+  readonly platform: Platform;
+  readonly options: ResolvedStoreOptions;
+  readonly header: StoreHeader;
+  readonly paths: StorePaths;
+  readonly pool: HandlePool;
+  readonly segments: Segments;
+  readonly dispatcher: Dispatcher;
+  readonly log: CommitLog;
+  readonly queues: QueueTable;
+  readonly reader: QueueReader;
+  readonly access: LogAccess;
+  readonly checkpointer: Checkpointer;
+  readonly guard: DiskGuard;
+  readonly damage: DamageList;
+  readonly topics: TopicTable;
+  readonly groups: GroupTable;
+  readonly progress: ConsumerProgress;
+  readonly timerIndex: TimerIndex;
+  readonly epochs: EpochLog;
+  readonly cleanStart: boolean;
+  /** Where the log tells its trouble to once the store listens. */
+  readonly trouble: { listener: LogTrouble | undefined };
+}
+
+/**
+ * Opens what is on the disk and recovers it.
+ * @throws MessagingError STORE_NEWER, STORE_DAMAGED.
+ */
+export async function openStore(options: ResolvedStoreOptions, platform: Platform): Promise<StoreParts> {
+  const { fileSystem, logger } = platform;
+  const paths = new StorePaths(options.path);
+  await fileSystem.makeDirectory(paths.root);
+  const header = await openStoreHeader(platform, paths.root, options.segmentBytes);
+  for (const directory of [paths.log, paths.queues, paths.state]) await fileSystem.makeDirectory(directory);
+
+  const topics = await TopicTable.open(platform, paths.state);
+  const groups = await GroupTable.open(platform, paths.state);
+  const progress = await ConsumerProgress.open(platform, paths.state, (topic) => topics.get(topic)?.number);
+  const bounds = await QueueBounds.open(platform, paths.state);
+  const epochs = await EpochLog.open(platform, paths.state);
+  const damage = await DamageList.open(platform, paths);
+  const timerIndex = await TimerIndex.open(platform, paths.state, header.segmentBytes);
+
+  const pool = new HandlePool(fileSystem, OPEN_FILES);
+  const list = await listSegments(platform, paths, header.segmentBytes, bounds.logMinOffset);
+  const segments = new Segments(platform, paths, pool, header.segmentBytes, list);
+  const dispatcher = new Dispatcher(segments, logger);
+  dispatcher.add(timerIndex);
+  const queues = new QueueTable(fileSystem, pool, paths, options.consumeQueueFileEntries, topics);
+
+  const checkpointFile = new SnapshotFile(fileSystem, paths.root, 'checkpoint', logger);
+  const checkpoint = await readCheckpoint(checkpointFile, logger);
+  const unsynced = options.flush === 'sync' ? options.batchBytes : ASYNC_UNSYNCED_BYTES + options.batchBytes;
+  const recovery = new Recovery({
+    platform,
+    paths,
+    pool,
+    segments,
+    queues,
+    topics,
+    bounds,
+    dispatcher,
+    damage,
+    acceptDamage: options.acceptDamage,
+    unsyncedBytes: unsynced,
+  });
+  const { endOffset, clean, unsyncedBytes, replayed } = await recovery.run(checkpoint);
+  const fresh = list.length === 0;
+  await segments.open(endOffset);
+  if (!clean && !fresh) {
+    // What was read back may lie in the page cache only, and behind it may lie pieces of a batch that never counted.
+    await segments.erase(endOffset, endOffset + Math.max(unsyncedBytes, options.batchBytes));
+    progress.clampTo((topic, queueId) =>
+      topics.get(topic) === undefined ? undefined : (queues.find(topic, queueId)?.maxOffset ?? 0),
+    );
+    logger.log(`Recovered ${paths.root} after a crash: ${replayed} messages read again, the log ends at ${endOffset}.`);
+  }
+  if ((!clean && !fresh) || epochs.current === 0) await epochs.begin(endOffset, segments.startOffset);
+  await readFirstTimestamps(segments, pool, paths);
+
+  const tailChunk = Math.min(options.batchBytes, header.segmentBytes);
+  const tail = new LogTail(tailChunk, options.tailBytes, endOffset);
+  const trouble: StoreParts['trouble'] = { listener: undefined };
+  const log = new CommitLog(
+    {
+      segmentBytes: header.segmentBytes,
+      batchBytes: options.batchBytes,
+      flush: options.flush,
+      storeHost: options.storeHost,
+    },
+    platform.clock,
+    logger,
+    segments,
+    tail,
+    dispatcher,
+    { fenced: (error) => trouble.listener?.fenced(error), full: (error) => trouble.listener?.full(error) },
+  );
+  const cold = new ColdReader(pool, paths, header.segmentBytes, () => log.writtenOffset);
+  const reader = new QueueReader(tail, cold, () => segments.startOffset, logger);
+  const checkpointer = new Checkpointer(checkpointFile, log, queues, dispatcher, unsynced, logger);
+  const access = new LogAccess({
+    log,
+    segments,
+    cold,
+    pool,
+    paths,
+    queues,
+    topics,
+    bounds,
+    damage,
+    checkpointTo: async (logOffset) => {
+      if (checkpointer.logOffset < logOffset) await checkpointer.run();
+    },
+  });
+  // From here on an end without the clean mark is a crash; before it, nothing may be appended.
+  await checkpointer.begin();
+  const guard = new DiskGuard(platform, paths.root, {
+    softRatio: options.diskSoftRatio,
+    hardRatio: options.diskHardRatio,
+    neededBytes: 2 * options.batchBytes,
+  });
+  await guard.check();
+  return {
+    platform,
+    options,
+    header,
+    paths,
+    pool,
+    segments,
+    dispatcher,
+    log,
+    queues,
+    reader,
+    access,
+    checkpointer,
+    guard,
+    damage,
+    topics,
+    groups,
+    progress,
+    timerIndex,
+    epochs,
+    cleanStart: clean || fresh,
+    trouble,
+  };
+}
+
+/** The files of the log, oldest first, after a deletion that a crash had interrupted was brought to its end. */
+async function listSegments(
+  { fileSystem, logger }: Platform,
+  paths: StorePaths,
+  segmentBytes: number,
+  logMinOffset: number,
+): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for (const name of await fileSystem.list(paths.log)) {
+    const base = offsetOfFileName(name);
+    if (base === undefined) continue;
+    if (base + segmentBytes <= logMinOffset) {
+      logger.log(`Removing the expired segment ${name} of ${paths.log}.`);
+      await fileSystem.remove(`${paths.log}/${name}`);
+      continue;
+    }
+    const expected = segments.length === 0 ? base - (base % segmentBytes) : segments.at(-1)!.base + segmentBytes;
+    if (base !== expected)
+      throw new MessagingError(
+        'STORE_DAMAGED',
+        `In ${paths.log} the segment for offset ${expected} is missing; the next one there is ${name}. Restore the file from a backup.`,
+      );
+    segments.push(new Segment(base));
+  }
+  const first = segments[0]?.base ?? logMinOffset;
+  if (first > logMinOffset)
+    throw new MessagingError(
+      'STORE_DAMAGED',
+      `In ${paths.log} the segment for offset ${logMinOffset} is missing; the log begins at ${first}. Restore the file from a backup.`,
+    );
+  return segments;
+}
+
+/** Ages of segments that recovery had no need to read. */
+async function readFirstTimestamps(segments: Segments, pool: HandlePool, paths: StorePaths): Promise<void> {
+  const fields = Buffer.alloc(128);
+  for (const segment of segments.all) {
+    if (segment.firstStoreTimestamp >= 0) continue;
+    const read = await pool.use(paths.segment(segment.base), 'read', (file) => file.read(fields, 0));
+    if (read < fields.length || recordPhysicalOffset(fields, 0) !== segment.base) continue;
+    // An empty first segment is all zeros and "names" offset 0 as well.
+    if (fields.readUInt32BE(0) > 0) segment.firstStoreTimestamp = recordStoreTimestamp(fields, 0);
+  }
+}

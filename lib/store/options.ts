@@ -1,0 +1,41 @@
+import { MessagingError } from '../protocol/index.js';
+import type { StoreOptions } from './types.js';
+
+const MIB = 1024 * 1024;
+
+/** The options with every default filled in. */
+export type ResolvedStoreOptions = Required<StoreOptions>;
+
+/** @throws MessagingError CONFIGURATION for values that the store cannot work with. */
+export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions {
+  const resolved: ResolvedStoreOptions = {
+    path: options.path,
+    storeHost: options.storeHost,
+    segmentBytes: options.segmentBytes ?? 64 * MIB,
+    flush: options.flush ?? 'sync',
+    batchBytes: options.batchBytes ?? 4 * MIB,
+    tailBytes: options.tailBytes ?? 64 * MIB,
+    consumeQueueFileEntries: options.consumeQueueFileEntries ?? 300_000,
+    checkpointMillis: options.checkpointMillis ?? 5_000,
+    retention: options.retention ?? {},
+    diskSoftRatio: options.diskSoftRatio ?? 0.75,
+    diskHardRatio: options.diskHardRatio ?? 0.9,
+    acceptDamage: options.acceptDamage ?? false,
+  };
+  if (resolved.path === '') throw invalid('path', 'is empty; name a directory');
+  atLeast('segmentBytes', resolved.segmentBytes, 1024);
+  atLeast('batchBytes', resolved.batchBytes, 512);
+  atLeast('tailBytes', resolved.tailBytes, 0);
+  atLeast('consumeQueueFileEntries', resolved.consumeQueueFileEntries, 1);
+  atLeast('checkpointMillis', resolved.checkpointMillis, 1);
+  return resolved;
+}
+
+function atLeast(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least)
+    throw invalid(name, `is ${value}; give a whole number of at least ${least}`);
+}
+
+function invalid(name: string, what: string): MessagingError {
+  return new MessagingError('CONFIGURATION', `The store option ${name} ${what}.`);
+}

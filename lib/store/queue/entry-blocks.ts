@@ -1,0 +1,145 @@
+import { ENTRY_BYTES } from './queue-files.js';
+
+const SMALLEST = 16;
+const LARGEST = 4096;
+const TWO_32 = 0x1_0000_0000;
+
+/** A run of consecutive entries in columns. */
+class EntryBlock {
+  count = 0;
+  readonly physicalOffsets: Float64Array;
+  readonly tagsCodes: Float64Array;
+  readonly sizes: Int32Array;
+
+  constructor(
+    readonly first: number,
+    readonly capacity: number,
+  ) {
+    const bytes = new ArrayBuffer(capacity * ENTRY_BYTES);
+    this.physicalOffsets = new Float64Array(bytes, 0, capacity);
+    this.tagsCodes = new Float64Array(bytes, capacity * 8, capacity);
+    this.sizes = new Int32Array(bytes, capacity * 16, capacity);
+  }
+}
+
+/**
+ * The newest entries of one consume queue in memory. Blocks start small and double, because a store may have ten
+ * thousand queues of which most hold a handful of messages.
+ */
+export class EntryBlocks {
+  private blocks: EntryBlock[] = [];
+  private last: EntryBlock | undefined;
+  /** The block found last: reads walk forward, so the next entry is mostly in it. */
+  private found: EntryBlock | undefined;
+
+  /** Index of the oldest entry in memory; `otherwise` when there is none. */
+  start(otherwise: number): number {
+    return this.blocks.length > 0 ? this.blocks[0]!.first : otherwise;
+  }
+
+  push(index: number, physicalOffset: number, size: number, tagsCode: number): void {
+    let block = this.last;
+    if (block === undefined || block.count === block.capacity) {
+      block = new EntryBlock(index, block === undefined ? SMALLEST : Math.min(LARGEST, block.capacity * 2));
+      this.blocks.push(block);
+      this.last = block;
+    }
+    const at = block.count++;
+    block.physicalOffsets[at] = physicalOffset;
+    block.sizes[at] = size;
+    block.tagsCodes[at] = tagsCode;
+  }
+
+  physicalOffset(index: number): number {
+    const block = this.blockOf(index);
+    return block.physicalOffsets[index - block.first]!;
+  }
+
+  size(index: number): number {
+    const block = this.blockOf(index);
+    return block.sizes[index - block.first]!;
+  }
+
+  tagsCode(index: number): number {
+    const block = this.blockOf(index);
+    return block.tagsCodes[index - block.first]!;
+  }
+
+  /** Forgets blocks that lie on disk (below `flushed`) and whose records are no longer in memory either. */
+  evict(flushed: number, tailStart: number): void {
+    let drop = 0;
+    while (drop < this.blocks.length) {
+      const block = this.blocks[drop]!;
+      if (block.first + block.count > flushed || block.physicalOffsets[block.count - 1]! >= tailStart) break;
+      drop++;
+    }
+    if (drop === 0) return;
+    this.blocks.splice(0, drop);
+    this.found = undefined;
+    if (this.blocks.length === 0) this.last = undefined;
+  }
+
+  /** Forgets everything from the index on. */
+  cut(index: number): void {
+    this.blocks = this.blocks.filter((block) => block.first < index);
+    this.last = this.blocks[this.blocks.length - 1];
+    if (this.last !== undefined) this.last.count = Math.min(this.last.count, index - this.last.first);
+    this.found = undefined;
+  }
+
+  /** The entries [from, to) as they lie on disk. */
+  encode(from: number, to: number): Buffer {
+    const bytes = Buffer.allocUnsafe((to - from) * ENTRY_BYTES);
+    let at = 0;
+    for (let index = from; index < to; index++) {
+      const block = this.blockOf(index);
+      const position = index - block.first;
+      encodeEntry(bytes, at, block.physicalOffsets[position]!, block.sizes[position]!, block.tagsCodes[position]!);
+      at += ENTRY_BYTES;
+    }
+    return bytes;
+  }
+
+  private blockOf(index: number): EntryBlock {
+    const found = this.found;
+    if (found !== undefined && index >= found.first && index < found.first + found.count) return found;
+    let low = 0;
+    let high = this.blocks.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.blocks[middle]!.first <= index) low = middle;
+      else high = middle - 1;
+    }
+    const block = this.blocks[low]!;
+    this.found = block;
+    return block;
+  }
+}
+
+// One entry, big-endian, RocketMQ's consume queue:
+//
+//   0                 8          12                20
+//   +-----------------+----------+-----------------+
+//   | physical offset | size     | tags code       |
+//   +-----------------+----------+-----------------+
+export function encodeEntry(target: Buffer, at: number, physicalOffset: number, size: number, tagsCode: number): void {
+  const high = Math.floor(physicalOffset / TWO_32);
+  target.writeInt32BE(high, at);
+  target.writeUInt32BE(physicalOffset - high * TWO_32, at + 4);
+  target.writeInt32BE(size, at + 8);
+  const tagsHigh = Math.floor(tagsCode / TWO_32);
+  target.writeInt32BE(tagsHigh, at + 12);
+  target.writeUInt32BE(tagsCode - tagsHigh * TWO_32, at + 16);
+}
+
+export function entryPhysicalOffset(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * TWO_32 + bytes.readUInt32BE(at + 4);
+}
+
+export function entrySize(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at + 8);
+}
+
+export function entryTagsCode(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at + 12) * TWO_32 + bytes.readUInt32BE(at + 16);
+}

@@ -1,0 +1,134 @@
+import type { FileSystem } from '../../platform/index.js';
+import type { HandlePool } from '../handle-pool.js';
+import type { StorePaths } from '../paths.js';
+import type { TopicConfig, TopicTable } from '../state/topic-table.js';
+import { ConsumeQueue } from './consume-queue.js';
+import { QueueFiles } from './queue-files.js';
+
+interface TopicQueues {
+  readonly number: number;
+  readonly createdAt: number;
+  readonly queues: (ConsumeQueue | undefined)[];
+}
+
+/** Queues flushed at a time during a checkpoint, each at most one write and one sync. */
+const FLUSHED_AT_A_TIME = 2;
+
+/** All consume queues of a store. A queue exists from its first message on. */
+export class QueueTable {
+  private readonly topics = new Map<string, TopicQueues>();
+
+  constructor(
+    private readonly fileSystem: FileSystem,
+    private readonly pool: HandlePool,
+    private readonly paths: StorePaths,
+    private readonly fileEntries: number,
+    private readonly table: TopicTable,
+  ) {}
+
+  find(topic: string, queueId: number): ConsumeQueue | undefined {
+    return this.current(topic)?.queues[queueId];
+  }
+
+  /** The queue, created when it has never had a message; undefined when there is no such topic or queue number. */
+  forAppend(topic: string, queueId: number): ConsumeQueue | undefined {
+    const queue = this.current(topic)?.queues[queueId];
+    if (queue !== undefined) return queue;
+    const config = this.table.get(topic);
+    if (config === undefined || !Number.isInteger(queueId) || queueId < 0) return undefined;
+    if (queueId >= Math.max(config.readQueueNums, config.writeQueueNums)) return undefined;
+    return this.restore(config, queueId, 0, 0);
+  }
+
+  /** The queue of a record that recovery found; undefined when the record belongs to a topic that has been deleted since. */
+  forReplay(topic: string, queueId: number, physicalOffset: number): ConsumeQueue | undefined {
+    const known = this.topics.get(topic);
+    const config = known === undefined ? this.table.get(topic) : undefined;
+    const createdAt = known?.createdAt ?? config?.createdAt;
+    if (createdAt === undefined || physicalOffset < createdAt) return undefined;
+    return known?.queues[queueId] ?? this.restore(this.table.get(topic)!, queueId, 0, 0);
+  }
+
+  /** Puts a queue in place whose ends are known. */
+  restore(config: TopicConfig, queueId: number, minOffset: number, nextOffset: number): ConsumeQueue {
+    const known = this.adopt(config);
+    const files = new QueueFiles(
+      this.fileSystem,
+      this.pool,
+      this.paths.queue(config.number, queueId),
+      this.fileEntries,
+    );
+    const queue = new ConsumeQueue(config.name, config.number, queueId, files, minOffset, nextOffset);
+    known.queues[queueId] = queue;
+    return queue;
+  }
+
+  *all(): IterableIterator<ConsumeQueue> {
+    for (const { queues } of this.topics.values()) for (const queue of queues) if (queue !== undefined) yield queue;
+  }
+
+  /**
+   * Makes all entries up to now durable; entries that arrive meanwhile are left for the next time. Memory keeps those of
+   * records at or above `tailStart`.
+   */
+  async flush(tailStart: number): Promise<void> {
+    await this.dropDeleted();
+    const dirty: ConsumeQueue[] = [];
+    for (const queue of this.all()) if (queue.dirty) dirty.push(queue);
+    const flushSome = async (): Promise<void> => {
+      for (let queue = dirty.pop(); queue !== undefined; queue = dirty.pop()) {
+        await queue.flush();
+      }
+    };
+    await Promise.all(Array.from({ length: FLUSHED_AT_A_TIME }, flushSome));
+    for (const queue of this.all()) queue.evict(tailStart);
+  }
+
+  /** Removes the files of topics that no longer exist. */
+  async removeDeleted(): Promise<void> {
+    for (const name of await this.fileSystem.list(this.paths.queues)) {
+      const number = Number(name);
+      if (!Number.isInteger(number) || this.table.ofNumber(number) !== undefined) continue;
+      await this.removeTopic(number);
+    }
+  }
+
+  async removeAll(): Promise<void> {
+    for (const name of await this.fileSystem.list(this.paths.queues))
+      if (Number.isInteger(Number(name))) await this.removeTopic(Number(name));
+  }
+
+  private async removeTopic(number: number): Promise<void> {
+    const directory = `${this.paths.queues}/${number}`;
+    for (const queueId of await this.fileSystem.list(directory)) {
+      const path = this.paths.queue(number, Number(queueId));
+      await new QueueFiles(this.fileSystem, this.pool, path, this.fileEntries).removeAll();
+    }
+    await this.fileSystem.removeDirectory(directory);
+    await this.fileSystem.syncDirectory(this.paths.queues);
+  }
+
+  /** Lets the queues of topics go that were deleted, or created anew, since the last call. */
+  private async dropDeleted(): Promise<void> {
+    for (const [topic, known] of this.topics) {
+      if (this.table.get(topic)?.number === known.number) continue;
+      this.topics.delete(topic);
+      await this.removeTopic(known.number);
+    }
+  }
+
+  /** A topic that was deleted, or deleted and created anew, has none of its former queues. */
+  private current(topic: string): TopicQueues | undefined {
+    const known = this.topics.get(topic);
+    return known !== undefined && this.table.get(topic)?.number === known.number ? known : undefined;
+  }
+
+  private adopt(config: TopicConfig): TopicQueues {
+    let known = this.topics.get(config.name);
+    if (known === undefined || known.number !== config.number) {
+      known = { number: config.number, createdAt: config.createdAt, queues: [] };
+      this.topics.set(config.name, known);
+    }
+    return known;
+  }
+}

@@ -1,0 +1,22 @@
+import { MessagingError } from '../../protocol/index.js';
+
+/** A failed write of a state file, as the caller whose change was not taken is told. */
+export function writeFailure(path: string, cause: unknown): MessagingError {
+  if (cause instanceof MessagingError) return cause;
+  const code = (cause as { code?: unknown } | null)?.code;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new MessagingError(
+      'DISK_FULL',
+      `No room on the disk to write ${path} (${why}). Free some; then the same call succeeds.`,
+      { cause },
+    );
+  }
+  return new MessagingError(
+    'BROKER_ERROR',
+    `Writing ${path} failed (${why}). The change was not taken; check the disk and its permissions.`,
+    {
+      cause,
+    },
+  );
+}

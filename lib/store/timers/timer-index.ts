@@ -1,0 +1,188 @@
+import type { Platform } from '../../platform/index.js';
+import {
+  ExtensionProperty,
+  getProperty,
+  MessagingError,
+  PropertyName,
+  SCHEDULE_TOPIC,
+  TIMER_TOPIC,
+} from '../../protocol/index.js';
+import { Coalesced } from '../state/coalesced.js';
+import { SnapshotFile } from '../state/snapshot-file.js';
+import { writeFailure } from '../state/write-failure.js';
+import type { DispatchEntry, DispatchTarget } from '../types.js';
+import { TimerHeap } from './timer-heap.js';
+
+/*
+ * The snapshot, little-endian:
+ *
+ *   0            8          16             16+8n          16+16n         16+20n
+ *   +------------+----------+--------------+--------------+--------------+
+ *   | safeOffset | count n  | offsets      | times        | sizes        |
+ *   | f64        | f64      | n × f64      | n × f64      | n × u32      |
+ *   +------------+----------+--------------+--------------+--------------+
+ */
+const HEADER = 16;
+const BYTES_PER_TIMER = 20;
+
+/** Up to here a snapshot is so small (160 KiB) that every checkpoint may write one; bigger ones wait for a segment of growth. */
+const SMALL = 8_192;
+
+/**
+ * The timers that the log holds and has not delivered: a pure function of the log up to a point.
+ *
+ * - A parked record (SCHEDULE_TOPIC_XXXX, or the timer topic with TIMER_OUT_MS) is a timer, known by its log offset.
+ * - A record with NESTMQ_COPIED_FROM in a parked topic takes the place of the timer at that offset.
+ * - A record with NESTMQ_TIMER_SOURCE settles the timer at that offset: delivered, or given up when it lies in the timer
+ *   topic without TIMER_OUT_MS.
+ */
+export class TimerIndex implements DispatchTarget {
+  readonly name = 'timers';
+  readonly heap = new TimerHeap();
+  /** Called when a timer arrives, with its time. */
+  onArrival: ((time: number) => void) | undefined;
+
+  private safe = 0;
+  private dispatched = 0;
+  private readonly file: SnapshotFile;
+  private readonly writer = new Coalesced(() => this.writeSnapshot());
+
+  private constructor(
+    platform: Platform,
+    private readonly directory: string,
+    private readonly segmentBytes: number,
+  ) {
+    this.file = new SnapshotFile(platform.fileSystem, directory, 'timers', platform.logger);
+  }
+
+  /**
+   * Restores the snapshot; the records from `safeOffset` on have to be dispatched to it then. A snapshot that cannot be
+   * read is no loss: the whole log is dispatched again.
+   */
+  static async open(platform: Platform, directory: string, segmentBytes: number): Promise<TimerIndex> {
+    const index = new TimerIndex(platform, directory, segmentBytes);
+    let payload: Buffer | undefined;
+    try {
+      payload = await index.file.load();
+    } catch (error) {
+      if (!(error instanceof MessagingError) || error.code !== 'STORE_DAMAGED') throw error;
+      platform.logger.warn(`${error.message} The timers are read from the log instead.`);
+    }
+    if (payload !== undefined) index.restore(payload);
+    return index;
+  }
+
+  get safeOffset(): number {
+    return this.safe;
+  }
+
+  /** Behind the last record that was dispatched. */
+  get dispatchedOffset(): number {
+    return this.dispatched;
+  }
+
+  /** Pending timers, those being delivered included. */
+  get pending(): number {
+    return this.heap.size;
+  }
+
+  dispatch(entry: DispatchEntry): void {
+    const { physicalOffset, topic, properties } = entry;
+    // The dispatcher begins at the smallest safe offset of all targets, which may lie in front of ours.
+    if (physicalOffset < this.dispatched) return;
+    this.dispatched = physicalOffset + entry.size;
+    if (topic === SCHEDULE_TOPIC || topic === TIMER_TOPIC) this.parked(entry);
+    else if (this.heap.size > 0 && properties.includes(ExtensionProperty.TIMER_SOURCE)) this.settled(properties);
+  }
+
+  /**
+   * Writes a snapshot when that is worth it: always while there are few timers, otherwise once the log has grown by a
+   * segment. Rewriting 100 MB at every checkpoint would save a restart less than it costs.
+   */
+  flush(): Promise<void> {
+    if (this.heap.size > SMALL && this.dispatched - this.safe < this.segmentBytes) return Promise.resolve();
+    return this.snapshot();
+  }
+
+  /** Writes a snapshot of what was dispatched so far, unless there is one. */
+  snapshot(): Promise<void> {
+    return this.dispatched === this.safe ? Promise.resolve() : this.writer.run();
+  }
+
+  /** Forgets what lies at or behind this log offset. */
+  truncate(offset: number): void {
+    this.heap.truncate(offset);
+    this.dispatched = Math.min(this.dispatched, offset);
+  }
+
+  private parked(entry: DispatchEntry): void {
+    const { physicalOffset, properties } = entry;
+    const copiedFrom = offsetIn(properties, ExtensionProperty.COPIED_FROM);
+    if (copiedFrom !== undefined) this.heap.remove(copiedFrom);
+    const time = deliveryTime(entry);
+    if (time === undefined) {
+      this.settled(properties);
+      return;
+    }
+    if (this.heap.add(physicalOffset, time, entry.size)) this.onArrival?.(time);
+  }
+
+  private settled(properties: string): void {
+    const source = offsetIn(properties, ExtensionProperty.TIMER_SOURCE);
+    if (source !== undefined) this.heap.remove(source);
+  }
+
+  private async writeSnapshot(): Promise<void> {
+    const until = this.dispatched;
+    try {
+      await this.file.write(this.encode(until));
+    } catch (error) {
+      throw writeFailure(`${this.directory}/timers`, error);
+    }
+    this.safe = until;
+  }
+
+  private encode(safeOffset: number): Buffer {
+    const count = this.heap.size;
+    const payload = Buffer.allocUnsafe(HEADER + count * BYTES_PER_TIMER);
+    payload.writeDoubleLE(safeOffset, 0);
+    payload.writeDoubleLE(count, 8);
+    let at = HEADER;
+    const times = count * 8;
+    let sizes = HEADER + count * 16;
+    this.heap.forEach((offset, time, size) => {
+      payload.writeDoubleLE(offset, at);
+      payload.writeDoubleLE(time, at + times);
+      payload.writeUInt32LE(size, sizes);
+      at += 8;
+      sizes += 4;
+    });
+    return payload;
+  }
+
+  private restore(payload: Buffer): void {
+    this.safe = payload.readDoubleLE(0);
+    this.dispatched = this.safe;
+    const count = payload.readDoubleLE(8);
+    for (let index = 0; index < count; index++) {
+      const at = HEADER + index * 8;
+      const size = payload.readUInt32LE(HEADER + count * 16 + index * 4);
+      this.heap.add(payload.readDoubleLE(at), payload.readDoubleLE(at + count * 8), size);
+    }
+  }
+}
+
+/** When a parked record is due; undefined for one that only settles another. */
+export function deliveryTime(entry: Pick<DispatchEntry, 'topic' | 'tagsCode' | 'properties'>): number | undefined {
+  const exact = offsetIn(entry.properties, PropertyName.TIMER_OUT_MS);
+  if (exact !== undefined) return exact;
+  return entry.topic === SCHEDULE_TOPIC ? entry.tagsCode : undefined;
+}
+
+/** A property that holds a whole number of at least 0. */
+export function offsetIn(properties: string, name: string): number | undefined {
+  const text = getProperty(properties, name);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}

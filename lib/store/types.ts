@@ -1,0 +1,221 @@
+import type { MessagingError } from '../protocol/index.js';
+import type { MessageRecord } from '../protocol/index.js';
+
+/** What a producer hands to the store. Everything but the offsets and the store's own time and address. */
+export interface StoreMessage {
+  topic: string;
+  queueId: number;
+  flag: number;
+  sysFlag: number;
+  /** Milliseconds since 1970, the producer's clock. */
+  bornTimestamp: number;
+  /** `ip:port` of the producer. */
+  bornHost: string;
+  reconsumeTimes: number;
+  /** Log offset of the half message for committed transactions, otherwise 0. */
+  preparedTransactionOffset: number;
+  /** Wire form, without the CRC property. */
+  properties: string;
+  /** Read before `put` returns, never kept. */
+  body: Buffer;
+}
+
+/** Where an acknowledged message lies. */
+export interface PutResult {
+  readonly physicalOffset: number;
+  readonly queueOffset: number;
+  readonly storeTimestamp: number;
+  /** Bytes of the stored record. */
+  readonly size: number;
+}
+
+export type PutCallback = (error: MessagingError | undefined, result: PutResult | undefined) => void;
+export type PutBatchCallback = (error: MessagingError | undefined, results: readonly PutResult[] | undefined) => void;
+
+/** Whole segments go when they are older than this and nobody needs them. */
+export interface RetentionOptions {
+  /** Age in milliseconds after which a segment may go. Default 72 h. */
+  ageMillis?: number;
+  /** Age in milliseconds up to which dead letters are carried along. Default 14 days. */
+  deadLetterAgeMillis?: number;
+  /** A group unseen for this long no longer holds data back, in milliseconds. Default 7 days. */
+  inactiveGroupMillis?: number;
+  /** RocketMQ's rule: age alone decides, whatever groups have consumed. Default false. */
+  strict?: boolean;
+  /** How often expiry is looked for, in milliseconds. Default 60 s. */
+  checkMillis?: number;
+}
+
+export interface StoreOptions {
+  /** The store's directory; created when absent. */
+  path: string;
+  /** `ip:port` written into every record as its store host. */
+  storeHost: string;
+  /** Size of a log segment in bytes; decided when the store is created, later values are ignored. Default 64 MiB. */
+  segmentBytes?: number;
+  /** `sync` (default): acknowledged once on the disk. `async`: acknowledged once written; a power cut loses up to 500 ms. */
+  flush?: 'sync' | 'async';
+  /** Most bytes that are written and not yet synced in `sync` mode. Default 4 MiB. */
+  batchBytes?: number;
+  /** Memory kept for reading the newest records. Default 64 MiB. */
+  tailBytes?: number;
+  /** Entries of one consume queue file. Default 300 000. */
+  consumeQueueFileEntries?: number;
+  /** How often derived state is flushed and the checkpoint moves, in milliseconds. Default 5 s. */
+  checkpointMillis?: number;
+  retention?: RetentionOptions;
+  /** Share of the disk in use above which a warning is logged. Default 0.75. */
+  diskSoftRatio?: number;
+  /** Share of the disk in use above which sends are refused with DISK_FULL. Default 0.9. */
+  diskHardRatio?: number;
+  /** Opens a store whose log is damaged in the middle: what is readable on both sides is served, the gap is reported. Default false. */
+  acceptDamage?: boolean;
+}
+
+/**
+ * One visible record on its way into derived state. The dispatcher uses ONE object for all records: copy the
+ * fields that you keep, never the object.
+ */
+export interface DispatchEntry {
+  topic: string;
+  queueId: number;
+  queueOffset: number;
+  physicalOffset: number;
+  size: number;
+  /** As in the consume queue: hash of the tag, or the time of delivery for SCHEDULE_TOPIC_XXXX. */
+  tagsCode: number;
+  storeTimestamp: number;
+  sysFlag: number;
+  /** Wire form, without the CRC property. */
+  properties: string;
+}
+
+/**
+ * State derived from the log. Records arrive in log order, each once per process, and only when a crash can no longer
+ * take them back. After a restart the records from `safeOffset` on arrive again, so `safeOffset` must be set before
+ * the target is handed to the dispatcher.
+ */
+export interface DispatchTarget {
+  /** For reports. */
+  readonly name: string;
+  /** Synchronous and cheap: it runs for every message. Must not throw. */
+  dispatch(entry: DispatchEntry): void;
+  /** Every record that ends at or below this log offset is durably accounted for in this target. 0 = nothing. */
+  readonly safeOffset: number;
+  /** Makes what was dispatched before the call durable, then moves `safeOffset` to the end of the last such record. */
+  flush(): Promise<void>;
+}
+
+export interface SegmentInfo {
+  /** Log offset of its first byte. */
+  readonly baseOffset: number;
+  /** Log offset behind its last byte in use. */
+  readonly endOffset: number;
+  /** Store times of its first and last record in milliseconds; -1 while it has none. */
+  readonly firstStoreTimestamp: number;
+  readonly lastStoreTimestamp: number;
+  /** True for the one that is being appended to: it never goes. */
+  readonly active: boolean;
+}
+
+/** The narrow face of the log for timers and retention: appending. */
+export interface LogAppender {
+  /** Encodes before it returns; `done` is called in log order once the record is visible, or with the error. */
+  put(message: StoreMessage, done: PutCallback): void;
+}
+
+/** The narrow face of the log for timers and retention: reading and deleting. */
+export interface LogReader {
+  /** Log offset of the oldest byte. */
+  readonly startOffset: number;
+  /** Log offset up to which records are visible: a crash cannot take them back. */
+  readonly visibleOffset: number;
+  /** Oldest first. */
+  segments(): readonly SegmentInfo[];
+  /** Reads and checks one record; RECORD_INVALID when none starts there, OFFSET_OUT_OF_RANGE outside of the log. Its body is a view. */
+  recordAt(physicalOffset: number): Promise<MessageRecord>;
+  /** Visits the visible records of [from, to) in log order; `visit` may return a promise to be awaited. */
+  scan(from: number, to: number, visit: (record: MessageRecord) => void | Promise<void>): Promise<void>;
+  /**
+   * Takes the oldest segment away: minimum offsets of its queues move up and are synced first, then the file is recycled
+   * or removed in the background. Rejects with BAD_ARGUMENT when only the active one is left.
+   */
+  deleteOldestSegment(): Promise<void>;
+  /** Visible ends of a queue; 0 and 0 when it has never had a message. */
+  minOffset(topic: string, queueId: number): number;
+  maxOffset(topic: string, queueId: number): number;
+  /** Log offset of one entry of a consume queue, or undefined when the queue no longer or not yet has it. */
+  physicalOffsetAt(topic: string, queueId: number, queueOffset: number): Promise<number | undefined>;
+}
+
+/** One queue whose stored ends a consume queue is opened with. */
+export interface QueueEnds {
+  readonly topicNumber: number;
+  readonly queueId: number;
+  readonly minOffset: number;
+  readonly nextOffset: number;
+}
+
+export interface ReadQuery {
+  topic: string;
+  queueId: number;
+  offset: number;
+  maxMessages: number;
+  /** At least one message is answered, however large. */
+  maxBytes: number;
+  /** Which entries are wanted, by tags code; all when absent. */
+  matches?: ((tagsCode: number) => boolean) | undefined;
+}
+
+export type ReadStatus =
+  | 'FOUND'
+  | 'NO_MATCHED_MESSAGE'
+  | 'NO_MATCHED_LOGIC_QUEUE'
+  | 'NO_MESSAGE_IN_QUEUE'
+  | 'OFFSET_OVERFLOW_ONE'
+  | 'OFFSET_OVERFLOW_BADLY'
+  | 'OFFSET_TOO_SMALL'
+  | 'MESSAGE_WAS_REMOVING';
+
+export interface ReadResult {
+  readonly status: ReadStatus;
+  /** Where to read on. */
+  readonly nextBeginOffset: number;
+  readonly minOffset: number;
+  readonly maxOffset: number;
+  /** Stored records, one behind the other; safe to keep, they are never overwritten. */
+  readonly chunks: Buffer[];
+  readonly messageCount: number;
+}
+
+export type StoreState = 'open' | 'fenced' | 'closed';
+
+/** What is worth watching. */
+export interface StoreHealth {
+  readonly state: StoreState;
+  /** Why the store is fenced, or why sends are refused for want of room. */
+  readonly problem: string | undefined;
+  readonly storeId: string;
+  readonly epoch: number;
+  readonly cleanStart: boolean;
+  readonly startOffset: number;
+  readonly visibleOffset: number;
+  readonly durableOffset: number;
+  readonly appendOffset: number;
+  readonly checkpointOffset: number;
+  /** Records appended and not acknowledged yet. */
+  readonly waitingRecords: number;
+  readonly segments: number;
+  readonly extendedSegments: number;
+  readonly recycledSegments: number;
+  readonly tailBytes: number;
+  readonly openFiles: number;
+  readonly diskUsedRatio: number;
+  readonly diskFull: boolean;
+  /** Stretches of the log that were accepted as damaged. */
+  readonly damagedRanges: readonly { readonly from: number; readonly to: number; readonly why: string }[];
+  /** Records that were found damaged while they were read. */
+  readonly damagedRecords: number;
+  /** Why the last checkpoint failed; recovery then takes longer, nothing is lost. */
+  readonly checkpointProblem: string | undefined;
+}

@@ -1,0 +1,140 @@
+import { describe, expect, it } from '@jest/globals';
+import { MemoryFileSystem, SimulatedFileSystem } from '../../lib/platform/index.js';
+import { message, openStore, putAll, readAll, readTexts, texts, TOPIC, until } from './support.js';
+
+const KIB = 1024;
+
+describe('segments', () => {
+  it('are named after their first byte and end with an end record where the next message does not fit', async () => {
+    const { store, fileSystem } = await openStore();
+    await putAll(store, texts(150, 900));
+    expect((await fileSystem.list('/store/commitlog')).filter((name) => /^\d+$/.test(name))).toEqual([
+      '00000000000000000000',
+      '00000000000000065536',
+      '00000000000000131072',
+    ]);
+    const records = await readAll(store);
+    const last = records.filter((record) => record.physicalOffset < 64 * KIB).at(-1)!;
+    const end = last.physicalOffset + last.size;
+    const file = await fileSystem.open('/store/commitlog/00000000000000000000', 'read');
+    const bytes = Buffer.alloc(8);
+    await file.read(bytes, end);
+    await file.close();
+    expect(bytes.readInt32BE(0)).toBe(64 * KIB - end);
+    expect(bytes.readUInt32BE(4)).toBe(0xcbd43194);
+    await store.close();
+  });
+
+  it('are prepared ahead of a writer that leaves the disk time for it', async () => {
+    const disk = new SimulatedFileSystem();
+    const { store } = await openStore(disk, { segmentBytes: 256 * KIB });
+    const prepared = () => disk.paths().includes('/store/commitlog/prepared');
+    await putAll(store, texts(80, 900));
+    await until(prepared);
+    await until(() => disk.contents('/store/commitlog/prepared').length === 256 * KIB);
+    // The disk carries out one operation after another: by then the preparation's last sync is done.
+    await store.checkpoint();
+    await putAll(store, texts(200, 900));
+    expect(store.health().segments).toBe(2);
+    expect(store.health().extendedSegments).toBe(0);
+    await store.close();
+  });
+
+  it('go with the oldest messages: minimum offsets move, what is left stays readable, also after restarts', async () => {
+    const { store, fileSystem } = await openStore();
+    await putAll(store, texts(100, 900));
+    await putAll(store, texts(5), 1);
+    const before = store.log.segments();
+    await store.log.deleteOldestSegment();
+    expect(store.log.startOffset).toBe(64 * KIB);
+    expect(store.log.segments()).toHaveLength(before.length - 1);
+    const min = store.minOffset(TOPIC, 0);
+    expect(min).toBeGreaterThan(0);
+    expect(await readTexts(store)).toEqual(texts(100 - min, 900, min));
+    const gone = await store.read({ topic: TOPIC, queueId: 0, offset: 0, maxMessages: 1, maxBytes: 1 });
+    expect(gone).toMatchObject({ status: 'OFFSET_TOO_SMALL', nextBeginOffset: min });
+    await store.close();
+    for (const name of ['checkpoint', 'checkpoint.previous', 'nothing']) {
+      const again = await openStore(fileSystem);
+      expect(again.store.minOffset(TOPIC, 0)).toBe(min);
+      expect(await readTexts(again.store)).toEqual(texts(100 - min, 900, min));
+      expect(await readTexts(again.store, 1)).toEqual(texts(5));
+      await again.store.close();
+      await fileSystem.remove(`/store/${name}`);
+      await fileSystem.remove('/store/checkpoint');
+    }
+  });
+
+  it('keep the next offset of a queue whose messages have all gone, even if all derived files are lost', async () => {
+    const { store, fileSystem } = await openStore();
+    await putAll(store, texts(5), 2);
+    await putAll(store, texts(150, 900));
+    await store.log.deleteOldestSegment();
+    expect(store.minOffset(TOPIC, 2)).toBe(5);
+    await store.close();
+    await fileSystem.remove('/store/checkpoint');
+    await fileSystem.remove('/store/checkpoint.previous');
+    const again = await openStore(fileSystem);
+    expect(again.store.maxOffset(TOPIC, 2)).toBe(5);
+    expect((await again.store.putAsync(message('next', { queueId: 2 }))).queueOffset).toBe(5);
+    await again.store.close();
+  });
+
+  it('are used again, with their old bytes, without those ever being read as new ones', async () => {
+    const disk = new SimulatedFileSystem();
+    const { store } = await openStore(disk);
+    await putAll(store, texts(100, 900));
+    let deleted = 0;
+    for (let round = 0; round < 6; round++) {
+      await putAll(store, texts(70, 900, 100 + round * 70));
+      await store.log.deleteOldestSegment();
+      deleted++;
+    }
+    expect(deleted).toBe(6);
+    expect(store.health().recycledSegments).toBeGreaterThan(0);
+    const min = store.minOffset(TOPIC, 0);
+    expect(await readTexts(store)).toEqual(texts(520 - min, 900, min));
+    await store.close();
+    await disk.remove('/store/checkpoint');
+    const again = await openStore(disk);
+    expect(await readTexts(again.store)).toEqual(texts(520 - min, 900, min));
+    await again.store.close();
+  });
+
+  it('never go while they are appended to', async () => {
+    const { store } = await openStore(new MemoryFileSystem());
+    await putAll(store, texts(3));
+    await expect(store.log.deleteOldestSegment()).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+    await store.close();
+  });
+
+  it('know the store times of their messages, also after a restart', async () => {
+    const { store, fileSystem } = await openStore();
+    await putAll(store, texts(150, 900));
+    const described = store.log.segments();
+    for (const segment of described) {
+      expect(segment.firstStoreTimestamp).toBeGreaterThan(0);
+      expect(segment.lastStoreTimestamp).toBeGreaterThanOrEqual(segment.firstStoreTimestamp);
+    }
+    await store.close();
+    const again = await openStore(fileSystem);
+    const after = again.store.log.segments();
+    expect(after.map((segment) => segment.firstStoreTimestamp)).toEqual(
+      described.map((segment) => segment.firstStoreTimestamp),
+    );
+    expect(after[0]!.lastStoreTimestamp).toBeGreaterThanOrEqual(after[0]!.firstStoreTimestamp);
+    await again.store.close();
+  });
+
+  it('are walked through in log order by a scan', async () => {
+    const { store } = await openStore();
+    await putAll(store, texts(150, 900));
+    const seen: string[] = [];
+    await store.log.scan(0, store.visibleOffset, async (record) => {
+      await Promise.resolve();
+      seen.push(record.body.toString());
+    });
+    expect(seen).toEqual(texts(150, 900));
+    await store.close();
+  });
+});
