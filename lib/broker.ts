@@ -1,0 +1,5 @@
+/** `nestmq/broker`: the broker on its own, without Nest. */
+export { systemPlatform } from './platform/index.js';
+export type { Logger, Platform } from './platform/index.js';
+export { MessagingError, type MessagingErrorCode } from './protocol/index.js';
+export { BrokerHost, type BrokerSettings } from './server/index.js';

@@ -1,0 +1,178 @@
+import type { Platform, Timer } from '../platform/index.js';
+import { ExtensionCode, RequestCode, ResponseCode } from '../protocol/index.js';
+import type { Channel, RequestHandler } from '../remoting/index.js';
+import type { MessageStore } from '../store/index.js';
+import { AdminProcessor } from './admin-processor.js';
+import { refusal } from './answers.js';
+import { ClientProcessor } from './client-processor.js';
+import { Consumers } from './consumers.js';
+import { GroupRegistry } from './group-registry.js';
+import { LockProcessor } from './lock-processor.js';
+import { OffsetBook } from './offset-book.js';
+import { OffsetProcessor } from './offset-processor.js';
+import { type BrokerOptions, type ResolvedBrokerOptions, resolveBrokerOptions } from './options.js';
+import { ProcessDeaths } from './process-deaths.js';
+import { PullProcessor } from './pull-processor.js';
+import { QueueLocks } from './queue-locks.js';
+import { serveByTable } from './request-table.js';
+import { SendBackProcessor } from './send-back-processor.js';
+import { SendProcessor } from './send-processor.js';
+import { TopicManager } from './topic-manager.js';
+
+const SWEEP_MILLIS = 10_000;
+
+/** Figures since the start, for health and tests. */
+export interface BrokerFigures {
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly deadLetters: number;
+  readonly heldPulls: number;
+  readonly consumerGroups: number;
+  readonly refusedCommits: number;
+  readonly disagreements: number;
+}
+
+/** Serves the requests of clients on one store. Knows neither addresses nor files: channels come in by `attach`. */
+export class Broker {
+  readonly options: ResolvedBrokerOptions;
+  readonly topics: TopicManager;
+  readonly consumers: Consumers;
+  /** One handler per request code; the server puts them into one table with the NameServer's. */
+  readonly handlers: ReadonlyMap<number, RequestHandler>;
+  private readonly locks: QueueLocks;
+  private readonly offsets: OffsetBook;
+  private readonly deaths: ProcessDeaths;
+  private readonly sends: SendProcessor;
+  private readonly pulls: PullProcessor;
+  private readonly sendBacks: SendBackProcessor;
+  private sweeper: Timer | undefined;
+  private stopped = false;
+  private readonly serve: RequestHandler;
+
+  constructor(
+    options: BrokerOptions,
+    private readonly store: MessageStore,
+    private readonly platform: Platform,
+  ) {
+    this.options = resolveBrokerOptions(options);
+    this.topics = new TopicManager(store, this.options);
+    this.locks = new QueueLocks(platform.clock);
+    this.consumers = new Consumers(platform, {
+      groupOnline: (group) => store.groups.touch(group, true),
+      memberLeft: (group, member, unregistered) => {
+        store.groups.touch(group.name, !group.empty);
+        this.deaths.left(group, member, unregistered);
+      },
+    });
+    this.topics.onChange((name, topic) => {
+      if (topic === undefined) this.deaths.forgetTopic(name);
+      else this.consumers.topicChanged(name);
+    });
+    this.deaths = new ProcessDeaths(store, platform);
+    this.offsets = new OffsetBook(store, this.topics, this.consumers);
+    this.sends = new SendProcessor(store, this.topics, this.locks, this.options, platform);
+    this.pulls = new PullProcessor(store, this.topics, this.consumers, this.offsets, this.options, platform);
+    this.sendBacks = new SendBackProcessor(store, this.topics, this.options, platform);
+    this.handlers = this.table();
+    this.serve = serveByTable(this.handlers);
+  }
+
+  async start(): Promise<void> {
+    await this.topics.ensureSystemTopics();
+    await this.deaths.open();
+    this.sweeper = this.platform.clock.every(SWEEP_MILLIS, () => {
+      this.consumers.sweep();
+      this.locks.sweep();
+    });
+  }
+
+  /** Serves a channel all by itself; a server that has more to answer on it uses `attach` and `handlers`. */
+  accept(channel: Channel): void {
+    this.attach(channel);
+    channel.onRequest(this.serve);
+  }
+
+  /** Lets the broker know when the channel closes: its members leave, its waiting pulls are dropped. */
+  attach(channel: Channel): void {
+    channel.onClose(() => {
+      this.pulls.held.drop(channel);
+      this.consumers.channelClosed(channel);
+    });
+  }
+
+  figures(): BrokerFigures {
+    return {
+      messagesIn: this.sends.stored,
+      messagesOut: this.pulls.delivered,
+      deadLetters: this.sendBacks.deadLetters,
+      heldPulls: this.pulls.held.size,
+      consumerGroups: [...this.consumers.all()].length,
+      refusedCommits: this.offsets.refused,
+      disagreements: this.consumers.disagreements,
+    };
+  }
+
+  /** Answers what waits and refuses what comes from now on. The store stays open; it is not the broker's. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.sweeper?.cancel();
+    this.pulls.held.release();
+    await this.deaths.close();
+  }
+
+  private table(): ReadonlyMap<number, RequestHandler> {
+    const clients = new ClientProcessor(
+      this.consumers,
+      new GroupRegistry(this.store, this.topics),
+      this.locks,
+      this.deaths,
+    );
+    const offsets = new OffsetProcessor(this.store, this.offsets, this.consumers, this.deaths);
+    const locks = new LockProcessor(this.locks, this.consumers, this.topics, this.options.name);
+    const admin = new AdminProcessor(
+      this.store,
+      this.topics,
+      this.consumers,
+      this.pulls.held,
+      this.options,
+      this.platform,
+    );
+    const handlers: [number, RequestHandler][] = [
+      [RequestCode.SEND_MESSAGE, this.sends.handle],
+      [RequestCode.SEND_MESSAGE_V2, this.sends.handle],
+      [RequestCode.SEND_BATCH_MESSAGE, this.sends.handle],
+      [RequestCode.PULL_MESSAGE, this.pulls.handle],
+      [RequestCode.LITE_PULL_MESSAGE, this.pulls.handle],
+      [RequestCode.HEART_BEAT, clients.heartbeat],
+      [RequestCode.UNREGISTER_CLIENT, clients.unregister],
+      [RequestCode.GET_CONSUMER_LIST_BY_GROUP, clients.members],
+      [RequestCode.CHECK_CLIENT_CONFIG, clients.checkSubscription],
+      [ExtensionCode.HANDLE_ALONE, offsets.handleAlone],
+      [RequestCode.QUERY_CONSUMER_OFFSET, offsets.query],
+      [RequestCode.UPDATE_CONSUMER_OFFSET, offsets.update],
+      [RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, offsets.search],
+      [RequestCode.GET_MAX_OFFSET, offsets.max],
+      [RequestCode.GET_MIN_OFFSET, offsets.min],
+      [RequestCode.GET_EARLIEST_MSG_STORETIME, offsets.earliestStoreTime],
+      [RequestCode.LOCK_BATCH_MQ, locks.lock],
+      [RequestCode.UNLOCK_BATCH_MQ, locks.unlock],
+      [RequestCode.CONSUMER_SEND_MSG_BACK, this.sendBacks.handle],
+      [RequestCode.UPDATE_AND_CREATE_TOPIC, admin.createTopic],
+      [RequestCode.DELETE_TOPIC_IN_BROKER, admin.deleteTopic],
+      [RequestCode.GET_TOPIC_STATS_INFO, admin.topicStats],
+      [RequestCode.VIEW_MESSAGE_BY_ID, admin.viewMessage],
+      [RequestCode.GET_BROKER_RUNTIME_INFO, admin.runtimeInfo],
+      [RequestCode.UPDATE_BROKER_CONFIG, admin.refuseConfig],
+      [RequestCode.GET_BROKER_CONFIG, admin.refuseConfig],
+    ];
+    return new Map(handlers.map(([code, handler]) => [code, this.whileRunning(handler)]));
+  }
+
+  private whileRunning(handler: RequestHandler): RequestHandler {
+    return (request, channel, respond) => {
+      if (this.stopped) respond(refusal(ResponseCode.SERVICE_NOT_AVAILABLE, 'SHUTTING_DOWN: the broker is stopping'));
+      else handler(request, channel, respond);
+    };
+  }
+}

@@ -1,0 +1,111 @@
+import {
+  createResponse,
+  decodeHeartbeatData,
+  encodeConsumerListBody,
+  type GetConsumerListByGroupRequestHeader,
+  type HeartbeatData,
+  MessagingError,
+  type RemotingCommand,
+  readJson,
+  ResponseCode,
+  type UnregisterClientRequestHeader,
+} from '../protocol/index.js';
+import { type Channel, IN_PROCESS_ADDRESS, type Respond } from '../remoting/index.js';
+import { failure, NO_FIELDS, refusal, success } from './answers.js';
+import type { Consumers } from './consumers.js';
+import type { GroupRegistry } from './group-registry.js';
+import type { ProcessDeaths } from './process-deaths.js';
+import type { QueueLocks } from './queue-locks.js';
+
+const MOST_GROUPS_OF_CLIENT = 1_000;
+const MOST_SUBSCRIPTIONS_OF_CLIENT = 10_000;
+const LONGEST_CLIENT_ID = 1_024;
+const NO_BODY = Buffer.alloc(0);
+
+/** HEART_BEAT, UNREGISTER_CLIENT, GET_CONSUMER_LIST_BY_GROUP, CHECK_CLIENT_CONFIG. */
+export class ClientProcessor {
+  constructor(
+    private readonly consumers: Consumers,
+    private readonly registry: GroupRegistry,
+    private readonly locks: QueueLocks,
+    private readonly deaths: ProcessDeaths,
+  ) {}
+
+  readonly heartbeat = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
+    const data = decodeHeartbeatData(request.body ?? NO_BODY);
+    checkSize(data);
+    const writes: Promise<void>[] = [];
+    for (const consumer of data.consumerDataSet) {
+      const write = this.registry.register(consumer);
+      if (write !== undefined) writes.push(write);
+      if (channel.remoteAddress !== IN_PROCESS_ADDRESS || consumer.messageModel === 'BROADCASTING') continue;
+      const noted = this.deaths.online(consumer.groupName);
+      if (noted !== undefined) writes.push(noted);
+    }
+    const enter = (): void => {
+      for (const consumer of data.consumerDataSet) {
+        this.consumers.heartbeat(consumer, data.clientID, channel, request.language, request.version);
+      }
+      respond(success());
+    };
+    // A member becomes visible to its group, and may pull, only once its start position cannot be lost any more.
+    if (writes.length === 0) enter();
+    else
+      Promise.all(writes)
+        .then(enter)
+        .catch((error: unknown) => respond(failure(error)));
+  };
+
+  readonly unregister = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
+    const { clientID, consumerGroup } = request.header as UnregisterClientRequestHeader;
+    // Only oneself: otherwise any client could take another's queues away.
+    if (consumerGroup !== undefined && this.consumers.group(consumerGroup)?.memberOf(channel)?.clientId === clientID) {
+      this.locks.releaseAll(consumerGroup, clientID);
+      this.consumers.unregister(consumerGroup, clientID);
+    }
+    respond(success());
+  };
+
+  readonly members = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
+    const { consumerGroup } = request.header as GetConsumerListByGroupRequestHeader;
+    const consumerIdList = this.consumers.group(consumerGroup)?.clientIds() ?? [];
+    if (consumerIdList.length === 0) {
+      respond(refusal(ResponseCode.SYSTEM_ERROR, `GROUP_NOT_FOUND: no consumer for this group, ${consumerGroup}`));
+      return;
+    }
+    respond(createResponse(ResponseCode.SUCCESS, NO_FIELDS, undefined, encodeConsumerListBody({ consumerIdList })));
+  };
+
+  /** Whether the broker can do what a subscription asks for. */
+  readonly checkSubscription = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
+    const body = readJson(request.body ?? NO_BODY);
+    const data = body instanceof Map ? body.get('subscriptionData') : undefined;
+    const type = data instanceof Map ? data.get('expressionType') : undefined;
+    if (type === undefined || type === null || type === '' || type === 'TAG') respond(success());
+    else
+      respond(
+        refusal(
+          ResponseCode.SYSTEM_ERROR,
+          `NOT_SUPPORTED: the broker does not filter by ${String(type)}; subscribe by tags`,
+        ),
+      );
+  };
+}
+
+function checkSize(data: HeartbeatData): void {
+  if (data.clientID === '' || data.clientID.length > LONGEST_CLIENT_ID) {
+    throw new MessagingError(
+      'BAD_ARGUMENT',
+      `A heartbeat names a client id of ${data.clientID.length} characters; 1 to ${LONGEST_CLIENT_ID} are allowed.`,
+    );
+  }
+  const groups = data.consumerDataSet.length;
+  const subscriptions = data.consumerDataSet.reduce((sum, consumer) => sum + consumer.subscriptionDataSet.length, 0);
+  if (groups > MOST_GROUPS_OF_CLIENT || subscriptions > MOST_SUBSCRIPTIONS_OF_CLIENT) {
+    throw new MessagingError(
+      'BAD_ARGUMENT',
+      `The heartbeat of ${data.clientID} has ${groups} groups with ${subscriptions} subscriptions; ` +
+        `${MOST_GROUPS_OF_CLIENT} and ${MOST_SUBSCRIPTIONS_OF_CLIENT} are allowed.`,
+    );
+  }
+}

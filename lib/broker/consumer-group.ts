@@ -1,0 +1,202 @@
+import { parseTagExpression, type ConsumerData, type SubscriptionData, type TagFilter } from '../protocol/index.js';
+import type { Channel } from '../remoting/index.js';
+
+/** What a member wants of one topic, compiled once per change. */
+export interface Subscription {
+  readonly topic: string;
+  readonly expression: string;
+  readonly expressionType: string;
+  readonly version: number;
+  /** Undefined when the expression is not understood; `problem` says why. */
+  readonly filter: TagFilter | undefined;
+  readonly problem: string | undefined;
+  /** Tests a tag's hash; undefined when every message matches. */
+  readonly matches: ((tagsCode: number) => boolean) | undefined;
+}
+
+/** One client of a group. */
+export interface GroupMember {
+  readonly clientId: string;
+  readonly channel: Channel;
+  readonly language: number;
+  readonly version: number;
+  /** Monotonic milliseconds of its latest heartbeat. */
+  lastSeen: number;
+  readonly subscriptions: Map<string, Subscription>;
+}
+
+export function compileSubscription(
+  topic: string,
+  expression: string,
+  expressionType: string | undefined,
+  version: number,
+): Subscription {
+  const type = expressionType === undefined || expressionType === '' ? 'TAG' : expressionType;
+  let filter: TagFilter | undefined;
+  let problem: string | undefined;
+  if (type !== 'TAG') {
+    problem = `The broker does not filter by ${type}; subscribe by tags.`;
+  } else {
+    try {
+      filter = parseTagExpression(expression);
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+    }
+  }
+  const matches = filter === undefined || filter.matchesAll ? undefined : filter.matchesCode.bind(filter);
+  return { topic, expression, expressionType: type, version, filter, problem, matches };
+}
+
+/** The members of one consumer group that are connected now. */
+export class ConsumerGroup {
+  private readonly byChannel = new Map<Channel, GroupMember>();
+  private readonly byClient = new Map<string, GroupMember>();
+  /** By topic and queue: who pulled there last. */
+  private readonly pullers = new Map<string, (GroupMember | undefined)[]>();
+  consumeType = '';
+  messageModel = '';
+  consumeFromWhere = '';
+  /** Whether members disagree about what the group wants; said once, until they agree again. */
+  divided = false;
+
+  constructor(readonly name: string) {}
+
+  get empty(): boolean {
+    return this.byClient.size === 0;
+  }
+
+  get broadcasting(): boolean {
+    return this.messageModel === 'BROADCASTING';
+  }
+
+  members(): IterableIterator<GroupMember> {
+    return this.byClient.values();
+  }
+
+  clientIds(): string[] {
+    return [...this.byClient.keys()];
+  }
+
+  has(clientId: string): boolean {
+    return this.byClient.has(clientId);
+  }
+
+  memberOf(channel: Channel): GroupMember | undefined {
+    return this.byChannel.get(channel);
+  }
+
+  subscribes(topic: string): boolean {
+    for (const member of this.byClient.values()) if (member.subscriptions.has(topic)) return true;
+    return false;
+  }
+
+  notePull(channel: Channel, topic: string, queueId: number): void {
+    const member = this.byChannel.get(channel);
+    if (member === undefined) return;
+    const queues = this.pullers.get(topic);
+    if (queues === undefined) this.pullers.set(topic, [...Array<undefined>(queueId), member]);
+    else queues[queueId] = member;
+  }
+
+  /** The queues that nobody has pulled since this member did. */
+  queuesOf(member: GroupMember): [topic: string, queueId: number][] {
+    const found: [string, number][] = [];
+    for (const [topic, queues] of this.pullers) {
+      for (let queueId = 0; queueId < queues.length; queueId++) {
+        if (queues[queueId] === member) found.push([topic, queueId]);
+      }
+    }
+    return found;
+  }
+
+  /** What the client behind this channel wants of the topic; for a stranger, what any member wants. */
+  subscription(channel: Channel, topic: string): Subscription | undefined {
+    const member = this.byChannel.get(channel);
+    if (member !== undefined) return member.subscriptions.get(topic);
+    for (const other of this.byClient.values()) {
+      const subscription = other.subscriptions.get(topic);
+      if (subscription !== undefined) return subscription;
+    }
+    return undefined;
+  }
+
+  /** Takes over a heartbeat; true when members or subscriptions have changed, so that all must share the queues out again. */
+  update(
+    data: ConsumerData,
+    clientId: string,
+    channel: Channel,
+    language: number,
+    version: number,
+    now: number,
+  ): boolean {
+    this.consumeType = data.consumeType;
+    this.messageModel = data.messageModel;
+    this.consumeFromWhere = data.consumeFromWhere;
+    let member = this.byClient.get(clientId);
+    let changed = false;
+    if (member === undefined || member.channel !== channel) {
+      if (member !== undefined) this.byChannel.delete(member.channel);
+      const stranger = this.byChannel.get(channel);
+      if (stranger !== undefined) this.byClient.delete(stranger.clientId);
+      member = { clientId, channel, language, version, lastSeen: now, subscriptions: new Map() };
+      this.byClient.set(clientId, member);
+      this.byChannel.set(channel, member);
+      changed = true;
+    }
+    member.lastSeen = now;
+    return subscribe(member.subscriptions, data.subscriptionDataSet) || changed;
+  }
+
+  removeClient(clientId: string): boolean {
+    const member = this.byClient.get(clientId);
+    if (member === undefined) return false;
+    this.byClient.delete(clientId);
+    this.byChannel.delete(member.channel);
+    return true;
+  }
+
+  removeChannel(channel: Channel): GroupMember | undefined {
+    const member = this.byChannel.get(channel);
+    if (member !== undefined) this.removeClient(member.clientId);
+    return member;
+  }
+
+  /** Whether two members want different things, as they do in the middle of a rolling deployment. */
+  disagrees(): boolean {
+    let first: GroupMember | undefined;
+    for (const member of this.byClient.values()) {
+      if (first === undefined) first = member;
+      else if (!sameSubscriptions(first.subscriptions, member.subscriptions)) return true;
+    }
+    return false;
+  }
+}
+
+/** Brings the subscriptions up to date; true when topics or expressions have changed. */
+function subscribe(current: Map<string, Subscription>, wanted: readonly SubscriptionData[]): boolean {
+  let changed = false;
+  const topics = new Set<string>();
+  for (const data of wanted) {
+    topics.add(data.topic);
+    const old = current.get(data.topic);
+    if (old !== undefined && old.version >= data.subVersion && old.expression === data.subString) continue;
+    if (old?.expression !== data.subString) changed = true;
+    current.set(data.topic, compileSubscription(data.topic, data.subString, data.expressionType, data.subVersion));
+  }
+  for (const topic of current.keys()) {
+    if (!topics.has(topic)) {
+      current.delete(topic);
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+function sameSubscriptions(a: ReadonlyMap<string, Subscription>, b: ReadonlyMap<string, Subscription>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [topic, subscription] of a) {
+    const other = b.get(topic);
+    if (other === undefined || other.expression !== subscription.expression) return false;
+  }
+  return true;
+}

@@ -1,0 +1,68 @@
+import { checkGroup, checkTopic, type ConsumerData, isRetryTopic, MessagingError } from '../protocol/index.js';
+import type { MessageStore } from '../store/index.js';
+import type { TopicManager } from './topic-manager.js';
+
+/** Groups beyond this are refused, so that a client gone wild cannot fill the store with names. */
+const MOST_GROUPS = 100_000;
+
+/**
+ * The first heartbeat of a group for a topic fixes where the group starts there: durably, and before the heartbeat is
+ * answered. So whatever is sent after the client knows itself registered will be delivered, however long the group
+ * stays away afterwards.
+ */
+export class GroupRegistry {
+  constructor(
+    private readonly store: MessageStore,
+    private readonly topics: TopicManager,
+  ) {}
+
+  /** Undefined when there was nothing to be stored, as with nearly all heartbeats. */
+  register(data: ConsumerData): Promise<void> | undefined {
+    const group = data.groupName;
+    const broadcasting = data.messageModel === 'BROADCASTING';
+    const known = this.store.groups.get(group);
+    const missing = broadcasting
+      ? []
+      : data.subscriptionDataSet
+          .map(({ topic }) => topic)
+          .filter((topic) => this.store.groups.registeredAt(group, topic) === undefined);
+    if (known !== undefined && missing.length === 0) {
+      this.store.groups.touch(group, true);
+      return undefined;
+    }
+    return this.persist(data, missing, broadcasting);
+  }
+
+  private async persist(data: ConsumerData, missing: readonly string[], broadcasting: boolean): Promise<void> {
+    const group = data.groupName;
+    checkGroup(group);
+    for (const topic of missing) checkTopic(topic);
+    const { groups, progress } = this.store;
+    if (groups.get(group) === undefined && groups.size >= MOST_GROUPS) {
+      throw new MessagingError(
+        'NO_PERMISSION',
+        `Group ${group} is not registered: the broker knows ${groups.size} groups, more than it takes.`,
+      );
+    }
+    const logEnd = this.store.visibleOffset;
+    if (data.consumeFromWhere === 'CONSUME_FROM_LAST_OFFSET') this.startAtEnd(group, missing);
+    // Positions first: a crash in between leaves a group that registers again, not one that is registered without them.
+    await progress.flush();
+    const config = await groups.ensure(group, missing, logEnd);
+    if (!broadcasting) await this.topics.ensureRetryTopic(group, config.retryQueueNums);
+    groups.touch(group, true);
+  }
+
+  /** Queues that do not exist yet get no position: what they will hold is sent later than now. */
+  private startAtEnd(group: string, missing: readonly string[]): void {
+    for (const name of missing) {
+      const topic = this.topics.get(name);
+      if (topic === undefined || isRetryTopic(name)) continue;
+      for (let queueId = 0; queueId < Math.max(topic.readQueueNums, topic.writeQueueNums); queueId++) {
+        if (this.store.progress.query(group, name, queueId) === undefined) {
+          this.store.progress.commit(group, name, queueId, this.store.maxOffset(name, queueId));
+        }
+      }
+    }
+  }
+}

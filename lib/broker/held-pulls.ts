@@ -1,0 +1,127 @@
+import type { Clock, Timer } from '../platform/index.js';
+import type { PullMessageRequestHeader } from '../protocol/index.js';
+import type { Channel, Respond } from '../remoting/index.js';
+
+/** A pull that waits for messages. */
+export interface HeldPull {
+  readonly header: PullMessageRequestHeader;
+  readonly channel: Channel;
+  readonly respond: Respond;
+  /** Undefined takes every message. */
+  readonly matches: ((tagsCode: number) => boolean) | undefined;
+  /** Monotonic milliseconds at which it is answered whatever has come. */
+  readonly deadline: number;
+}
+
+/** Expired pulls are answered this much late at the most: so many share one firing of the timer. */
+const SWEEP_GRANULARITY = 50;
+
+/**
+ * The pulls that wait, found by queue, so that a stored message finds its waiters without a scan, and bounded.
+ * One timer serves all deadlines.
+ */
+export class HeldPulls {
+  private readonly topics = new Map<string, Map<number, HeldPull[]>>();
+  private readonly channels = new Map<Channel, Set<HeldPull>>();
+  private timer: Timer | undefined;
+  private timerDue = Infinity;
+  private count = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly limit: number,
+    /** Answers a pull that has left the table. */
+    private readonly resume: (pull: HeldPull) => void,
+  ) {}
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** False when the table is full. */
+  hold(pull: HeldPull): boolean {
+    if (this.count >= this.limit) return false;
+    const { topic, queueId } = pull.header;
+    let queues = this.topics.get(topic);
+    if (queues === undefined) this.topics.set(topic, (queues = new Map()));
+    const pulls = queues.get(queueId);
+    if (pulls === undefined) queues.set(queueId, [pull]);
+    else pulls.push(pull);
+    let own = this.channels.get(pull.channel);
+    if (own === undefined) this.channels.set(pull.channel, (own = new Set()));
+    own.add(pull);
+    this.count++;
+    this.arm(pull.deadline);
+    return true;
+  }
+
+  /** Resumes the pulls that the new messages may interest; `tagsCodes` undefined: of unknown tags. */
+  wake(topic: string, queueId: number, newMaxOffset: number, tagsCodes: readonly number[] | undefined): void {
+    const pulls = this.topics.get(topic)?.get(queueId);
+    if (pulls === undefined) return;
+    let woken: HeldPull[] | undefined;
+    for (const pull of pulls) {
+      if (newMaxOffset <= pull.header.queueOffset) continue;
+      if (pull.matches !== undefined && tagsCodes !== undefined && !tagsCodes.some(pull.matches)) continue;
+      (woken ??= []).push(pull);
+    }
+    if (woken !== undefined) this.resumeAll(woken);
+  }
+
+  /** Resumes all pulls of a topic, or of all topics. */
+  release(topic?: string): void {
+    const pulls: HeldPull[] = [];
+    for (const [name, queues] of this.topics) {
+      if (topic === undefined || topic === name) for (const waiting of queues.values()) pulls.push(...waiting);
+    }
+    this.resumeAll(pulls);
+  }
+
+  /** Drops the pulls of a channel that has closed; nobody waits for their answers. */
+  drop(channel: Channel): void {
+    for (const pull of this.channels.get(channel) ?? []) this.remove(pull);
+  }
+
+  private resumeAll(pulls: readonly HeldPull[]): void {
+    for (const pull of pulls) this.remove(pull);
+    for (const pull of pulls) this.resume(pull);
+  }
+
+  private remove(pull: HeldPull): void {
+    const { topic, queueId } = pull.header;
+    const queues = this.topics.get(topic);
+    const pulls = queues?.get(queueId);
+    const at = pulls?.indexOf(pull) ?? -1;
+    if (queues === undefined || pulls === undefined || at < 0) return;
+    pulls.splice(at, 1);
+    this.count--;
+    if (pulls.length === 0) queues.delete(queueId);
+    if (queues.size === 0) this.topics.delete(topic);
+    const own = this.channels.get(pull.channel);
+    own?.delete(pull);
+    if (own?.size === 0) this.channels.delete(pull.channel);
+  }
+
+  private arm(deadline: number): void {
+    if (deadline >= this.timerDue) return;
+    this.timer?.cancel();
+    this.timerDue = deadline;
+    this.timer = this.clock.after(deadline - this.clock.monotonic(), this.sweep);
+  }
+
+  private readonly sweep = (): void => {
+    this.timer = undefined;
+    this.timerDue = Infinity;
+    const now = this.clock.monotonic();
+    const expired: HeldPull[] = [];
+    let next = Infinity;
+    for (const own of this.channels.values()) {
+      for (const pull of own) {
+        if (pull.deadline <= now) expired.push(pull);
+        else next = Math.min(next, pull.deadline);
+      }
+    }
+    if (next !== Infinity) this.arm(Math.max(next, now + SWEEP_GRANULARITY));
+    this.resumeAll(expired);
+  };
+}

@@ -1,0 +1,31 @@
+/** What a broker is told. Sizes in bytes, times in milliseconds. */
+export interface BrokerOptions {
+  /** The broker's name in routes. Default `nestmq`. */
+  name?: string;
+  /** The cluster that it belongs to. Default `DefaultCluster`. */
+  cluster?: string;
+  /** `ip:port` under which clients reach it; stands in message ids. */
+  address: string;
+  /** Whether a send to an unknown topic creates it. Default true. */
+  autoCreateTopics?: boolean;
+  /** Queues of a topic that is created by a send. Default 4. */
+  defaultQueues?: number;
+  /** Topics beyond this are not created by sends or heartbeats. Default 20 000. */
+  maxTopics?: number;
+  /** Pulls that may wait for messages at the same time. Default 100 000. */
+  maxHeldPulls?: number;
+}
+
+export type ResolvedBrokerOptions = Readonly<Required<BrokerOptions>>;
+
+export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOptions {
+  return {
+    name: options.name ?? 'nestmq',
+    cluster: options.cluster ?? 'DefaultCluster',
+    address: options.address,
+    autoCreateTopics: options.autoCreateTopics ?? true,
+    defaultQueues: options.defaultQueues ?? 4,
+    maxTopics: options.maxTopics ?? 20_000,
+    maxHeldPulls: options.maxHeldPulls ?? 100_000,
+  };
+}

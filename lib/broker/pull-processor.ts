@@ -1,0 +1,243 @@
+import type { Platform } from '../platform/index.js';
+import {
+  checkGroup,
+  createResponse,
+  MessagingError,
+  type PullMessageRequestHeader,
+  type PullMessageResponseHeader,
+  PullSysFlag,
+  Permission,
+  type RemotingCommand,
+  ResponseCode,
+} from '../protocol/index.js';
+import type { Channel, Respond } from '../remoting/index.js';
+import type { MessageStore, ReadResult, ReadStatus, TopicConfig } from '../store/index.js';
+import { failure, refusal } from './answers.js';
+import { compileSubscription, type Subscription } from './consumer-group.js';
+import type { Consumers } from './consumers.js';
+import { type HeldPull, HeldPulls } from './held-pulls.js';
+import type { OffsetBook } from './offset-book.js';
+import type { ResolvedBrokerOptions } from './options.js';
+import type { TopicManager } from './topic-manager.js';
+
+/** Clients give up on a pull after 30 s: the answer must be there before. */
+const LONGEST_WAIT = 30_000;
+const MOST_MESSAGES = 1024;
+/** Bytes of one answer unless the client says otherwise, and the most that it may say. */
+const DEFAULT_BYTES = 256 * 1024;
+const MOST_BYTES = 4 * 1024 * 1024;
+/** Expressions that pulls bring along are compiled once; the table is emptied when it grows beyond this. */
+const MOST_EXPRESSIONS = 10_000;
+
+const RESPONSE_CODES: Record<ReadStatus, number> = {
+  FOUND: ResponseCode.SUCCESS,
+  NO_MATCHED_MESSAGE: ResponseCode.PULL_RETRY_IMMEDIATELY,
+  MESSAGE_WAS_REMOVING: ResponseCode.PULL_RETRY_IMMEDIATELY,
+  NO_MATCHED_LOGIC_QUEUE: ResponseCode.PULL_OFFSET_MOVED,
+  NO_MESSAGE_IN_QUEUE: ResponseCode.PULL_OFFSET_MOVED,
+  OFFSET_OVERFLOW_ONE: ResponseCode.PULL_NOT_FOUND,
+  OFFSET_OVERFLOW_BADLY: ResponseCode.PULL_OFFSET_MOVED,
+  OFFSET_TOO_SMALL: ResponseCode.PULL_OFFSET_MOVED,
+};
+
+/** PULL_MESSAGE and LITE_PULL_MESSAGE: answers at once, or holds the pull until messages come. */
+export class PullProcessor {
+  readonly held: HeldPulls;
+  private readonly expressions = new Map<string, Subscription>();
+  /** Messages handed out since the start. */
+  delivered = 0;
+
+  constructor(
+    private readonly store: MessageStore,
+    private readonly topics: TopicManager,
+    private readonly consumers: Consumers,
+    private readonly offsets: OffsetBook,
+    options: ResolvedBrokerOptions,
+    private readonly platform: Platform,
+  ) {
+    this.held = new HeldPulls(platform.clock, options.maxHeldPulls, (pull) => this.resume(pull));
+    store.onVisible((topic, queueId, newMaxOffset, tagsCodes) =>
+      this.held.wake(topic, queueId, newMaxOffset, tagsCodes),
+    );
+  }
+
+  readonly handle = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
+    const header = request.header as PullMessageRequestHeader;
+    try {
+      const topic = this.topicOf(header);
+      const subscription = this.subscriptionOf(header, channel, topic);
+      if ('code' in subscription) {
+        respond(subscription);
+        return;
+      }
+      if ((header.sysFlag & PullSysFlag.COMMIT_OFFSET) !== 0) {
+        this.offsets.commitWithPull(header.consumerGroup, header.topic, header.queueId, header.commitOffset);
+      }
+      const wait =
+        (header.sysFlag & PullSysFlag.SUSPEND) === 0 ? 0 : Math.min(header.suspendTimeoutMillis, LONGEST_WAIT);
+      this.read(header, channel, respond, subscription.matches, wait);
+    } catch (error) {
+      respond(failure(error));
+    }
+  };
+
+  private topicOf(header: PullMessageRequestHeader): TopicConfig {
+    const topic = this.topics.get(header.topic);
+    if (topic === undefined)
+      throw new MessagingError('TOPIC_NOT_FOUND', `There is no topic ${header.topic} on this broker.`);
+    if ((topic.perm & Permission.READ) === 0) {
+      throw new MessagingError('NO_PERMISSION', `Topic ${topic.name} is not readable (perm ${topic.perm}).`);
+    }
+    if (header.queueId < 0 || header.queueId >= topic.readQueueNums) {
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        `Topic ${topic.name} has no queue ${header.queueId}; it has ${topic.readQueueNums} to read.`,
+      );
+    }
+    return topic;
+  }
+
+  private subscriptionOf(
+    header: PullMessageRequestHeader,
+    channel: Channel,
+    topic: TopicConfig,
+  ): Subscription | RemotingCommand {
+    let subscription: Subscription | undefined;
+    if ((header.sysFlag & PullSysFlag.SUBSCRIPTION) !== 0) {
+      checkGroup(header.consumerGroup);
+      subscription = this.compiled(topic.name, header.subscription ?? '*', header.expressionType, header.subVersion);
+      if (subscription.filter === undefined && subscription.expressionType === 'TAG') {
+        return refusal(ResponseCode.SUBSCRIPTION_PARSE_FAILED, `BAD_ARGUMENT: ${subscription.problem}`);
+      }
+    } else {
+      const group = this.consumers.group(header.consumerGroup);
+      subscription = group?.subscription(channel, topic.name);
+      if (subscription === undefined) {
+        const what =
+          group === undefined
+            ? `Group ${header.consumerGroup} has no member`
+            : `Group ${group.name} has not subscribed to ${topic.name}`;
+        return refusal(
+          ResponseCode.SUBSCRIPTION_NOT_EXIST,
+          `GROUP_NOT_FOUND: ${what} on this broker; send a heartbeat first`,
+        );
+      }
+      group!.notePull(channel, topic.name, header.queueId);
+      if (subscription.version < header.subVersion) {
+        return refusal(
+          ResponseCode.SUBSCRIPTION_NOT_LATEST,
+          `BROKER_ERROR: the broker knows an older subscription of ${topic.name}; send a heartbeat first`,
+        );
+      }
+    }
+    if (subscription.filter === undefined)
+      return refusal(ResponseCode.SYSTEM_ERROR, `NOT_SUPPORTED: ${subscription.problem}`);
+    return subscription;
+  }
+
+  private compiled(topic: string, expression: string, type: string | undefined, version: number): Subscription {
+    const key = `${type ?? ''} ${expression}`;
+    let subscription = this.expressions.get(key);
+    if (subscription === undefined) {
+      subscription = compileSubscription(topic, expression, type, version);
+      if (this.expressions.size >= MOST_EXPRESSIONS) this.expressions.clear();
+      this.expressions.set(key, subscription);
+    }
+    return subscription;
+  }
+
+  private read(
+    header: PullMessageRequestHeader,
+    channel: Channel,
+    respond: Respond,
+    matches: HeldPull['matches'],
+    /** Milliseconds; 0 answers at once. */
+    wait: number,
+  ): void {
+    const result = this.store.read({
+      topic: header.topic,
+      queueId: header.queueId,
+      offset: header.queueOffset,
+      maxMessages: Math.max(1, Math.min(header.maxMsgNums, MOST_MESSAGES)),
+      maxBytes:
+        header.maxMsgBytes === undefined || header.maxMsgBytes <= 0
+          ? DEFAULT_BYTES
+          : Math.min(header.maxMsgBytes, MOST_BYTES),
+      matches,
+    });
+    if (!(result instanceof Promise)) {
+      this.finish(result, header, channel, respond, matches, wait);
+      return;
+    }
+    result
+      .then((late) => {
+        // The queue may have grown while the disk was read: to wait now would miss that, so the client asks again.
+        const grown = this.store.maxOffset(header.topic, header.queueId) > late.maxOffset;
+        this.finish(late, header, channel, respond, matches, grown ? 0 : wait);
+      })
+      .catch((error: unknown) => respond(failure(error)));
+  }
+
+  private finish(
+    result: ReadResult,
+    header: PullMessageRequestHeader,
+    channel: Channel,
+    respond: Respond,
+    matches: HeldPull['matches'],
+    wait: number,
+  ): void {
+    const code = codeOf(result.status, header.queueOffset);
+    if (code !== ResponseCode.PULL_NOT_FOUND || wait <= 0) {
+      this.answer(code, result, respond);
+      return;
+    }
+    if (channel.closed) return;
+    const deadline = this.platform.clock.monotonic() + wait;
+    if (!this.held.hold({ header, channel, respond, matches, deadline })) {
+      respond(
+        refusal(
+          ResponseCode.SYSTEM_BUSY,
+          `BROKER_BUSY: [REJECTREQUEST] ${this.held.size} pulls are waiting already; pull again later`,
+        ),
+      );
+    }
+  }
+
+  /** Answers a pull that has waited, with whatever there is now. */
+  private resume(pull: HeldPull): void {
+    if (pull.channel.closed) return;
+    if (this.topics.get(pull.header.topic) === undefined) {
+      pull.respond(
+        refusal(ResponseCode.TOPIC_NOT_EXIST, `TOPIC_NOT_FOUND: topic ${pull.header.topic} has been deleted`),
+      );
+      return;
+    }
+    try {
+      this.read(pull.header, pull.channel, pull.respond, pull.matches, 0);
+    } catch (error) {
+      pull.respond(failure(error));
+    }
+  }
+
+  private answer(code: number, result: ReadResult, respond: Respond): void {
+    const header: PullMessageResponseHeader = {
+      suggestWhichBrokerId: 0,
+      nextBeginOffset: result.nextBeginOffset,
+      minOffset: result.minOffset,
+      maxOffset: result.maxOffset,
+    };
+    let body: Buffer | undefined;
+    if (code === ResponseCode.SUCCESS) {
+      this.delivered += result.messageCount;
+      body = result.chunks.length === 1 ? result.chunks[0] : Buffer.concat(result.chunks);
+    }
+    respond(createResponse(code, header, result.status, body));
+  }
+}
+
+function codeOf(status: ReadStatus, offset: number): number {
+  // A queue that is still empty is no surprise to who starts at its beginning.
+  if (offset === 0 && (status === 'NO_MESSAGE_IN_QUEUE' || status === 'NO_MATCHED_LOGIC_QUEUE'))
+    return ResponseCode.PULL_NOT_FOUND;
+  return RESPONSE_CODES[status];
+}

@@ -1,0 +1,134 @@
+import type { Platform } from '../platform/index.js';
+import {
+  type ConsumerSendMsgBackRequestHeader,
+  decodeProperties,
+  encodeOffsetMessageId,
+  type MessageRecord,
+  MessagingError,
+  type RemotingCommand,
+  retryDelayLevel,
+  retryTopic,
+  SysFlag,
+} from '../protocol/index.js';
+import type { Channel, Respond } from '../remoting/index.js';
+import type { GroupConfig, MessageStore, StoreMessage } from '../store/index.js';
+import { failure, success } from './answers.js';
+import {
+  deadLetterProperties,
+  type FailureReason,
+  type Origin,
+  originOf,
+  parseReason,
+  retryProperties,
+} from './dead-letters.js';
+import { parkOnLevel, parkUntil } from './delays.js';
+import type { ResolvedBrokerOptions } from './options.js';
+import type { TopicManager } from './topic-manager.js';
+
+/** Clients before V3_4_9 send a retry limit that nobody chose. */
+const FIRST_VERSION_WITH_LIMIT = 121;
+const KEPT_FLAGS = SysFlag.COMPRESSED | SysFlag.MULTI_TAGS | 0x700;
+
+/** What a failed delivery becomes. */
+interface Failed {
+  readonly record: MessageRecord;
+  readonly properties: ReadonlyMap<string, string>;
+  readonly origin: Origin;
+  readonly reason: FailureReason;
+  readonly now: number;
+}
+
+/** CONSUMER_SEND_MSG_BACK: a group could not handle a message; it comes again later or becomes a dead letter. */
+export class SendBackProcessor {
+  /** Messages given up since the start. */
+  deadLetters = 0;
+
+  constructor(
+    private readonly store: MessageStore,
+    private readonly topics: TopicManager,
+    private readonly options: ResolvedBrokerOptions,
+    private readonly platform: Platform,
+  ) {}
+
+  readonly handle = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
+    this.sendBack(request.header as ConsumerSendMsgBackRequestHeader, request.version).then(
+      () => respond(success()),
+      (error: unknown) => respond(failure(error)),
+    );
+  };
+
+  private async sendBack(header: ConsumerSendMsgBackRequestHeader, clientVersion: number): Promise<void> {
+    const group = this.store.groups.get(header.group);
+    if (group === undefined) {
+      throw new MessagingError(
+        'GROUP_NOT_FOUND',
+        `There is no consumer group ${header.group} on this broker; it appears with its first heartbeat.`,
+      );
+    }
+    if (group.retryQueueNums <= 0) return;
+    const record = await this.store.recordAt(header.offset);
+    this.refuseForeign(group, record);
+    const properties = decodeProperties(record.properties);
+    const reason = parseReason(header.reason);
+    const now = this.platform.clock.now();
+    const messageId = encodeOffsetMessageId(this.options.address, record.physicalOffset);
+    const { topic, queueId, queueOffset } = record;
+    const origin = originOf({ topic, queueId, queueOffset, messageId }, properties, reason, now);
+    const failed = { record, properties, origin, reason, now };
+    const chosen = clientVersion >= FIRST_VERSION_WITH_LIMIT ? header.maxReconsumeTimes : undefined;
+    const limit = chosen === undefined || chosen < 0 ? group.retryMaxTimes : chosen;
+    if (header.delayLevel < 0 || record.reconsumeTimes >= limit) await this.giveUp(group, failed);
+    else await this.retry(group, failed, header);
+  }
+
+  /**
+   * The offset comes from outside: without this a group could have any message of the log copied into its own topics.
+   */
+  private refuseForeign(group: GroupConfig, record: MessageRecord): void {
+    if (
+      record.topic === retryTopic(group.name) ||
+      this.store.groups.registeredAt(group.name, record.topic) !== undefined
+    )
+      return;
+    throw new MessagingError(
+      'NO_PERMISSION',
+      `Group ${group.name} sends back a message of topic ${record.topic}, to which it has not subscribed.`,
+    );
+  }
+
+  private async giveUp(group: GroupConfig, failed: Failed): Promise<void> {
+    const topic = await this.topics.ensureDeadLetterTopic(group.name);
+    const attempts = failed.record.reconsumeTimes + 1;
+    const properties = deadLetterProperties(failed.properties, failed.origin, failed.reason, attempts, failed.now);
+    await this.store.putAsync(again(failed.record, topic.name, 0, properties));
+    this.deadLetters++;
+  }
+
+  private async retry(group: GroupConfig, failed: Failed, header: ConsumerSendMsgBackRequestHeader): Promise<void> {
+    const topic = await this.topics.ensureRetryTopic(group.name, group.retryQueueNums);
+    const queueId = this.platform.random.below(Math.min(group.retryQueueNums, topic.writeQueueNums));
+    const message = again(failed.record, topic.name, queueId, retryProperties(failed.properties, failed.origin));
+    if (header.retryDelayMs === undefined) {
+      parkOnLevel(message, header.delayLevel > 0 ? header.delayLevel : retryDelayLevel(failed.record.reconsumeTimes));
+    } else if (header.retryDelayMs > 0) {
+      parkUntil(message, failed.now + header.retryDelayMs);
+    }
+    await this.store.putAsync(message);
+  }
+}
+
+/** The same message for its next attempt; its body is read before `put` returns. */
+function again(record: MessageRecord, topic: string, queueId: number, properties: string): StoreMessage {
+  return {
+    topic,
+    queueId,
+    flag: record.flag,
+    sysFlag: record.sysFlag & KEPT_FLAGS,
+    bornTimestamp: record.bornTimestamp,
+    bornHost: record.bornHost,
+    reconsumeTimes: record.reconsumeTimes + 1,
+    preparedTransactionOffset: 0,
+    properties,
+    body: record.body,
+  };
+}

@@ -1,0 +1,141 @@
+import {
+  checkTopic,
+  DEFAULT_TOPIC,
+  deadLetterTopic,
+  isSystemTopic,
+  MAX_DELAY_LEVEL,
+  MessagingError,
+  Permission,
+  retryTopic,
+  SCHEDULE_TOPIC,
+  TIMER_TOPIC,
+} from '../protocol/index.js';
+import type { MessageStore, TopicConfig, TopicSettings } from '../store/index.js';
+import type { ResolvedBrokerOptions } from './options.js';
+
+/** Who announces the topics to the NameServer; undefined: the topic of that name is no longer served. */
+export type TopicListener = (name: string, topic: TopicConfig | undefined) => void;
+
+const READ_WRITE = Permission.READ | Permission.WRITE;
+
+/** The topics of the broker: looking up, creating on demand within a bound, announcing. */
+export class TopicManager {
+  private readonly listeners: TopicListener[] = [];
+
+  constructor(
+    private readonly store: MessageStore,
+    private readonly options: ResolvedBrokerOptions,
+  ) {}
+
+  onChange(listener: TopicListener): void {
+    this.listeners.push(listener);
+  }
+
+  get(name: string): TopicConfig | undefined {
+    return this.store.topics.get(name);
+  }
+
+  list(): TopicConfig[] {
+    return this.store.topics.list();
+  }
+
+  /** The topics that delayed messages are parked on; they must be there before the first one comes. */
+  async ensureSystemTopics(): Promise<void> {
+    const queues = [
+      [SCHEDULE_TOPIC, MAX_DELAY_LEVEL],
+      [TIMER_TOPIC, 1],
+    ] as const;
+    await Promise.all(
+      queues.map(([name, count]) =>
+        this.store.createTopic(name, { readQueueNums: count, writeQueueNums: count, perm: Permission.READ }),
+      ),
+    );
+  }
+
+  /** The topic that a producer sends to for the first time. */
+  async createForSend(name: string, template: string, queues: number): Promise<TopicConfig> {
+    checkTopic(name);
+    if (!this.options.autoCreateTopics || template !== DEFAULT_TOPIC) {
+      throw new MessagingError(
+        'TOPIC_NOT_FOUND',
+        `There is no topic ${name} on broker ${this.options.name}, and sends do not create topics here. ` +
+          'Declare it in `topics`, create it with an administration tool, or switch on `autoCreateTopics`.',
+      );
+    }
+    const wanted = Number.isInteger(queues) && queues > 0 ? queues : this.options.defaultQueues;
+    return this.ensure(name, Math.min(wanted, this.options.defaultQueues));
+  }
+
+  /** Where the group's failed messages wait. */
+  async ensureRetryTopic(group: string, queues = 1): Promise<TopicConfig> {
+    return this.ensure(retryTopic(group), Math.max(1, queues));
+  }
+
+  async ensureDeadLetterTopic(group: string): Promise<TopicConfig> {
+    return this.ensure(deadLetterTopic(group), 1);
+  }
+
+  /** An order from outside: no bound on the number of topics, and what exists takes over the new settings. */
+  async createOrUpdate(name: string, settings: TopicSettings): Promise<void> {
+    checkTopic(name);
+    this.refuseSystem(name);
+    if (this.get(name) === undefined) await this.store.createTopic(name, settings);
+    else await this.store.topics.update(name, settings);
+    this.changed(name);
+  }
+
+  /** A topic that the settings name: created, or given the queues that it lacks. Queues are never taken away. */
+  async declare(name: string, queues: number | undefined): Promise<void> {
+    const topic = this.get(name);
+    const wanted = queues ?? (topic === undefined ? this.options.defaultQueues : 0);
+    if (topic !== undefined && wanted <= topic.writeQueueNums) return;
+    await this.createOrUpdate(name, {
+      readQueueNums: Math.max(wanted, topic?.readQueueNums ?? 0),
+      writeQueueNums: wanted,
+    });
+  }
+
+  /** @throws MessagingError NAME_INVALID for a system topic. A topic that is not there is no error. */
+  async delete(name: string): Promise<void> {
+    this.refuseSystem(name);
+    if (this.get(name) === undefined) return;
+    await this.store.topics.delete(name, this.store.visibleOffset);
+    await this.store.groups.forgetTopic(name);
+    this.store.progress.removeTopic(name);
+    await this.store.progress.flush();
+    this.changed(name);
+  }
+
+  private refuseSystem(name: string): void {
+    if (isSystemTopic(name)) {
+      throw new MessagingError(
+        'NAME_INVALID',
+        `${name} is a topic that the broker keeps for itself; choose another name.`,
+      );
+    }
+  }
+
+  /** Not async: a topic that exists costs a look-up. */
+  private ensure(name: string, queues: number): TopicConfig | Promise<TopicConfig> {
+    return this.get(name) ?? this.create(name, queues);
+  }
+
+  private async create(name: string, queues: number): Promise<TopicConfig> {
+    if (this.store.topics.size >= this.options.maxTopics) {
+      throw new MessagingError(
+        'NO_PERMISSION',
+        `Topic ${name} is not created: the broker has ${this.store.topics.size} topics and creates no more by itself. ` +
+          'Delete topics that nobody needs, or raise `maxTopics`.',
+      );
+    }
+    const settings = { readQueueNums: queues, writeQueueNums: queues, perm: READ_WRITE };
+    const topic = await this.store.createTopic(name, settings);
+    this.changed(name);
+    return topic;
+  }
+
+  private changed(name: string): void {
+    const topic = this.get(name);
+    for (const listener of this.listeners) listener(name, topic);
+  }
+}

@@ -1,0 +1,3 @@
+export { NameServer } from './name-server.js';
+export type { LocalBroker } from './name-server.js';
+export type { AnnouncedTopic } from './route-table.js';

@@ -1,0 +1,233 @@
+import { isIP } from 'node:net';
+import { Broker, type BrokerFigures, serveByTable } from '../broker/index.js';
+import { type AnnouncedTopic, type LocalBroker, NameServer } from '../nameserver/index.js';
+import { type FileLock, MemoryFileSystem, type Platform, systemPlatform } from '../platform/index.js';
+import {
+  createResponse,
+  DEFAULT_TOPIC,
+  MessagingError,
+  Permission,
+  type RemotingCommand,
+  ResponseCode,
+} from '../protocol/index.js';
+import {
+  type Channel,
+  type Connector,
+  formatAddress,
+  IN_PROCESS_ADDRESS,
+  InProcessConnector,
+  parseAddress,
+  type RequestHandler,
+  TcpServer,
+} from '../remoting/index.js';
+import { MessageStore, type StoreHealth, type TopicConfig } from '../store/index.js';
+import { type BrokerSettings, type ResolvedSettings, resolveSettings } from './settings.js';
+import { lockStore } from './store-lock.js';
+import { describeHost } from './summary.js';
+
+/** Stands in the records of a broker that nobody can connect to. */
+const NO_ADDRESS = '127.0.0.1:0';
+const MEMORY_PATH = '/nestmq';
+
+export interface HostHealth {
+  readonly state: 'running' | 'stopped';
+  readonly store: StoreHealth;
+  readonly broker: BrokerFigures;
+  readonly connections: number;
+}
+
+/** What is there once a host has started. */
+interface Parts {
+  readonly platform: Platform;
+  readonly settings: ResolvedSettings;
+  readonly lock: FileLock | undefined;
+  readonly listener: TcpServer | undefined;
+  readonly store: MessageStore;
+  readonly broker: Broker;
+  readonly nameServer: NameServer;
+  readonly local: LocalBroker;
+  readonly channels: Set<Channel>;
+  readonly serve: RequestHandler;
+}
+
+/**
+ * A broker with all that it needs in one process: store and lock, broker, NameServer, the way in for clients of this
+ * process, and a listener if wanted. NameServer and broker answer on the same channels.
+ */
+export class BrokerHost {
+  /** Leads every address to this broker, without a network. */
+  readonly connector: Connector;
+  /** `ip:port` that is listened on; undefined without `listen`. */
+  readonly address: string | undefined;
+  /** Absolute; undefined in memory. */
+  readonly storePath: string | undefined;
+  private stopping: Promise<void> | undefined;
+
+  /**
+   * Resolves when messages can be sent.
+   * @throws MessagingError CONFIGURATION, STORE_LOCKED, STORE_NEWER, STORE_DAMAGED.
+   */
+  static async start(settings: BrokerSettings = {}, platform: Platform = systemPlatform()): Promise<BrokerHost> {
+    const resolved = resolveSettings(settings);
+    const world = resolved.memory ? { ...platform, fileSystem: new MemoryFileSystem() } : platform;
+    const undo: (() => Promise<void>)[] = [];
+    try {
+      return new BrokerHost(await open(resolved, world, undo));
+    } catch (error) {
+      for (const step of undo.reverse()) {
+        await step().catch((cause: unknown) =>
+          platform.logger.error('A broker that could not start did not clean up behind itself', cause),
+        );
+      }
+      throw error;
+    }
+  }
+
+  private constructor(private readonly parts: Parts) {
+    const { platform, settings, listener } = parts;
+    const inside: Connector = new InProcessConnector((channel) => accept(channel, parts), platform.clock);
+    this.connector = { connect: (address) => (this.stopping === undefined ? inside.connect(address) : stopped()) };
+    this.address = listener?.address;
+    this.storePath = settings.memory ? undefined : settings.store;
+  }
+
+  /** One line for the log: what is stored where, what a crash can cost, who can connect. */
+  summary(): string {
+    return describeHost(this.parts.settings, this.address, this.parts.local.address);
+  }
+
+  health(): HostHealth {
+    const { store, broker, listener, channels } = this.parts;
+    return {
+      state: this.stopping === undefined ? 'running' : 'stopped',
+      store: store.health(),
+      broker: broker.figures(),
+      connections: channels.size + (listener?.connections ?? 0),
+    };
+  }
+
+  /** Refuses what is new, acknowledges what is under way, closes the store, lets go of the lock. */
+  stop(): Promise<void> {
+    return (this.stopping ??= this.close());
+  }
+
+  private async close(): Promise<void> {
+    const { broker, nameServer, store, listener, channels, lock } = this.parts;
+    nameServer.stop();
+    // Answers to what is under way leave while the store closes, so the channels close after it.
+    const steps: (() => Promise<unknown> | undefined)[] = [
+      () => broker.stop(),
+      () => store.close(),
+      () => Promise.all([...channels].map((channel) => channel.close())),
+      () => listener?.close(),
+      () => lock?.release(),
+    ];
+    const problems: unknown[] = [];
+    for (const step of steps) await Promise.resolve(step()).catch((error: unknown) => problems.push(error));
+    // A step that fails keeps none of the others from letting go of what they hold.
+    if (problems.length > 0) throw problems[0];
+  }
+}
+
+async function open(settings: ResolvedSettings, platform: Platform, undo: (() => Promise<void>)[]): Promise<Parts> {
+  const path = settings.memory ? MEMORY_PATH : settings.store;
+  const lock = settings.memory ? undefined : await lockStore(platform.fileSystem, path);
+  if (lock !== undefined) undo.push(() => lock.release());
+  // The port is bound before the store opens, because the address stands in the records; until then everything is put off.
+  let serve: RequestHandler = (_request, _channel, respond) => respond(notReady());
+  let attach = (_channel: Channel): void => {};
+  const early = new Set<Channel>();
+  const listener = await listen(settings, platform, (channel) => {
+    early.add(channel);
+    channel.onClose(() => early.delete(channel));
+    channel.onRequest((request, from, respond) => serve(request, from, respond));
+    attach(channel);
+  });
+  if (listener !== undefined) undo.push(() => listener.close());
+  const advertised = settings.advertisedAddress ?? listener?.address;
+  const storeHost = storeHostOf(advertised, listener?.address);
+  const { flush, segmentBytes, retention } = settings;
+  const store = await MessageStore.open({ path, storeHost, flush, segmentBytes, retention }, platform);
+  undo.push(() => store.close());
+  const { name, cluster, autoCreateTopics, defaultQueues } = settings;
+  const broker = new Broker({ name, cluster, address: storeHost, autoCreateTopics, defaultQueues }, store, platform);
+  const nameServer = new NameServer(platform);
+  const local: LocalBroker = { brokerName: name, clusterName: cluster, address: advertised ?? IN_PROCESS_ADDRESS };
+  announceTopics(broker, nameServer, local);
+  await broker.start();
+  undo.push(() => broker.stop());
+  for (const { name: topic, queues } of settings.topics) await broker.topics.declare(topic, queues);
+  nameServer.start();
+  serve = serveByTable(new Map([...nameServer.handlers, ...broker.handlers]));
+  attach = (channel) => {
+    broker.attach(channel);
+    nameServer.attach(channel);
+  };
+  for (const channel of early) attach(channel);
+  return { platform, settings, lock, listener, store, broker, nameServer, local, channels: new Set(), serve };
+}
+
+async function listen(
+  settings: ResolvedSettings,
+  platform: Platform,
+  onChannel: (channel: Channel) => void,
+): Promise<TcpServer | undefined> {
+  if (settings.listen === undefined) return undefined;
+  return TcpServer.listen({ ...settings.listen, onChannel }, platform.clock, platform.logger);
+}
+
+/** Records and message ids hold an address in numbers; a name that clients are told stands for what is listened on. */
+function storeHostOf(advertised: string | undefined, bound: string | undefined): string {
+  if (advertised === undefined || bound === undefined) return NO_ADDRESS;
+  const { host, port } = parseAddress(advertised);
+  if (isIP(host) !== 0) return formatAddress(host, port);
+  const own = parseAddress(bound);
+  return formatAddress(own.host, own.port);
+}
+
+function announceTopics(broker: Broker, nameServer: NameServer, local: LocalBroker): void {
+  const { autoCreateTopics, defaultQueues } = broker.options;
+  const all: AnnouncedTopic[] = broker.topics.list().map(announced);
+  if (autoCreateTopics) {
+    // Clients take the queues of a topic that does not exist yet from this one.
+    all.push({
+      topicName: DEFAULT_TOPIC,
+      readQueueNums: defaultQueues,
+      writeQueueNums: defaultQueues,
+      perm: Permission.READ | Permission.WRITE | Permission.INHERIT,
+      topicSysFlag: 0,
+    });
+  }
+  nameServer.announce(local, all);
+  broker.topics.onChange((name, topic) => {
+    if (topic === undefined) nameServer.withdrawTopic(local, name);
+    else nameServer.announce(local, [announced(topic)]);
+  });
+}
+
+function announced(topic: TopicConfig): AnnouncedTopic {
+  const { name, readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues } = topic;
+  return { topicName: name, readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues };
+}
+
+function accept(channel: Channel, { broker, nameServer, channels, serve }: Parts): void {
+  channels.add(channel);
+  channel.onClose(() => channels.delete(channel));
+  broker.attach(channel);
+  nameServer.attach(channel);
+  channel.onRequest(serve);
+}
+
+function stopped(): Promise<never> {
+  return Promise.reject(
+    new MessagingError('SHUTTING_DOWN', 'The broker of this process has been stopped; start another one.'),
+  );
+}
+
+function notReady(): RemotingCommand {
+  return createResponse(
+    ResponseCode.SERVICE_NOT_AVAILABLE,
+    {},
+    'BROKER_BUSY: the broker is still opening its store; try again in a moment',
+  );
+}

@@ -1,0 +1,4 @@
+export { BrokerHost } from './broker-host.js';
+export type { HostHealth } from './broker-host.js';
+export type { BrokerSettings, ListenSetting, TopicSetting } from './settings.js';
+export { VERSION } from './version.js';
