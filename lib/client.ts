@@ -1,0 +1,6 @@
+/** `nestmq/client`: the client on its own, without Nest. */
+export * from './client/index.js';
+export { systemPlatform } from './platform/index.js';
+export type { Logger, Platform } from './platform/index.js';
+export { MessagingError, type MessagingErrorCode } from './protocol/index.js';
+export { TcpConnector, type Connector } from './remoting/index.js';

@@ -1,0 +1,51 @@
+/** What a client has done since it was made. Plain numbers: read them whenever you like, they only cost an increment. */
+export interface ClientCounters {
+  /** Messages that the broker confirmed. */
+  sent: number;
+  /** Messages whose send was rejected in the end. */
+  sendFailed: number;
+  /** Attempts beyond the first. */
+  sendRetried: number;
+  onewaySent: number;
+  onewayFailed: number;
+  /** Deliveries whose handler settled, whatever the outcome. */
+  consumed: number;
+  acknowledged: number;
+  /** Deliveries given to the broker (or, in orderly mode, to the queue) for another attempt. */
+  retried: number;
+  deadLettered: number;
+  /** Failures of broadcast listeners; they have no second attempt. */
+  broadcastFailed: number;
+  /** Messages that matched the broker's hash filter but no listener's tag. */
+  filtered: number;
+  /** Times that a retry or dead letter could not be handed over and was kept for another try. */
+  sendBackFailed: number;
+  pulls: number;
+  pullFailed: number;
+  rebalances: number;
+  heartbeatFailed: number;
+  /** Handlers that run at this moment. */
+  inFlight: number;
+}
+
+export function createCounters(): ClientCounters {
+  return {
+    sent: 0,
+    sendFailed: 0,
+    sendRetried: 0,
+    onewaySent: 0,
+    onewayFailed: 0,
+    consumed: 0,
+    acknowledged: 0,
+    retried: 0,
+    deadLettered: 0,
+    broadcastFailed: 0,
+    filtered: 0,
+    sendBackFailed: 0,
+    pulls: 0,
+    pullFailed: 0,
+    rebalances: 0,
+    heartbeatFailed: 0,
+    inFlight: 0,
+  };
+}

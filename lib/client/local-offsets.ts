@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { messageQueueKey, type MessageQueue } from '../protocol/index.js';
+import type { FileHandle } from '../platform/index.js';
+import type { GroupContext } from './group-context.js';
+import { startOffset, type OffsetStore, type QueuePosition } from './offset-store.js';
+
+const FORMAT = 1;
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Positions of a broadcast group, which belong to one instance: in memory, and in a file of that instance if there is a
+ * directory for it. The file's name is a hash, since names of groups and instances must never become a path.
+ */
+export class LocalOffsets implements OffsetStore {
+  private readonly offsets = new Map<string, number>();
+  private readonly directory: string | undefined;
+  private readonly path: string;
+  private known = false;
+  private loaded = false;
+  private dirty = false;
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(private readonly group: GroupContext) {
+    const { application, connection, instance, localOffsets } = group.core.settings;
+    this.directory = localOffsets;
+    const identity = JSON.stringify([application, connection, instance ?? '', group.settings.group]);
+    const name = createHash('sha256').update(identity).digest('hex').slice(0, 40);
+    this.path = `${localOffsets ?? ''}/${name}.json`;
+  }
+
+  async initialise(queues: readonly MessageQueue[]): Promise<void> {
+    await this.load();
+    for (const queue of queues) {
+      const key = messageQueueKey(queue);
+      if (this.offsets.has(key)) continue;
+      // A queue that an instance with a history does not know was added meanwhile: all of it is new.
+      this.offsets.set(key, this.known ? 0 : await startOffset(this.group, queue));
+      this.dirty = true;
+    }
+    await this.write();
+  }
+
+  async read(queue: MessageQueue): Promise<number> {
+    await this.load();
+    return this.offsets.get(messageQueueKey(queue)) ?? 0;
+  }
+
+  async save(positions: readonly QueuePosition[]): Promise<void> {
+    for (const { queue, offset } of positions) {
+      if (offset === queue.persistedOffset) continue;
+      this.offsets.set(messageQueueKey(queue), offset);
+      queue.persistedOffset = offset;
+      this.dirty = true;
+    }
+    await this.write();
+  }
+
+  async saveNow(positions: readonly QueuePosition[]): Promise<void> {
+    await this.save(positions);
+  }
+
+  private async load(): Promise<void> {
+    if (this.loaded) return;
+    this.loaded = true;
+    const { fileSystem, logger } = this.group.core.platform;
+    if (this.directory === undefined || !(await fileSystem.exists(this.path))) return;
+    const file = await fileSystem.open(this.path, 'read');
+    try {
+      this.take(await readAll(file));
+      this.known = true;
+    } catch (error) {
+      logger.error(
+        `The positions of the broadcast group ${this.group.settings.group} in ${this.path} cannot be read; ` +
+          'it starts like a new group. Remove the file to get rid of this message',
+        error,
+      );
+    } finally {
+      await file.close();
+    }
+  }
+
+  private take(text: string): void {
+    const content = JSON.parse(text) as { format?: unknown; offsets?: unknown };
+    if (content.format !== FORMAT || typeof content.offsets !== 'object' || content.offsets === null) {
+      throw new Error(`it has the format ${String(content.format)}, not ${FORMAT}`);
+    }
+    for (const [key, offset] of Object.entries(content.offsets)) {
+      if (!Number.isSafeInteger(offset) || offset < 0) throw new Error(`the position of ${key} is ${String(offset)}`);
+      this.offsets.set(key, offset as number);
+    }
+  }
+
+  /** One write at a time; never rejects, the next one repeats what is missing. */
+  private write(): Promise<void> {
+    this.writing = this.writing.then(async () => {
+      if (this.directory === undefined || !this.dirty) return;
+      this.dirty = false;
+      try {
+        await this.replaceFile(this.directory);
+      } catch (error) {
+        this.dirty = true;
+        this.group.core.platform.logger.error(
+          `The positions of the broadcast group ${this.group.settings.group} could not be written to ${this.path}`,
+          error,
+        );
+      }
+    });
+    return this.writing;
+  }
+
+  // Written beside, synced, renamed: a crash leaves the old file or the new one, never half of one.
+  private async replaceFile(directory: string): Promise<void> {
+    const { fileSystem } = this.group.core.platform;
+    const bytes = Buffer.from(JSON.stringify({ format: FORMAT, offsets: Object.fromEntries(this.offsets) }));
+    const temporary = `${this.path}.tmp`;
+    await fileSystem.makeDirectory(directory);
+    await fileSystem.remove(temporary);
+    const file = await fileSystem.open(temporary, 'create');
+    try {
+      await file.write(bytes, 0);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await fileSystem.rename(temporary, this.path);
+    await fileSystem.syncDirectory(directory);
+  }
+}
+
+async function readAll(file: FileHandle): Promise<string> {
+  const size = await file.size();
+  if (size > MAX_FILE_BYTES) throw new Error(`it has ${size} bytes`);
+  const bytes = Buffer.alloc(size);
+  const read = await file.read(bytes, 0);
+  return bytes.toString('utf8', 0, read);
+}

@@ -1,0 +1,183 @@
+import { networkInterfaces } from 'node:os';
+import type { Platform, Timer } from '../platform/index.js';
+import {
+  checkTopic,
+  createResponse,
+  createUniqueIdFactory,
+  DEFAULT_TOPIC,
+  LIMITS,
+  MessagingError,
+  Permission,
+  RequestCode,
+  ResponseCode,
+  type NotifyConsumerIdsChangedRequestHeader,
+} from '../protocol/index.js';
+import type { RequestHandler } from '../remoting/index.js';
+import { BrokerCalls } from './broker-calls.js';
+import type { ClientCore } from './client-core.js';
+import { Connections } from './connections.js';
+import { createCounters, type ClientCounters } from './counters.js';
+import { HeartbeatService } from './heartbeats.js';
+import { NameServers } from './name-servers.js';
+import { withClientDefaults, type ClientOptions, type ClientSettings, type ConsumerOptions } from './options.js';
+import { Producer } from './producer.js';
+import { PushConsumer } from './push-consumer.js';
+import { RouteTable } from './route-table.js';
+
+const RANDOM_ID = 0x1_0000_0000;
+
+/** One application's connection to a broker or a cluster, with one producer and a consumer per group. */
+export class MessagingClient {
+  /** `ip@pid#random` */
+  readonly clientId: string;
+  readonly producer: Producer;
+  readonly counters: ClientCounters;
+  private readonly settings: ClientSettings;
+  private readonly core: ClientCore;
+  private readonly connections: Connections;
+  private readonly routes: RouteTable;
+  private readonly heartbeats: HeartbeatService;
+  private readonly consumers = new Map<string, PushConsumer>();
+  private readonly timers: Timer[] = [];
+  private isShutDown = false;
+
+  constructor(
+    options: ClientOptions,
+    private readonly platform: Platform,
+  ) {
+    this.settings = withClientDefaults(options);
+    this.counters = createCounters();
+    const { clock, logger, random } = platform;
+    const ip = ownAddress();
+    this.clientId = `${ip}@${process.pid}#${random.below(RANDOM_ID).toString(16).padStart(8, '0')}`;
+    const producerGroup = producerGroupOf(this.settings.application);
+    this.connections = new Connections(options.connector, this.serve);
+    const nameServers = new NameServers(
+      options.nameServers,
+      this.connections,
+      random,
+      this.settings.requestTimeoutMillis,
+    );
+    this.routes = new RouteTable(nameServers, this.settings.defaultTopicQueues, logger);
+    this.heartbeats = new HeartbeatService(this.clientId, producerGroup, this.routes, this.counters, logger);
+    const brokers = new BrokerCalls(
+      this.connections,
+      this.routes,
+      this.settings.requestTimeoutMillis,
+      () => this.heartbeats.greeting(),
+      () => clock.monotonic(),
+    );
+    this.heartbeats.connect(brokers);
+    this.core = {
+      clientId: this.clientId,
+      producerGroup,
+      settings: this.settings,
+      platform,
+      counters: this.counters,
+      routes: this.routes,
+      brokers,
+      heartbeats: this.heartbeats,
+    };
+    const createId = createUniqueIdFactory({
+      ip,
+      pid: process.pid,
+      now: () => clock.now(),
+      hash: random.below(RANDOM_ID),
+    });
+    this.producer = new Producer(this.core, createId);
+  }
+
+  /** Begins the periodic work. Connections are opened when they are needed, so this succeeds without a broker. */
+  async start(): Promise<void> {
+    const { clock } = this.platform;
+    this.timers.push(
+      clock.every(this.settings.heartbeatMillis, () => void this.heartbeats.beat()),
+      clock.every(this.settings.routeRefreshMillis, () => void this.routes.refreshAll()),
+    );
+  }
+
+  /** The consumer of a group; one per group and client. */
+  consumer(options: ConsumerOptions): PushConsumer {
+    if (this.isShutDown)
+      throw new MessagingError('SHUTTING_DOWN', `The group ${options.group} comes too late: this client is shut down`);
+    if (this.consumers.has(options.group)) {
+      throw new MessagingError(
+        'CONFIGURATION',
+        `The group ${options.group} has a consumer in this client; add listeners to that one`,
+      );
+    }
+    const consumer = new PushConsumer(this.core, options, () => this.consumers.delete(options.group));
+    this.consumers.set(options.group, consumer);
+    return consumer;
+  }
+
+  /**
+   * Creates a topic on every broker that has topics, or changes its number of queues.
+   * @param queues Default: `defaultTopicQueues`.
+   */
+  async createTopic(name: string, queues: number = this.settings.defaultTopicQueues): Promise<void> {
+    checkTopic(name);
+    if (!Number.isInteger(queues) || queues < 1) {
+      throw new MessagingError('BAD_ARGUMENT', `The topic ${name} needs at least one queue, not ${queues}`);
+    }
+    if (this.routes.masterAddresses().length === 0) await this.routes.learnBrokers();
+    const addresses = this.routes.masterAddresses();
+    if (addresses.length === 0) {
+      throw new MessagingError('CONNECT_FAILED', `The topic ${name} was not created: the NameServer knows no broker`);
+    }
+    const perm = Permission.READ | Permission.WRITE;
+    for (const address of addresses) {
+      await this.core.brokers.createTopic(address, {
+        topic: name,
+        defaultTopic: DEFAULT_TOPIC,
+        readQueueNums: queues,
+        writeQueueNums: queues,
+        perm,
+        topicFilterType: 'SINGLE_TAG',
+        topicSysFlag: 0,
+        order: false,
+      });
+    }
+    await this.routes.refresh(name);
+  }
+
+  /** Consumers first, so that handlers can still send; then what is being sent; all within the budget. */
+  async shutdown(budgetMillis: number): Promise<void> {
+    if (this.isShutDown) return;
+    this.isShutDown = true;
+    const end = this.platform.clock.monotonic() + budgetMillis;
+    const left = (): number => Math.max(0, end - this.platform.clock.monotonic());
+    await Promise.all([...this.consumers.values()].map((consumer) => consumer.stop(budgetMillis)));
+    await this.producer.close(left());
+    for (const timer of this.timers) timer.cancel();
+    await this.heartbeats.unregisterProducer();
+    await this.connections.close();
+  }
+
+  /** What brokers ask of this client. */
+  private readonly serve: RequestHandler = (request, channel, respond) => {
+    if (request.code === RequestCode.NOTIFY_CONSUMER_IDS_CHANGED) {
+      const { consumerGroup } = request.header as NotifyConsumerIdsChangedRequestHeader;
+      this.consumers.get(consumerGroup)?.rebalance();
+      respond(createResponse(ResponseCode.SUCCESS, {}));
+      return;
+    }
+    this.platform.logger.debug(`The request ${request.code} of ${channel.remoteAddress} is not served by this client`);
+    const code = ResponseCode.REQUEST_CODE_NOT_SUPPORTED;
+    respond(createResponse(code, {}, ` request type ${request.code} not supported`));
+  };
+}
+
+function producerGroupOf(application: string): string {
+  const clean = application.replace(/[^%|a-zA-Z0-9_-]+/g, '-').replace(/^-+/, '');
+  return `${clean.slice(0, LIMITS.groupBytes - 9) || 'application'}-producer`;
+}
+
+function ownAddress(): string {
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const { family, internal, address } of addresses ?? []) {
+      if (family === 'IPv4' && !internal) return address;
+    }
+  }
+  return '127.0.0.1';
+}

@@ -1,0 +1,27 @@
+import type { MessageQueue } from '../protocol/index.js';
+import type { GroupContext } from './group-context.js';
+
+/** Where a group's positions are kept: at the brokers, or in a local file for broadcast groups. */
+export interface OffsetStore {
+  /** Stores a position for every queue that has none yet. Resolves when that is safe. */
+  initialise(queues: readonly MessageQueue[]): Promise<void>;
+  /** Where to begin with a queue that this member takes over. */
+  read(queue: MessageQueue): Promise<number>;
+  /** Takes many positions at once, soon. A failure is logged; the next call repeats what is missing. */
+  save(positions: readonly QueuePosition[]): Promise<void>;
+  /** The same, for queues that are given up: resolves when the next owner will see the positions. Never rejects. */
+  saveNow(positions: readonly QueuePosition[]): Promise<void>;
+}
+
+export interface QueuePosition {
+  readonly queue: MessageQueue & { persistedOffset: number };
+  readonly offset: number;
+}
+
+/** The position of a group that begins with a queue which has been there before it. */
+export async function startOffset({ core, settings }: GroupContext, queue: MessageQueue): Promise<number> {
+  const { brokers } = core;
+  if (settings.from === 'latest') return brokers.maxOffset(queue);
+  if (settings.from === 'earliest') return brokers.minOffset(queue);
+  return brokers.searchOffset(queue, settings.from.getTime());
+}

@@ -1,0 +1,115 @@
+import type { Connector } from '../remoting/index.js';
+import type { ConsumeMode } from './consume-mode.js';
+import type { ReceivedMessage } from './received-message.js';
+import type { Settlement } from './settle.js';
+
+/** What a client is told. Times in milliseconds. */
+export interface ClientOptions {
+  /** Names producer groups and broadcast instances. */
+  application: string;
+  /** Default: `default`. */
+  connection?: string;
+  /** Tells instances of one application on one machine apart where they keep broadcast positions. Default: none. */
+  instance?: string;
+  /** `host:port`, or `in-process` when the broker is inside. */
+  nameServers: readonly string[];
+  connector: Connector;
+  /** For everything but sends and pulls. Default: 3,000. */
+  requestTimeoutMillis?: number;
+  /** For one send with all its attempts. Default: 3,000. */
+  sendTimeoutMillis?: number;
+  /** Further attempts of a send after the first. Default: 2. */
+  sendRetries?: number;
+  /** Default: 30,000. */
+  heartbeatMillis?: number;
+  /** Default: 30,000. */
+  routeRefreshMillis?: number;
+  /** Default: 20,000. */
+  rebalanceMillis?: number;
+  /** Default: 5,000. */
+  offsetPersistMillis?: number;
+  /** How long a queue's old and new owner wait for handlers that still run when it moves. Default: 10,000. */
+  handoverMillis?: number;
+  /** Directory for the positions of broadcast groups. Without it they start anew with every start. */
+  localOffsets?: string;
+  /** Default: 4 MiB. */
+  maxMessageBytes?: number;
+  /** Bodies from this size on are compressed, never in process. Default: 4,096. */
+  compressOverBytes?: number;
+  /** Queues of a topic that the broker creates on first use. Default: 4. */
+  defaultTopicQueues?: number;
+}
+
+export type ClientSettings = Required<Omit<ClientOptions, 'instance' | 'localOffsets'>> &
+  Pick<ClientOptions, 'instance' | 'localOffsets'>;
+
+const CLIENT_DEFAULTS = {
+  connection: 'default',
+  requestTimeoutMillis: 3000,
+  sendTimeoutMillis: 3000,
+  sendRetries: 2,
+  heartbeatMillis: 30_000,
+  routeRefreshMillis: 30_000,
+  rebalanceMillis: 20_000,
+  offsetPersistMillis: 5000,
+  handoverMillis: 10_000,
+  maxMessageBytes: 4 * 1024 * 1024,
+  compressOverBytes: 4096,
+  defaultTopicQueues: 4,
+} as const;
+
+export function withClientDefaults(options: ClientOptions): ClientSettings {
+  return { ...CLIENT_DEFAULTS, ...defined(options) };
+}
+
+/** What a consumer of one group is told. */
+export interface ConsumerOptions {
+  group: string;
+  mode: ConsumeMode;
+  /** Where a group begins that never registered before. Default: `latest`. */
+  from?: 'latest' | 'earliest' | Date;
+  /** Retries after the first attempt, then dead letter. Default: 16. */
+  maxReconsumeTimes?: number;
+  /** Messages per pull. Default: 32. */
+  pullBatchSize?: number;
+  /** How long a queue waits after a failure in orderly mode. Default: 1,000 ms. */
+  suspendMillis?: number;
+}
+
+export type ConsumerSettings = Required<ConsumerOptions>;
+
+const CONSUMER_DEFAULTS = { from: 'latest', maxReconsumeTimes: 16, pullBatchSize: 32, suspendMillis: 1000 } as const;
+
+export function withConsumerDefaults(options: ConsumerOptions): ConsumerSettings {
+  return { ...CONSUMER_DEFAULTS, ...defined(options) };
+}
+
+export const DEFAULT_CONCURRENCY = 16;
+
+/** One listener of a group. */
+export interface ListenerBinding {
+  /** Unique within the group; shown in logs and used by pause and resume. */
+  name: string;
+  topic: string;
+  /** `a || b`; default `*`, everything. */
+  tag?: string;
+  /** Handlers at the same time, per process; without meaning in orderly mode. Default: 16. */
+  concurrency?: number;
+  /** Default: the group's. */
+  maxReconsumeTimes?: number;
+  /** Milliseconds before the next attempt: per attempt (the last one repeats), or computed from the attempt that failed (1 = first). Default: the broker's ladder. */
+  backoff?: readonly number[] | ((attempt: number) => number);
+  /**
+   * Handles one message. To resolve with nothing is to acknowledge it, to throw is to have it tried again.
+   * @param signal Fires when the message may go to another member, or when the time to stop is over.
+   */
+  handle(
+    message: ReceivedMessage,
+    signal: AbortSignal,
+  ): Settlement | undefined | void | Promise<Settlement | undefined | void>;
+}
+
+// An option given as undefined means: the default.
+function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}

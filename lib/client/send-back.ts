@@ -1,0 +1,157 @@
+import {
+  APACHE_TIMER_MAX_MILLIS,
+  appendProperty,
+  DEFAULT_TOPIC,
+  DELAY_LEVELS,
+  getProperty,
+  MAX_DELAY_LEVEL,
+  PropertyName,
+  removeProperties,
+  retryDelayLevel,
+  type ConsumerSendMsgBackRequestHeader,
+} from '../protocol/index.js';
+import type { GroupContext } from './group-context.js';
+import type { Delivery } from './process-queue.js';
+import { ResponseError } from './response-error.js';
+import { failureReason } from './settle.js';
+
+/** Before another try to hand a failed message over. */
+const AGAIN_MILLIS = 5000;
+
+/** A broker that refuses for a reason of its own is asked so often before the message is sent to it anew. */
+const REFUSALS_BELIEVED = 3;
+
+const DEAD_LETTER_LEVEL = -1;
+
+/** Hands failed messages to the broker that stored them, for another attempt or as dead letters. */
+export class SendBack {
+  constructor(private readonly group: GroupContext) {}
+
+  /**
+   * Resolves with true once the broker has the message: it may then be settled. While the broker cannot be reached it is
+   * tried again every 5 s; false means that the queue was taken away first, and its next owner gets the message again.
+   */
+  async giveBack(
+    delivery: Delivery,
+    error: unknown,
+    delayMillis: number | undefined,
+    deadLetter: boolean,
+  ): Promise<boolean> {
+    const { core, settings } = this.group;
+    const { clock, logger } = core.platform;
+    const header = this.header(delivery, error, delayMillis, deadLetter);
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.handOver(delivery, header, tries);
+        return true;
+      } catch (failure) {
+        core.counters.sendBackFailed++;
+        logger.warn(
+          `A message of ${delivery.topic} that failed in the group ${settings.group} could not be given back to ${delivery.brokerName} ` +
+            `and is kept for another try: ${(failure as Error).message}`,
+        );
+      }
+      if (delivery.queue.draining) return false;
+      try {
+        await clock.sleep(AGAIN_MILLIS, delivery.queue.stopping);
+      } catch {
+        return false;
+      }
+    }
+  }
+
+  private header(
+    delivery: Delivery,
+    error: unknown,
+    delayMillis: number | undefined,
+    deadLetter: boolean,
+  ): ConsumerSendMsgBackRequestHeader {
+    const { record } = delivery;
+    const { core, settings } = this.group;
+    const firstFailedAt = delivery.firstFailedAt === 0 ? core.platform.clock.now() : delivery.firstFailedAt;
+    return {
+      offset: record.physicalOffset,
+      group: settings.group,
+      delayLevel: deadLetter ? DEAD_LETTER_LEVEL : levelFor(delayMillis),
+      originMsgId:
+        getProperty(delivery.properties, PropertyName.ORIGIN_MESSAGE_ID) ??
+        getProperty(delivery.properties, PropertyName.UNIQUE_KEY),
+      originTopic: record.topic,
+      unitMode: false,
+      maxReconsumeTimes: delivery.listener?.maxReconsumeTimes ?? settings.maxReconsumeTimes,
+      retryDelayMs: deadLetter ? undefined : delayMillis,
+      reason: JSON.stringify(failureReason(error, firstFailedAt)),
+    };
+  }
+
+  private async handOver(delivery: Delivery, header: ConsumerSendMsgBackRequestHeader, tries: number): Promise<void> {
+    const { brokers, platform } = this.group.core;
+    try {
+      await brokers.sendBack(delivery.brokerName, header);
+    } catch (error) {
+      if (!isRefused(error, tries)) throw error;
+      platform.logger.debug(`${error.message}; the message is sent to ${this.group.retryTopic} instead`);
+      await this.sendAnew(delivery, header);
+    }
+  }
+
+  private async sendAnew(delivery: Delivery, back: ConsumerSendMsgBackRequestHeader): Promise<void> {
+    const { core, retryTopic } = this.group;
+    const { record } = delivery;
+    const max = back.maxReconsumeTimes!;
+    const deadLetter = back.delayLevel < 0;
+    // Beyond the maximum a broker makes a dead letter of it.
+    const reconsumeTimes = deadLetter ? max + 1 : record.reconsumeTimes + 1;
+    const level = back.delayLevel > 0 ? back.delayLevel : retryDelayLevel(record.reconsumeTimes);
+    const { RETRY_TOPIC, RECONSUME_TIME, MAX_RECONSUME_TIMES, DELAY_TIME_LEVEL, ORIGIN_MESSAGE_ID } = PropertyName;
+    let properties = removeProperties(delivery.properties, [
+      RETRY_TOPIC,
+      RECONSUME_TIME,
+      MAX_RECONSUME_TIMES,
+      DELAY_TIME_LEVEL,
+      ORIGIN_MESSAGE_ID,
+      PropertyName.TRANSACTION_PREPARED,
+    ]);
+    properties = appendProperty(properties, RETRY_TOPIC, delivery.topic);
+    properties = appendProperty(properties, RECONSUME_TIME, String(reconsumeTimes));
+    properties = appendProperty(properties, MAX_RECONSUME_TIMES, String(max));
+    if (back.originMsgId !== undefined) properties = appendProperty(properties, ORIGIN_MESSAGE_ID, back.originMsgId);
+    if (!deadLetter) properties = appendProperty(properties, DELAY_TIME_LEVEL, String(level));
+    await core.brokers.sendRaw(
+      delivery.brokerName,
+      {
+        producerGroup: core.producerGroup,
+        topic: retryTopic,
+        defaultTopic: DEFAULT_TOPIC,
+        defaultTopicQueueNums: 1,
+        queueId: 0,
+        sysFlag: 0,
+        bornTimestamp: record.bornTimestamp,
+        flag: record.flag,
+        properties,
+        reconsumeTimes,
+        unitMode: false,
+        maxReconsumeTimes: max,
+        batch: false,
+        brokerName: delivery.brokerName,
+      },
+      delivery.body,
+    );
+  }
+}
+
+// What the broker cannot read any more can still be sent anew. Not earlier than needed: a RocketMQ 5 broker makes a dead
+// letter of what is sent to the retry topic while the group holds locks.
+function isRefused(error: unknown, tries: number): error is ResponseError {
+  if (!(error instanceof ResponseError)) return false;
+  if (error.code === 'RECORD_INVALID' || error.code === 'OFFSET_OUT_OF_RANGE') return true;
+  const mayPass = error.retryable && error.code !== 'BROKER_ERROR';
+  return !mayPass && tries > REFUSALS_BELIEVED;
+}
+
+/** For brokers that know levels only: the level that is nearest from above; 0 lets the broker's ladder decide. */
+function levelFor(delayMillis: number | undefined): number {
+  if (delayMillis === undefined) return 0;
+  const index = DELAY_LEVELS.findIndex((millis) => millis >= Math.min(delayMillis, APACHE_TIMER_MAX_MILLIS));
+  return index < 0 ? MAX_DELAY_LEVEL : index + 1;
+}

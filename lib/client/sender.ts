@@ -1,0 +1,193 @@
+import {
+  createRequest,
+  DEFAULT_TOPIC,
+  MessagingError,
+  ResponseCode,
+  type MessageQueue,
+  type RemotingCommand,
+  type SendMessageRequestHeader,
+  type SendMessageResponseHeader,
+} from '../protocol/index.js';
+import { compressFor, type WireBody } from './body-codec.js';
+import type { ClientCore } from './client-core.js';
+import type { SendResult, SendStatus } from './messages.js';
+import type { QueueSelector } from './queue-selector.js';
+import { asMessagingError, isSendRetried, responseError } from './response-error.js';
+import type { SendUnit } from './send-unit.js';
+import type { Unsettled } from './unsettled.js';
+import { masterAddress, type TopicRoute } from './topic-route.js';
+
+/** Before another attempt at the broker that has just failed; doubled each time. */
+const RETRY_PAUSE_MILLIS = 20;
+
+const STATUS: ReadonlyMap<number, SendStatus> = new Map([
+  [ResponseCode.SUCCESS, 'SEND_OK'],
+  [ResponseCode.FLUSH_DISK_TIMEOUT, 'FLUSH_DISK_TIMEOUT'],
+  [ResponseCode.FLUSH_SLAVE_TIMEOUT, 'FLUSH_SLAVE_TIMEOUT'],
+  [ResponseCode.SLAVE_NOT_AVAILABLE, 'SLAVE_NOT_AVAILABLE'],
+]);
+
+/** Brings one unit to a broker, with all its attempts. */
+export class Sender {
+  constructor(
+    private readonly core: ClientCore,
+    private readonly queues: QueueSelector,
+    private readonly unsettled: Unsettled,
+  ) {}
+
+  /** One unit with all its attempts; `ordered` is the index of its ordered queue. */
+  async deliver(unit: SendUnit, ordered: number | undefined): Promise<SendResult> {
+    const { counters, platform } = this.core;
+    this.unsettled.begin();
+    try {
+      let wire: WireBody = { body: unit.body, sysFlag: 0 };
+      let failedBroker: string | undefined;
+      let before: MessagingError | undefined;
+      for (let attempt = 0; ; attempt++) {
+        let brokerName: string | undefined;
+        let failure: MessagingError;
+        try {
+          const route =
+            this.core.routes.peek(unit.topic) ?? (await this.within(this.core.routes.forSending(unit.topic), unit));
+          const queue =
+            ordered === undefined ? this.queues.next(route, failedBroker) : this.queues.ordered(route, ordered);
+          brokerName = queue.brokerName;
+          const address = masterAddress(route, brokerName)!;
+          const channel = this.core.brokers.peek(address) ?? (await this.within(this.core.brokers.open(address), unit));
+          if (unit.compressible && wire.sysFlag === 0) wire = await compressFor(channel, wire);
+          const response = await channel.invoke(this.request(unit, queue, wire), this.remaining(unit));
+          const status = STATUS.get(response.code);
+          if (status !== undefined) return this.succeeded(unit, queue, status, response, route);
+          failure = responseError(response, `Sending to ${unit.topic} on ${brokerName}`);
+          this.core.brokers.leaveIfGoing(address, failure);
+        } catch (error) {
+          failure = asMessagingError(error, `Sending to ${unit.topic}`);
+        }
+        const remaining = unit.deadline - platform.clock.monotonic();
+        // That the time is over says less than what it was lost with.
+        if (remaining <= 0 && before !== undefined) throw before;
+        before = failure;
+        if (attempt >= unit.retries || !isSendRetried(failure) || remaining <= 0) throw failure;
+        counters.sendRetried++;
+        await this.beforeRetry(unit, failure, brokerName, failedBroker, attempt, remaining);
+        failedBroker = brokerName;
+      }
+    } catch (error) {
+      // Keyed units are counted where their lane lets go of them: it may try again in another form.
+      if (ordered === undefined) counters.sendFailed += unit.messageIds.length;
+      throw error;
+    } finally {
+      this.unsettled.end();
+    }
+  }
+
+  /** Resolves when the message has been handed to the channel. */
+  async deliverOneway(unit: SendUnit): Promise<void> {
+    const { routes, brokers } = this.core;
+    this.unsettled.begin();
+    try {
+      const route = routes.peek(unit.topic) ?? (await this.within(routes.forSending(unit.topic), unit));
+      const queue = this.queues.next(route, undefined);
+      const address = masterAddress(route, queue.brokerName)!;
+      const channel = brokers.peek(address) ?? (await this.within(brokers.open(address), unit));
+      let wire: WireBody = { body: unit.body, sysFlag: 0 };
+      if (unit.compressible) wire = await compressFor(channel, wire);
+      channel.oneway(this.request(unit, queue, wire));
+      if (route.provisional) this.learnRealRoute(unit.topic);
+    } finally {
+      this.unsettled.end();
+    }
+  }
+
+  // A queue of another broker is tried at once. The same one gets a moment, and may by then have another address.
+  private async beforeRetry(
+    unit: SendUnit,
+    failure: MessagingError,
+    brokerName: string | undefined,
+    failedBroker: string | undefined,
+    attempt: number,
+    remaining: number,
+  ): Promise<void> {
+    const { routes, platform } = this.core;
+    platform.logger.debug(`${failure.message}; attempt ${attempt + 2} follows`);
+    const route = routes.peek(unit.topic);
+    const another =
+      unit.shardingKey === undefined && route?.writeQueues.some((queue) => queue.brokerName !== brokerName);
+    if (another === true && failedBroker === undefined) return;
+    await platform.clock.sleep(Math.min(RETRY_PAUSE_MILLIS * 2 ** attempt, remaining));
+    try {
+      await this.within(routes.refresh(unit.topic), unit);
+    } catch (error) {
+      // The attempt goes by the route that is known.
+      platform.logger.debug(`The route of ${unit.topic} could not be refreshed: ${(error as Error).message}`);
+    }
+  }
+
+  private request(unit: SendUnit, queue: MessageQueue, wire: WireBody): RemotingCommand {
+    const { core } = this;
+    const header: SendMessageRequestHeader = {
+      producerGroup: core.producerGroup,
+      topic: unit.topic,
+      defaultTopic: DEFAULT_TOPIC,
+      defaultTopicQueueNums: core.settings.defaultTopicQueues,
+      queueId: queue.queueId,
+      sysFlag: wire.sysFlag,
+      bornTimestamp: core.platform.clock.now(),
+      flag: 0,
+      properties: unit.properties,
+      reconsumeTimes: 0,
+      unitMode: false,
+      maxReconsumeTimes: undefined,
+      batch: unit.single === undefined,
+      brokerName: queue.brokerName,
+    };
+    return createRequest(unit.requestCode, header, wire.body);
+  }
+
+  private succeeded(
+    unit: SendUnit,
+    queue: MessageQueue,
+    status: SendStatus,
+    response: RemotingCommand,
+    route: TopicRoute,
+  ): SendResult {
+    const header = response.header as SendMessageResponseHeader;
+    this.core.counters.sent += unit.messageIds.length;
+    if (route.provisional) this.learnRealRoute(unit.topic);
+    return {
+      status,
+      messageId: unit.messageIds[0]!,
+      offsetMessageId: header.msgId,
+      topic: unit.topic,
+      brokerName: queue.brokerName,
+      queueId: header.queueId,
+      queueOffset: header.queueOffset,
+      messageIds: unit.single === undefined ? [...unit.messageIds] : undefined,
+    };
+  }
+
+  // The send has made the topic: its consumers in this client should not wait for the next refresh.
+  private learnRealRoute(topic: string): void {
+    this.core.routes.refresh(topic).catch((error: unknown) => {
+      this.core.platform.logger.debug(`The new route of ${topic} is not known yet: ${(error as Error).message}`);
+    });
+  }
+
+  private remaining(unit: SendUnit): number {
+    const remaining = unit.deadline - this.core.platform.clock.monotonic();
+    if (remaining <= 0) throw timeout(unit);
+    return remaining;
+  }
+
+  /** Off the hot path: a promise that others share, bounded by this unit's own deadline. */
+  within<T>(promise: Promise<T>, unit: SendUnit): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = this.core.platform.clock.after(this.remaining(unit), () => reject(timeout(unit)));
+      promise.then(resolve, reject).finally(() => timer.cancel());
+    });
+  }
+}
+
+function timeout(unit: SendUnit): MessagingError {
+  return new MessagingError('TIMEOUT', `Sending to ${unit.topic} took longer than allowed`);
+}

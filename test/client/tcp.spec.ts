@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SeededRandom, silentLogger, systemPlatform, type Platform } from '../../lib/platform/index.js';
+import { TcpConnector } from '../../lib/remoting/index.js';
+import { BrokerHost } from '../../lib/server/index.js';
+import { ConsumeMode, MessagingClient, type ReceivedMessage } from '../../lib/client/index.js';
+import { ACK, text } from './support.js';
+
+describe('over TCP', () => {
+  let platform: Platform;
+  let host: BrokerHost;
+  let client: MessagingClient;
+
+  beforeAll(async () => {
+    platform = systemPlatform({ logger: silentLogger, random: new SeededRandom(3) });
+    host = await BrokerHost.start({ memory: true, listen: 0, topics: ['t'] }, platform);
+    client = new MessagingClient(
+      { application: 'tcp', nameServers: [host.address!], connector: new TcpConnector({}, platform.clock) },
+      platform,
+    );
+    await client.start();
+  });
+  afterAll(async () => {
+    await client.shutdown(1000);
+    await host.stop();
+  });
+
+  it('messages come through as they were sent, big ones compressed on the way', async () => {
+    const received: ReceivedMessage[] = [];
+    let complete!: () => void;
+    const all = new Promise<void>((resolve) => (complete = resolve));
+    const consumer = client.consumer({ group: 'g', mode: ConsumeMode.CONCURRENT });
+    consumer.add({
+      name: 'l',
+      topic: 't',
+      handle: (message) => {
+        if (received.push(message) === 53) complete();
+        return ACK;
+      },
+    });
+    await consumer.register();
+    await consumer.start();
+    const compressible = Buffer.alloc(100_000, 'abc');
+    await client.producer.send({ topic: 't', body: compressible, properties: { which: 'big' } });
+    const random = new SeededRandom(9);
+    const noise = Buffer.from(Array.from({ length: 8192 }, () => random.below(256)));
+    await client.producer.send({ topic: 't', body: noise, properties: { which: 'noise' } });
+    await Promise.all(
+      Array.from({ length: 50 }, (_, n) => client.producer.send(text('t', `${n}`, { shardingKey: 'k' }))),
+    );
+    client.producer.sendOneWay(text('t', 'one way'));
+    await all;
+    const of = (which: string): Buffer => received.find((message) => message.properties['which'] === which)!.body;
+    expect(of('big').equals(compressible)).toBe(true);
+    expect(of('noise').equals(noise)).toBe(true);
+    const small = received.map((message) => message.text()).filter((body) => /^\d+$/.test(body));
+    expect(small.toSorted((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 50 }, (_, n) => `${n}`));
+    expect(received.every((message) => message.attempt === 1)).toBe(true);
+  });
+
+  it('a retry and a typed error are the same as in process', async () => {
+    const attempts: number[] = [];
+    let complete!: () => void;
+    const done = new Promise<void>((resolve) => (complete = resolve));
+    const consumer = client.consumer({ group: 'retrying', mode: ConsumeMode.CONCURRENT });
+    consumer.add({
+      name: 'l',
+      topic: 'u',
+      handle: (message) => {
+        attempts.push(message.attempt);
+        if (message.attempt < 3) return { kind: 'retry', error: new Error('again'), delayMillis: 5 };
+        complete();
+        return ACK;
+      },
+    });
+    await consumer.register();
+    await consumer.start();
+    await client.producer.send(text('u', 'x'));
+    await done;
+    expect(attempts).toEqual([1, 2, 3]);
+    const refused = client.producer.send(text('u', 'x', { delay: { deliverAt: Number.MAX_SAFE_INTEGER } }));
+    await expect(refused).rejects.toMatchObject({ code: 'PROPERTIES_INVALID' });
+  });
+});
