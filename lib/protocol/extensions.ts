@@ -16,6 +16,24 @@ export const ExtensionField = {
    * Apache ignores it: the dead letter then carries no reason.
    */
   REASON: 'NESTMQ_REASON',
+  /**
+   * On the answer to QUERY_CONSUMER_OFFSET: processes have died this often with the same messages unsettled. The client
+   * then handles the messages below `SUSPECTS_UNTIL` one at a time, in the whole process, each between two requests
+   * HANDLE_ALONE. Absent from Apache: nothing is suspected.
+   */
+  DEATHS: 'NESTMQ_DEATHS',
+  SUSPECTS_UNTIL: 'NESTMQ_SUSPECTS_UNTIL',
+  /** Beside DEATHS: the offset of a message that was in a handler alone when the process died. It is for the dead letters. */
+  KILLER: 'NESTMQ_KILLER',
+} as const;
+
+/** Request codes of our own; Apache answers them with REQUEST_CODE_NOT_SUPPORTED. All lie between 31,000 and 31,999. */
+export const ExtensionCode = {
+  /**
+   * Says durably that a suspected message is now in a handler, and no other one of the process; with `done` that it has
+   * left it. Only sent after an answer with DEATHS, so never to Apache.
+   */
+  HANDLE_ALONE: 31_001,
 } as const;
 
 /** Properties of a message. Reserved like RocketMQ's own: users cannot set them, and do not see them among theirs. */

@@ -1,3 +1,4 @@
+import { ExtensionField } from '../extensions.js';
 import { defineHeader, int, long, optionalFlag, optionalText, text } from './schema.js';
 
 export interface QueryConsumerOffsetRequestHeader {
@@ -10,6 +11,12 @@ export interface QueryConsumerOffsetRequestHeader {
 
 export interface QueryConsumerOffsetResponseHeader {
   offset: number;
+  /** Extension: how often processes died with the same messages unsettled; see `ExtensionField.DEATHS`. */
+  deaths?: number;
+  /** Extension: the first offset that is not suspected any more. */
+  suspectsUntil?: number;
+  /** Extension: the offset of the message that was alone in a handler when the process died. */
+  killer?: number;
 }
 
 export interface UpdateConsumerOffsetRequestHeader {
@@ -90,6 +97,13 @@ export const getMaxOffset = defineHeader<GetMaxOffsetRequestHeader>({
 
 export const getMinOffset = defineHeader<GetMinOffsetRequestHeader>({ topic: text, queueId: int });
 
-export const offsetResponse = defineHeader<QueryConsumerOffsetResponseHeader>({ offset: long });
+export const queryConsumerOffsetResponse = defineHeader<QueryConsumerOffsetResponseHeader>({
+  offset: long,
+  deaths: { kind: 'int', required: false, wire: ExtensionField.DEATHS },
+  suspectsUntil: { kind: 'long', required: false, wire: ExtensionField.SUSPECTS_UNTIL },
+  killer: { kind: 'long', required: false, wire: ExtensionField.KILLER },
+});
+
+export const offsetResponse = defineHeader<GetMaxOffsetResponseHeader>({ offset: long });
 
 export const timestampResponse = defineHeader<GetEarliestMsgStoretimeResponseHeader>({ timestamp: long });

@@ -1,0 +1,12 @@
+export {
+  type ContentType,
+  ConsumeMode,
+  ReceivedMessage,
+  RejectMessageError,
+  RetryLaterError,
+  type SendResult,
+  Settle,
+} from './client/index.js';
+export * from './nest/index.js';
+export { MessagingError, type MessagingErrorCode } from './protocol/index.js';
+export type { BrokerSettings } from './server/index.js';

@@ -1,0 +1,2 @@
+export { MessagingConnection } from './messaging-connection.js';
+export { MessagingConnections } from './messaging-connections.js';

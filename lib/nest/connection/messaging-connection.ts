@@ -1,0 +1,162 @@
+import { join, resolve } from 'node:path';
+import { type ConsumerOptions, MessagingClient, type Producer, type PushConsumer } from '../../client/index.js';
+import { type Clock, type Logger, type Platform, systemPlatform } from '../../platform/index.js';
+import { MessagingError } from '../../protocol/index.js';
+import { type Connector, TcpConnector } from '../../remoting/index.js';
+import { BrokerHost } from '../../server/index.js';
+import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
+import { type MessageConverter, parseDuration } from '../payload/index.js';
+import { nestLogger } from './nest-logger.js';
+
+const DEFAULT_STORE = './.nestmq';
+const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** How long a send waits for the application to be put together. */
+const READY_WAIT_MILLIS = 10_000;
+/** What closing a client may take beyond the handlers' own budget: the last offsets and goodbyes. */
+const CLOSE_MILLIS = 3000;
+
+/** One connection of an application: its client, and the broker inside when there is one. */
+export class MessagingConnection {
+  readonly name: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly converter: MessageConverter;
+  readonly maxMessageBytes: number;
+  /** Set once the application's own groups are registered: from then on sends go straight through. */
+  producer: Producer | undefined;
+  private readonly platform: Platform;
+  private readonly consumers: PushConsumer[] = [];
+  private readonly ready: Promise<Producer>;
+  private becomeReady!: (producer: Producer) => void;
+  private failReady!: (cause: unknown) => void;
+  private client: MessagingClient | undefined;
+  private host: BrokerHost | undefined;
+
+  constructor(readonly options: ResolvedConnectionOptions) {
+    this.name = options.connection;
+    this.logger = nestLogger(this.name === 'default' ? 'Messaging' : `Messaging:${this.name}`);
+    this.platform = systemPlatform({ logger: this.logger });
+    this.clock = this.platform.clock;
+    this.converter = options.converter;
+    this.maxMessageBytes = options.producer.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    this.ready = new Promise((resolve, reject) => {
+      this.becomeReady = resolve;
+      this.failReady = reject;
+    });
+    // The failure reaches the caller of init(); without a waiting send nobody else would look at it here.
+    this.ready.catch(() => undefined);
+  }
+
+  /** The directory of the store of the broker inside; undefined when there is none on disk. */
+  get storePath(): string | undefined {
+    const { nameServers, broker } = this.options;
+    return nameServers === undefined && broker.memory !== true ? resolve(broker.store ?? DEFAULT_STORE) : undefined;
+  }
+
+  /** Opens the connection; starts the broker first when it runs inside. */
+  async open(): Promise<void> {
+    const { options, platform } = this;
+    let connector: Connector;
+    if (options.nameServers === undefined) {
+      this.host = await BrokerHost.start(options.broker, platform);
+      this.logger.log(this.host.summary());
+      connector = this.host.connector;
+    } else {
+      connector = new TcpConnector({}, platform.clock);
+    }
+    const { producer } = options;
+    this.client = new MessagingClient(
+      {
+        application: options.application,
+        connection: this.name,
+        instance: options.instance,
+        nameServers: options.nameServers ?? ['in-process'],
+        connector,
+        sendTimeoutMillis:
+          producer.timeout === undefined ? undefined : parseDuration(producer.timeout, 'producer.timeout'),
+        sendRetries: producer.retries,
+        maxMessageBytes: producer.maxMessageBytes,
+        compressOverBytes: options.nameServers === undefined ? Number.MAX_SAFE_INTEGER : producer.compressOverBytes,
+        // Asking a broker in the same process costs no network, and a crash repeats less.
+        offsetPersistMillis: options.nameServers === undefined ? 500 : undefined,
+        localOffsets: this.broadcastPositions(),
+      },
+      platform,
+    );
+    await this.client.start();
+  }
+
+  consumer(options: ConsumerOptions): PushConsumer {
+    const consumer = this.client!.consumer(options);
+    this.consumers.push(consumer);
+    return consumer;
+  }
+
+  /** Stores the start positions of all groups. From its end on, whatever is sent reaches them. */
+  async register(): Promise<void> {
+    await Promise.all(this.consumers.map((consumer) => consumer.register()));
+    this.producer = this.client!.producer;
+    this.becomeReady(this.producer);
+  }
+
+  async startConsumers(): Promise<void> {
+    await Promise.all(this.consumers.map((consumer) => consumer.start()));
+  }
+
+  /** For sends before the groups are registered. */
+  async whenReady(): Promise<Producer> {
+    const waited = new AbortController();
+    const timeOut = this.clock.sleep(READY_WAIT_MILLIS, waited.signal).then(
+      () => {
+        throw new MessagingError(
+          'TIMEOUT',
+          `the connection ${this.name} is not open yet: the application is still being put together; ` +
+            'send from onModuleInit or later, not while a provider is created',
+        );
+      },
+      () => undefined,
+    );
+    try {
+      return (await Promise.race([this.ready, timeOut]))!;
+    } finally {
+      waited.abort();
+    }
+  }
+
+  /** Lets waiting sends fail with what kept the application from starting. */
+  fail(cause: unknown): void {
+    this.failReady(cause);
+  }
+
+  /** Stops pulling and waits for handlers at work; sends still work. */
+  async drain(): Promise<void> {
+    const budget = this.options.shutdownBudgetMillis;
+    const stopped = await Promise.allSettled(this.consumers.map((consumer) => consumer.stop(budget)));
+    for (const result of stopped) {
+      if (result.status === 'rejected') this.logger.error('a listener group did not stop cleanly', result.reason);
+    }
+  }
+
+  /** Closes client and broker. Never throws: the rest of the application has to close as well. */
+  async close(): Promise<void> {
+    this.failReady(new MessagingError('SHUTTING_DOWN', `the connection ${this.name} is closed`));
+    const { client, host } = this;
+    this.client = undefined;
+    this.host = undefined;
+    try {
+      await client?.shutdown(CLOSE_MILLIS);
+    } catch (error) {
+      this.logger.error(`the client of connection ${this.name} did not close cleanly`, error);
+    }
+    try {
+      await host?.stop();
+    } catch (error) {
+      this.logger.error(`the broker of connection ${this.name} did not stop cleanly`, error);
+    }
+  }
+
+  private broadcastPositions(): string | undefined {
+    if (this.options.nameServers !== undefined) return resolve(DEFAULT_STORE, 'broadcast', this.name);
+    return this.storePath === undefined ? undefined : join(this.storePath, 'broadcast');
+  }
+}

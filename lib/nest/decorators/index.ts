@@ -1,0 +1,3 @@
+export { DEFAULT_CONNECTION, InjectTemplate, getTemplateToken } from './inject-template.decorator.js';
+export { MessageListener, type MessageListenerOptions, listenersOf } from './message-listener.decorator.js';
+export { Ctx, Payload } from './parameters.decorator.js';

@@ -1,0 +1,68 @@
+import type { ConsumeMode } from '../../client/index.js';
+import { MessagingError } from '../../protocol/index.js';
+import { addDefaultParameters, markEntryProvider } from '../nest-internals.js';
+
+/** Everything that a listener can be told. @publicApi */
+export interface MessageListenerOptions {
+  topic: string;
+  /** `a || b`; default `*`, everything. */
+  tag?: string;
+  /**
+   * Members of a group share its messages; each group gets all of them. Default: `<application>-<Class>-<method>`,
+   * so renaming class or method makes a new group.
+   */
+  group?: string;
+  /** Default: `CONCURRENT`. */
+  mode?: ConsumeMode;
+  /** Handlers at the same time, per process; without meaning in orderly mode. Default: 16. */
+  concurrency?: number;
+  /** Retries after the first attempt, then dead letter; 0 for none. Default: 16. */
+  maxReconsumeTimes?: number;
+  /**
+   * Milliseconds before the next attempt: per attempt (the last one repeats), or computed from the attempt that failed
+   * (1 = first). Default: RocketMQ's ladder, 10 s to 2 h.
+   */
+  backoff?: readonly number[] | ((attempt: number) => number);
+  /** Where a group begins that never registered before. Default: `latest`, the position when it first registers. */
+  from?: 'latest' | 'earliest' | Date;
+  /** Default: `default`. */
+  connection?: string;
+}
+
+const LISTENERS = 'nestmq:listeners';
+
+/**
+ * Calls the method for the messages of a topic. On any method of a provider or controller; may be repeated.
+ *
+ * @publicApi
+ */
+export function MessageListener(options: MessageListenerOptions): MethodDecorator;
+export function MessageListener(topic: string, tag?: string, group?: string, mode?: ConsumeMode): MethodDecorator;
+export function MessageListener(
+  topicOrOptions: string | MessageListenerOptions,
+  tag?: string,
+  group?: string,
+  mode?: ConsumeMode,
+): MethodDecorator {
+  const options = typeof topicOrOptions === 'string' ? { topic: topicOrOptions, tag, group, mode } : topicOrOptions;
+  return (target, key, descriptor: PropertyDescriptor | undefined) => {
+    if (typeof target === 'function' || typeof key !== 'string' || typeof descriptor?.value !== 'function') {
+      const owner = typeof target === 'function' ? target.name : target.constructor.name;
+      throw new MessagingError(
+        'CONFIGURATION',
+        `@MessageListener on ${owner}.${String(key)}: only methods of instances can listen, no static methods, accessors, fields or symbols`,
+      );
+    }
+    // On the prototype under the method's name rather than on the function: another decorator that wraps the method
+    // would otherwise hide the listener.
+    const earlier = (Reflect.getOwnMetadata(LISTENERS, target, key) as MessageListenerOptions[] | undefined) ?? [];
+    Reflect.defineMetadata(LISTENERS, [options, ...earlier], target, key);
+    addDefaultParameters(target, key);
+    markEntryProvider(target);
+  };
+}
+
+/** What the decorators on the method said, from top to bottom; a method that overrides a listener is none. */
+export function listenersOf(owner: object, key: string): readonly MessageListenerOptions[] {
+  return (Reflect.getOwnMetadata(LISTENERS, owner, key) as MessageListenerOptions[] | undefined) ?? [];
+}

@@ -1,0 +1,129 @@
+import type { Logger } from '@nestjs/common';
+import { type ReceivedMessage, type Settlement, type Stage, decide, isAcknowledgement } from '../../client/index.js';
+import { MessagingError } from '../../protocol/index.js';
+import type { HandlerPipeline, Passage } from '../nest-internals.js';
+import type { MessageConverter } from '../payload/index.js';
+import { MessageContext } from './message-context.js';
+import { isPending, settledValue } from './settled-value.js';
+
+const ACKNOWLEDGED: Settlement = Object.freeze({ kind: 'acknowledge' });
+
+export interface HandlerSettings {
+  readonly name: string;
+  readonly group: string;
+  readonly connection: string;
+  readonly converter: MessageConverter;
+  /** The declared type of the payload, when the compiler emitted it. */
+  readonly payloadType: unknown;
+  readonly logger: Logger;
+}
+
+/** Takes one message through decoding, enhancers, handler and filters to its settlement. Never throws or rejects. */
+export class ListenerHandler {
+  /** A filter made for HTTP fails alike for every message: said once per kind of error, then only for debugging. */
+  private readonly reportedFilters = new Set<string>();
+
+  constructor(
+    private readonly pipeline: HandlerPipeline,
+    private readonly settings: HandlerSettings,
+  ) {}
+
+  handle(message: ReceivedMessage, signal: AbortSignal): Settlement | Promise<Settlement> {
+    const { settings, pipeline } = this;
+    let payload: unknown;
+    try {
+      payload = settings.converter.decode(message.body, message.contentType, settings.payloadType);
+    } catch (error) {
+      return { kind: 'dead-letter', error: undecodable(error, message) };
+    }
+    const context = new MessageContext(message, payload, settings.group, settings.connection, signal, settings.logger);
+    const { direct } = pipeline;
+    if (direct === undefined) return this.runThroughEnhancers(context);
+    let result: unknown;
+    try {
+      result = direct(payload, context);
+    } catch (error) {
+      return this.fail(error, 'handler', context, undefined);
+    }
+    return isPending(result) ? this.finish(result, context) : ACKNOWLEDGED;
+  }
+
+  private async finish(result: unknown, context: MessageContext): Promise<Settlement> {
+    try {
+      await settledValue(result);
+      return ACKNOWLEDGED;
+    } catch (error) {
+      return this.fail(error, 'handler', context, undefined);
+    }
+  }
+
+  private async runThroughEnhancers(context: MessageContext): Promise<Settlement> {
+    const passage: Passage = { args: [context.payload, context], entered: false, pieces: undefined };
+    try {
+      await this.pipeline.run(passage);
+      return ACKNOWLEDGED;
+    } catch (error) {
+      return this.fail(error, passage.entered ? 'handler' : 'before-handler', context, passage);
+    }
+  }
+
+  private async fail(
+    thrown: unknown,
+    stage: Stage,
+    context: MessageContext,
+    passage: Passage | undefined,
+  ): Promise<Settlement> {
+    // `throw undefined` is a failure too, but `decide` reads undefined as success.
+    const failure = thrown ?? new Error(`${this.settings.name} threw ${String(thrown)}`);
+    const args: [unknown, object] = passage?.args ?? [context.payload, context];
+    const filter = this.pipeline.filterFor(failure, passage, args);
+    if (filter === undefined) return decide(stage, failure, statusOf);
+    try {
+      const answer = await settledValue(filter());
+      return isAcknowledgement(answer) ? ACKNOWLEDGED : decide(stage, failure, statusOf);
+    } catch (error) {
+      return decide(stage, this.chosen(failure, error), statusOf);
+    }
+  }
+
+  /**
+   * A filter changes the failure by throwing another error. What it throws because it expects an HTTP response (a
+   * TypeError, mostly `response.status is not a function`), or what is no error at all, says nothing about the message.
+   */
+  private chosen(failure: unknown, thrown: unknown): unknown {
+    if (thrown === failure) return failure;
+    const accident = !(thrown instanceof Error) || thrown.name === 'TypeError' || thrown.name === 'ReferenceError';
+    if (!accident) return thrown;
+    const what = thrown instanceof Error ? thrown.message : `it threw ${typeof thrown}, not an Error`;
+    const text =
+      `an exception filter failed at a message for ${this.settings.name} (${what}); the original failure stands. ` +
+      'Let the filter test isMqContext(host) first';
+    if (this.reportedFilters.has(what)) this.settings.logger.debug(text);
+    else {
+      this.reportedFilters.add(what);
+      this.settings.logger.warn(text);
+    }
+    return failure;
+  }
+}
+
+function undecodable(error: unknown, message: ReceivedMessage): unknown {
+  if (error instanceof MessagingError && error.code === 'UNDECODABLE') return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new MessagingError(
+    'UNDECODABLE',
+    `message ${message.messageId} of ${message.topic} cannot be decoded: ${why}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** The status of a Nest HttpException, also of one from another copy of `@nestjs/common`. */
+function statusOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { getStatus } = error as { getStatus?: unknown };
+  if (typeof getStatus !== 'function') return undefined;
+  const status: unknown = getStatus.call(error);
+  return typeof status === 'number' ? status : undefined;
+}

@@ -1,0 +1,26 @@
+export {
+  Ctx,
+  InjectTemplate,
+  MessageListener,
+  type MessageListenerOptions,
+  Payload,
+  getTemplateToken,
+} from './decorators/index.js';
+export { MessageContext, type MqContextType, isMqContext } from './handler/index.js';
+export { type MessageListenerInfo, MessageListenerRegistry } from './listeners/index.js';
+export { MessagingModule, type MessagingModuleAsyncOptions } from './messaging.module.js';
+export type {
+  MessagingConnectionOptions,
+  MessagingModuleOptions,
+  MessagingOptionsFactory,
+  ProducerSettings,
+} from './options/index.js';
+export { DefaultMessageConverter, type Duration, type EncodedPayload, type MessageConverter } from './payload/index.js';
+export {
+  type BatchOptions,
+  type DeliveryTime,
+  type MessageOptions,
+  MessagingTemplate,
+  type SendCallbacks,
+  type SendOptions,
+} from './template/index.js';

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { ConsumeMode } from '../../client/index.js';
+import {
+  LIMITS,
+  MessagingError,
+  checkGroup,
+  checkTopic,
+  isDeadLetterTopic,
+  isRetryTopic,
+  parseTagExpression,
+} from '../../protocol/index.js';
+import type { MessageListenerOptions } from '../decorators/index.js';
+import type { HostClass } from '../nest-internals.js';
+import { type OptionRules, checkOptions, nameRule, nameSafe, rule, wholeNumber } from '../options/index.js';
+import type { ListenerDefinition } from './listener-definition.js';
+
+const MODES: readonly string[] = Object.values(ConsumeMode);
+
+const RULES: OptionRules = {
+  topic: rule.text,
+  tag: rule.text,
+  group: rule.text,
+  mode: {
+    what: MODES.map((mode) => `ConsumeMode.${mode}`).join(', '),
+    accepts: (value) => MODES.includes(value as string),
+  },
+  concurrency: wholeNumber(1, 10_000),
+  maxReconsumeTimes: wholeNumber(-1),
+  backoff: {
+    what: 'an array of milliseconds with at least one element, or a function of the attempt',
+    accepts: (value) =>
+      typeof value === 'function' || (Array.isArray(value) && value.length > 0 && value.every(isMillis)),
+  },
+  from: {
+    what: '"latest", "earliest" or a valid Date',
+    accepts: (value) =>
+      value === 'latest' || value === 'earliest' || (value instanceof Date && !Number.isNaN(value.getTime())),
+  },
+  connection: nameRule,
+};
+
+function isMillis(value: unknown): boolean {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+/** Checks one `@MessageListener`; throws CONFIGURATION naming class, method and option. */
+export function defineListener(
+  host: HostClass,
+  methodName: string,
+  options: MessageListenerOptions,
+  applicationOf: (connection: string, wantedBy: string) => string,
+): ListenerDefinition {
+  const where = `@MessageListener on ${host.name}.${methodName}`;
+  checkOptions(where, options, RULES);
+  const connection = options.connection ?? 'default';
+  const application = applicationOf(connection, where);
+  return {
+    name: `${host.name}.${methodName}`,
+    connection,
+    group: named(where, () => checkedGroup(options.group ?? defaultGroup(application, host.name, methodName))),
+    topic: named(where, () => checkedTopic(options.topic)),
+    filter: named(where, () => parseTagExpression(options.tag)),
+    mode: options.mode ?? ConsumeMode.CONCURRENT,
+    from: options.from ?? 'latest',
+    concurrency: options.concurrency,
+    maxReconsumeTimes: options.maxReconsumeTimes,
+    backoff: options.backoff,
+    host,
+    methodName,
+  };
+}
+
+function checkedTopic(topic: string): string {
+  checkTopic(topic);
+  if (!isRetryTopic(topic)) return topic;
+  throw new MessagingError(
+    'NAME_INVALID',
+    `the topic ${topic} belongs to the retries of a group; listen to the topic itself`,
+  );
+}
+
+function checkedGroup(group: string): string {
+  checkGroup(group);
+  if (!isRetryTopic(group) && !isDeadLetterTopic(group)) return group;
+  throw new MessagingError('NAME_INVALID', `the group ${group} begins with a prefix of the broker's own topics`);
+}
+
+/** Kept within the limit of group names by a hash of what is cut off, so that it stays the same over restarts. */
+export function defaultGroup(application: string, className: string, methodName: string): string {
+  const full = `${application}-${nameSafe(className)}-${nameSafe(methodName)}`;
+  if (full.length <= LIMITS.groupBytes) return full;
+  const hash = createHash('sha256').update(full).digest('hex').slice(0, 12);
+  return `${full.slice(0, LIMITS.groupBytes - hash.length - 1)}-${hash}`;
+}
+
+function named<T>(where: string, check: () => T): T {
+  try {
+    return check();
+  } catch (cause) {
+    throw new MessagingError('CONFIGURATION', `${where}: ${(cause as Error).message}`, { cause });
+  }
+}

@@ -1,0 +1,20 @@
+import type { ConsumeMode } from '../../client/index.js';
+import type { TagFilter } from '../../protocol/index.js';
+import type { HostClass } from '../nest-internals.js';
+
+/** One `@MessageListener`, checked and with all defaults. */
+export interface ListenerDefinition {
+  /** `Class.method`, with a number behind it when there are several; unique in the application. */
+  readonly name: string;
+  readonly connection: string;
+  readonly group: string;
+  readonly topic: string;
+  readonly filter: TagFilter;
+  readonly mode: ConsumeMode;
+  readonly from: 'latest' | 'earliest' | Date;
+  readonly concurrency: number | undefined;
+  readonly maxReconsumeTimes: number | undefined;
+  readonly backoff: readonly number[] | ((attempt: number) => number) | undefined;
+  readonly host: HostClass;
+  readonly methodName: string;
+}

@@ -1,0 +1,53 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { MessagingConnections } from '../connection/index.js';
+import { listenersOf } from '../decorators/index.js';
+import { findHostClasses } from '../nest-internals.js';
+import { defineListener } from './define-listener.js';
+import type { ListenerDefinition } from './listener-definition.js';
+
+/** Finds the listeners of the application. Reads descriptors only, so no getter of the application runs. */
+@Injectable()
+export class ListenerExplorer {
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly connections: MessagingConnections,
+  ) {}
+
+  explore(): ListenerDefinition[] {
+    const found: ListenerDefinition[] = [];
+    const names = new Map<string, number>();
+    const seen = new Map<object, Set<string>>();
+    for (const host of findHostClasses(this.discovery)) {
+      // One instance may stand under several tokens; a class without one is made for each message, per provider.
+      const visited = seen.get(host.instance ?? host.wrapper) ?? new Set<string>();
+      seen.set(host.instance ?? host.wrapper, visited);
+      for (const [methodName, owner] of methodsOf(host.prototype)) {
+        if (visited.has(methodName)) continue;
+        visited.add(methodName);
+        for (const options of listenersOf(owner, methodName)) {
+          const defined = defineListener(host, methodName, options, (connection, wantedBy) => {
+            return this.connections.get(connection, wantedBy).options.application;
+          });
+          const count = (names.get(defined.name) ?? 0) + 1;
+          names.set(defined.name, count);
+          found.push(count === 1 ? defined : { ...defined, name: `${defined.name}#${count}` });
+        }
+      }
+    }
+    return found;
+  }
+}
+
+/** The methods that an instance has, each with the prototype that it comes from. */
+function* methodsOf(prototype: object): Generator<[name: string, owner: object]> {
+  const visited = new Set<string>(['constructor']);
+  let at: object | null = prototype;
+  for (; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) {
+    for (const name of Object.getOwnPropertyNames(at)) {
+      if (visited.has(name)) continue;
+      visited.add(name);
+      if (typeof Object.getOwnPropertyDescriptor(at, name)?.value === 'function') yield [name, at];
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { Injectable } from '@nestjs/common';
+import type { ConsumeMode, PushConsumer } from '../../client/index.js';
+import { MessagingError } from '../../protocol/index.js';
+import type { ListenerDefinition } from './listener-definition.js';
+
+/** What a listener is and does. @publicApi */
+export interface MessageListenerInfo {
+  /** `Class.method`, with `#2` and so on behind it when there are several; what `pause` and `resume` take. */
+  readonly name: string;
+  readonly topic: string;
+  readonly tag: string;
+  readonly group: string;
+  readonly mode: ConsumeMode;
+  readonly connection: string;
+  readonly started: boolean;
+  readonly paused: boolean;
+}
+
+interface Entry {
+  readonly definition: ListenerDefinition;
+  readonly consumer: PushConsumer;
+  paused: boolean;
+}
+
+/** The listeners of the application, to look at and to hold. @publicApi */
+@Injectable()
+export class MessageListenerRegistry {
+  private readonly entries = new Map<string, Entry>();
+  private readonly started = new Set<string>();
+  private starter: ((connection?: string) => Promise<void>) | undefined;
+
+  list(): MessageListenerInfo[] {
+    return [...this.entries.values()].map(({ definition, paused }) => ({
+      name: definition.name,
+      topic: definition.topic,
+      tag: definition.filter.expression,
+      group: definition.group,
+      mode: definition.mode,
+      connection: definition.connection,
+      started: this.started.has(definition.connection),
+      paused,
+    }));
+  }
+
+  /** Gives the listener no further messages; those at work finish. Throws BAD_ARGUMENT for an unknown name. */
+  pause(name: string): void {
+    const entry = this.entry(name);
+    entry.paused = true;
+    entry.consumer.pause(name);
+  }
+
+  /** Throws BAD_ARGUMENT for an unknown name. */
+  resume(name: string): void {
+    const entry = this.entry(name);
+    entry.paused = false;
+    entry.consumer.resume(name);
+  }
+
+  /** Starts the listeners that `autoStart: false` holds, of one connection or of all. Those that run stay as they are. */
+  async start(connection?: string): Promise<void> {
+    if (this.starter === undefined) {
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        'listeners can be started once the application is initialised, not earlier',
+      );
+    }
+    await this.starter(connection);
+  }
+
+  /** @internal */
+  add(definition: ListenerDefinition, consumer: PushConsumer): void {
+    this.entries.set(definition.name, { definition, consumer, paused: false });
+  }
+
+  /** @internal */
+  startWith(starter: (connection?: string) => Promise<void>): void {
+    this.starter = starter;
+  }
+
+  /** @internal */
+  markStarted(connection: string, started: boolean): void {
+    if (started) this.started.add(connection);
+    else this.started.delete(connection);
+  }
+
+  private entry(name: string): Entry {
+    const entry = this.entries.get(name);
+    if (entry !== undefined) return entry;
+    const known = [...this.entries.keys()].join(', ') || 'none';
+    throw new MessagingError('BAD_ARGUMENT', `there is no message listener ${name}; known: ${known}`);
+  }
+}

@@ -1,0 +1,136 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
+import type { PushConsumer } from '../../client/index.js';
+import { type MessagingConnection, MessagingConnections } from '../connection/index.js';
+import { ListenerHandler } from '../handler/index.js';
+import { HandlerPipeline, type LifecycleHooks, installLifecycleHooks, payloadType } from '../nest-internals.js';
+import { type ConsumerPlan, planConsumers } from './consumer-plan.js';
+import type { ListenerDefinition } from './listener-definition.js';
+import { ListenerExplorer } from './listener.explorer.js';
+import { MessageListenerRegistry } from './message-listener.registry.js';
+
+/**
+ * Opens connections and registers groups before anything of the application can send, starts listeners after the
+ * application is ready, drains them before anything of it closes, and closes connections when everything else has.
+ */
+@Injectable()
+export class MessagingOrchestrator implements LifecycleHooks {
+  private readonly logger = new Logger('Messaging');
+  private readonly started = new Set<MessagingConnection>();
+  /** By listener name; made when the application is ready, as HTTP routes are, so that all global enhancers count. */
+  private readonly handlers = new Map<string, ListenerHandler>();
+  private listeners: ListenerDefinition[] = [];
+  private opened = false;
+  private draining: Promise<void> | undefined;
+
+  constructor(
+    private readonly connections: MessagingConnections,
+    private readonly explorer: ListenerExplorer,
+    private readonly registry: MessageListenerRegistry,
+    private readonly contextCreator: ExternalContextCreator,
+    private readonly modules: ModulesContainer,
+  ) {
+    installLifecycleHooks(modules, this);
+  }
+
+  async onFirstInit(): Promise<void> {
+    try {
+      this.listeners = this.explorer.explore();
+      const plans = planConsumers(this.listeners);
+      this.opened = true;
+      for (const connection of this.connections.all()) await connection.open();
+      for (const plan of plans) this.prepare(plan);
+      await Promise.all(this.connections.all().map((connection) => connection.register()));
+    } catch (error) {
+      for (const connection of this.connections.all()) connection.fail(error);
+      await this.onLastShutdown();
+      throw error;
+    }
+  }
+
+  async onLastBootstrap(): Promise<void> {
+    for (const listener of this.listeners) this.handlers.set(listener.name, this.createHandler(listener));
+    this.registry.startWith((connection) => this.start(connection));
+    const automatic = this.connections.all().filter((connection) => connection.options.autoStart);
+    await Promise.all(automatic.map((connection) => this.startOne(connection)));
+    for (const listener of this.listeners) this.logger.log(bootLine(listener, this.connectionOf(listener)));
+    if (this.opened && process.listenerCount('SIGTERM') === 0) {
+      this.logger.warn(
+        'shutdown hooks are off: a SIGTERM kills handlers at work, and their messages come again; call app.enableShutdownHooks()',
+      );
+    }
+  }
+
+  async onFirstDestroy(): Promise<void> {
+    this.draining ??= this.drain();
+    await this.draining;
+  }
+
+  async onLastShutdown(): Promise<void> {
+    if (!this.opened) return;
+    this.opened = false;
+    await Promise.all(this.connections.all().map((connection) => connection.close()));
+  }
+
+  private prepare(plan: ConsumerPlan): void {
+    const { group, mode, from } = plan;
+    const consumer = this.connections.get(plan.connection, group).consumer({ group, mode, from });
+    for (const listener of plan.listeners) this.bind(listener, consumer);
+  }
+
+  private bind(listener: ListenerDefinition, consumer: PushConsumer): void {
+    const { name, topic, filter, concurrency, maxReconsumeTimes, backoff } = listener;
+    consumer.add({
+      name,
+      topic,
+      tag: filter.expression,
+      concurrency,
+      maxReconsumeTimes,
+      backoff,
+      handle: (message, signal) => this.handlers.get(name)!.handle(message, signal),
+    });
+    this.registry.add(listener, consumer);
+  }
+
+  private createHandler(listener: ListenerDefinition): ListenerHandler {
+    const { host, methodName, name, group, connection } = listener;
+    const pipeline = new HandlerPipeline(this.contextCreator, this.modules, host, methodName);
+    return new ListenerHandler(pipeline, {
+      name,
+      group,
+      connection,
+      converter: this.connectionOf(listener).converter,
+      payloadType: payloadType(host.prototype, methodName),
+      logger: new Logger(name),
+    });
+  }
+
+  private async start(name: string | undefined): Promise<void> {
+    const chosen = name === undefined ? this.connections.all() : [this.connections.get(name, 'start')];
+    await Promise.all(chosen.map((connection) => this.startOne(connection)));
+  }
+
+  private async startOne(connection: MessagingConnection): Promise<void> {
+    if (this.draining !== undefined || this.started.has(connection)) return;
+    this.started.add(connection);
+    this.registry.markStarted(connection.name, true);
+    await connection.startConsumers();
+  }
+
+  private async drain(): Promise<void> {
+    await Promise.all(this.connections.all().map((connection) => connection.drain()));
+    for (const connection of this.started) this.registry.markStarted(connection.name, false);
+  }
+
+  private connectionOf(listener: ListenerDefinition): MessagingConnection {
+    return this.connections.get(listener.connection, listener.name);
+  }
+}
+
+function bootLine(listener: ListenerDefinition, connection: MessagingConnection): string {
+  const { name, topic, filter, group, mode, from } = listener;
+  const where = connection.name === 'default' ? '' : `, connection ${connection.name}`;
+  const start = from instanceof Date ? from.toISOString() : from;
+  const held = connection.options.autoStart ? '' : ', held (autoStart: false)';
+  return `${name} listens to ${topic} (${filter.expression}), group ${group}, ${mode}, from ${start}${where}${held}`;
+}

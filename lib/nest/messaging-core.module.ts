@@ -1,0 +1,13 @@
+import { Global, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { MessagingConnections } from './connection/index.js';
+import { ListenerExplorer, MessageListenerRegistry, MessagingOrchestrator } from './listeners/index.js';
+
+/** What an application has once, however many connections it has. */
+@Global()
+@Module({
+  imports: [DiscoveryModule],
+  providers: [MessagingConnections, ListenerExplorer, MessageListenerRegistry, MessagingOrchestrator],
+  exports: [MessagingConnections, MessageListenerRegistry],
+})
+export class MessagingCoreModule {}

@@ -1,0 +1,127 @@
+import {
+  type DynamicModule,
+  type FactoryProvider,
+  type InjectionToken,
+  Module,
+  type ModuleMetadata,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { MessagingError } from '../protocol/index.js';
+import { MessagingConnection, MessagingConnections } from './connection/index.js';
+import { DEFAULT_CONNECTION, getTemplateToken } from './decorators/index.js';
+import { MessagingCoreModule } from './messaging-core.module.js';
+import {
+  type MessagingConnectionOptions,
+  type MessagingModuleOptions,
+  type MessagingOptionsFactory,
+  checkOptions,
+  nameRule,
+  resolveOptions,
+  rule,
+} from './options/index.js';
+import { MessagingTemplate } from './template/index.js';
+
+/** @publicApi */
+export interface MessagingModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  /** Names the connection; default: `default`. Fixed here because the injection token depends on it. */
+  connection?: string;
+  /** Default: true. */
+  isGlobal?: boolean;
+  /** Tokens whose providers the factory is called with. */
+  inject?: FactoryProvider['inject'];
+  // Any arguments: their types come from `inject`, which cannot be expressed.
+  // oxlint-disable-next-line no-explicit-any
+  useFactory?: (...args: any[]) => MessagingConnectionOptions | Promise<MessagingConnectionOptions>;
+  useClass?: Type<MessagingOptionsFactory>;
+  useExisting?: InjectionToken<MessagingOptionsFactory>;
+}
+
+/**
+ * Messaging for a Nest application. `forRoot()` runs a broker inside, on `./.nestmq`; with `nameServer` it is a client
+ * of a broker elsewhere. Call it once per connection.
+ *
+ * @publicApi
+ */
+@Module({})
+export class MessagingModule {
+  static forRoot(options: MessagingModuleOptions = {}): DynamicModule {
+    const { connection = DEFAULT_CONNECTION, isGlobal = true, ...rest } = options;
+    return define(connection, isGlobal, [], [{ provide: optionsToken(connection), useFactory: () => rest }]);
+  }
+
+  static forRootAsync(options: MessagingModuleAsyncOptions): DynamicModule {
+    checkOptions('MessagingModule.forRootAsync', options, ASYNC_RULES);
+    const { connection = DEFAULT_CONNECTION, isGlobal = true } = options;
+    return define(connection, isGlobal, options.imports ?? [], asyncProviders(connection, options));
+  }
+}
+
+const ASYNC_RULES = {
+  connection: nameRule,
+  isGlobal: rule.boolean,
+  imports: { what: 'an array of modules', accepts: Array.isArray },
+  inject: { what: 'an array of tokens', accepts: Array.isArray },
+  useFactory: { what: 'a function', accepts: (value: unknown) => typeof value === 'function' },
+  useClass: { what: 'a class', accepts: (value: unknown) => typeof value === 'function' },
+  useExisting: rule.any,
+};
+
+function optionsToken(connection: string): string {
+  return `nestmq:options:${connection}`;
+}
+
+function connectionToken(connection: string): string {
+  return `nestmq:connection:${connection}`;
+}
+
+function define(
+  connection: string,
+  isGlobal: boolean,
+  imports: NonNullable<ModuleMetadata['imports']>,
+  optionProviders: Provider[],
+): DynamicModule {
+  const template = getTemplateToken(connection);
+  return {
+    module: MessagingModule,
+    global: isGlobal,
+    imports: [MessagingCoreModule, ...imports],
+    providers: [
+      ...optionProviders,
+      {
+        provide: connectionToken(connection),
+        inject: [optionsToken(connection), MessagingConnections],
+        useFactory: (options: MessagingConnectionOptions, connections: MessagingConnections) => {
+          const opened = new MessagingConnection(resolveOptions(connection, options));
+          connections.add(opened);
+          return opened;
+        },
+      },
+      {
+        provide: template,
+        inject: [connectionToken(connection)],
+        useFactory: (opened: MessagingConnection) => new MessagingTemplate(opened),
+      },
+    ],
+    exports: [template],
+  };
+}
+
+function asyncProviders(connection: string, options: MessagingModuleAsyncOptions): Provider[] {
+  const { useFactory, useClass, useExisting } = options;
+  const given = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
+  if (given.length !== 1) {
+    throw new MessagingError(
+      'CONFIGURATION',
+      `MessagingModule.forRootAsync, connection ${connection}: give exactly one of useFactory, useClass and useExisting`,
+    );
+  }
+  const provide = optionsToken(connection);
+  if (useFactory !== undefined) return [{ provide, inject: options.inject ?? [], useFactory }];
+  const factory = {
+    provide,
+    inject: [useClass ?? useExisting!],
+    useFactory: (from: MessagingOptionsFactory) => from.createMessagingOptions(),
+  };
+  return useClass === undefined ? [factory] : [useClass, factory];
+}

@@ -1,0 +1,10 @@
+export { applicationName, nameSafe } from './application-name.js';
+export type {
+  MessagingConnectionOptions,
+  MessagingModuleOptions,
+  MessagingOptionsFactory,
+  ProducerSettings,
+  ResolvedConnectionOptions,
+} from './messaging-options.js';
+export { type OptionRule, type OptionRules, checkOptions, rule, wholeNumber } from './option-checker.js';
+export { nameRule, resolveOptions } from './resolve-options.js';

@@ -1,0 +1,62 @@
+import type { BrokerSettings } from '../../server/index.js';
+import type { Duration, MessageConverter } from '../payload/index.js';
+
+/** @publicApi */
+export interface ProducerSettings {
+  /** For one send with all its attempts. Default: 3 s. */
+  timeout?: Duration;
+  /** Further attempts after the first. Default: 2. */
+  retries?: number;
+  /** Default: 4 MiB. */
+  maxMessageBytes?: number;
+  /** Bodies from this size on are compressed, never to an embedded broker. Default: 4,096. */
+  compressOverBytes?: number;
+}
+
+/** What `forRootAsync`'s factory may give; everything has a default. @publicApi */
+export interface MessagingConnectionOptions {
+  /**
+   * What default groups, producer groups and broadcast instances are named after.
+   * Default: the name in the application's package.json.
+   */
+  application?: string;
+  /** `host:port`, several separated by `;`. Without it a broker runs inside the application. */
+  nameServer?: string;
+  /** The broker inside: where it stores (`./.nestmq`), whether it listens, topics and so on. Not with `nameServer`. */
+  broker?: BrokerSettings;
+  /** Tells instances of one application on one machine apart where they keep broadcast positions. */
+  instance?: string;
+  /** Whether listeners start with the application. Otherwise `MessageListenerRegistry.start()` does it. Default: true. */
+  autoStart?: boolean;
+  /** How long handlers may take to finish when the application closes. Default: 10 s. */
+  shutdownBudget?: Duration;
+  /** Default: text, bytes and JSON. */
+  converter?: MessageConverter;
+  producer?: ProducerSettings;
+}
+
+/** @publicApi */
+export interface MessagingModuleOptions extends MessagingConnectionOptions {
+  /** Names the connection; `default` is what `MessagingTemplate` is injected from. */
+  connection?: string;
+  /** Whether templates can be injected everywhere without importing the module again. Default: true. */
+  isGlobal?: boolean;
+}
+
+/** Implemented by what `useClass` and `useExisting` name. @publicApi */
+export interface MessagingOptionsFactory {
+  createMessagingOptions(): MessagingConnectionOptions | Promise<MessagingConnectionOptions>;
+}
+
+/** The options of one connection, checked and with all defaults. */
+export interface ResolvedConnectionOptions {
+  readonly connection: string;
+  readonly application: string;
+  readonly nameServers: readonly string[] | undefined;
+  readonly broker: BrokerSettings;
+  readonly instance: string | undefined;
+  readonly autoStart: boolean;
+  readonly shutdownBudgetMillis: number;
+  readonly converter: MessageConverter;
+  readonly producer: ProducerSettings;
+}

@@ -1,0 +1,90 @@
+import { MessagingError } from '../../protocol/index.js';
+import { DefaultMessageConverter, parseDuration } from '../payload/index.js';
+import { applicationName, nameSafe } from './application-name.js';
+import type { MessagingConnectionOptions, ResolvedConnectionOptions } from './messaging-options.js';
+import { type OptionRule, type OptionRules, checkOptions, rule, wholeNumber } from './option-checker.js';
+
+const NAME_SERVER = /^[^\s:;,]+:\d{1,5}$|^\[[0-9a-fA-F:.]+\]:\d{1,5}$/;
+
+const converter: OptionRule = {
+  what: 'an object with the methods encode and decode',
+  accepts: (value) =>
+    typeof (value as { encode?: unknown } | null)?.encode === 'function' &&
+    typeof (value as { decode?: unknown }).decode === 'function',
+};
+
+/** A name that stays what it is inside topic and group names. */
+export const nameRule: OptionRule = {
+  what: 'a name of letters, digits, "_" and "-"',
+  accepts: (value) => typeof value === 'string' && /^[a-zA-Z0-9_-]{1,60}$/.test(value),
+};
+
+const CONNECTION_RULES: OptionRules = {
+  application: rule.text,
+  nameServer: rule.text,
+  broker: rule.object,
+  instance: nameRule,
+  autoStart: rule.boolean,
+  shutdownBudget: rule.duration,
+  converter,
+  producer: rule.object,
+};
+
+const PRODUCER_RULES: OptionRules = {
+  timeout: rule.duration,
+  retries: wholeNumber(0, 100),
+  maxMessageBytes: wholeNumber(1, 4 * 1024 * 1024),
+  compressOverBytes: wholeNumber(1),
+};
+
+/** Checks the options and fills in the defaults; those of the broker are checked where it starts. */
+export function resolveOptions(connection: string, options: MessagingConnectionOptions): ResolvedConnectionOptions {
+  const where = `MessagingModule, connection ${connection}`;
+  if (!nameRule.accepts(connection)) {
+    throw new MessagingError(
+      'CONFIGURATION',
+      `MessagingModule: connection must be ${nameRule.what}, not ${JSON.stringify(connection)}`,
+    );
+  }
+  checkOptions(where, options, CONNECTION_RULES);
+  checkOptions(`${where}, producer`, options.producer ?? {}, PRODUCER_RULES);
+  if (options.nameServer !== undefined && options.broker !== undefined) {
+    throw new MessagingError(
+      'CONFIGURATION',
+      `${where}: nameServer and broker exclude each other; with nameServer the broker runs elsewhere`,
+    );
+  }
+  return {
+    connection,
+    application: options.application === undefined ? applicationName() : checkedApplication(options.application, where),
+    nameServers: options.nameServer === undefined ? undefined : nameServers(options.nameServer, where),
+    broker: options.broker ?? {},
+    instance: options.instance,
+    autoStart: options.autoStart ?? true,
+    shutdownBudgetMillis: parseDuration(options.shutdownBudget ?? 10_000, `${where}: shutdownBudget`),
+    converter: options.converter ?? new DefaultMessageConverter(),
+    producer: options.producer ?? {},
+  };
+}
+
+function checkedApplication(application: string, where: string): string {
+  const safe = nameSafe(application);
+  if (safe !== '' && safe.length <= 60) return safe;
+  throw new MessagingError(
+    'CONFIGURATION',
+    `${where}: application must have 1 to 60 letters, digits, "_" and "-", not ${JSON.stringify(application)}`,
+  );
+}
+
+function nameServers(text: string, where: string): string[] {
+  const list = text
+    .split(/[;,]/)
+    .map((address) => address.trim())
+    .filter((address) => address !== '');
+  const bad = list.find((address) => !NAME_SERVER.test(address));
+  if (list.length > 0 && bad === undefined) return list;
+  throw new MessagingError(
+    'CONFIGURATION',
+    `${where}: nameServer must be host:port, several separated by ";", not ${JSON.stringify(bad ?? text)}`,
+  );
+}

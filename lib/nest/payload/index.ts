@@ -1,0 +1,2 @@
+export { type Duration, describeValue, durationMillis, parseDuration } from './duration.js';
+export { DefaultMessageConverter, type EncodedPayload, type MessageConverter } from './message-converter.js';

@@ -1,0 +1,186 @@
+import type { OutgoingMessage, Producer, SendOptions as ProducerOptions, SendResult } from '../../client/index.js';
+import { MessagingError } from '../../protocol/index.js';
+import type { MessagingConnection } from '../connection/messaging-connection.js';
+import { sendInParts, splitBatch } from './batch.js';
+import { type DeliveryTime, deliveryDelay } from './delivery-time.js';
+import { Destinations } from './destination.js';
+import { describeValue } from '../payload/index.js';
+import {
+  BATCH_OPTIONS,
+  type BatchOptions,
+  type MessageOptions,
+  SEND_OPTIONS,
+  type SendOptions,
+  applyMessageOptions,
+  checkOptionNames,
+  producerOptions,
+} from './send-options.js';
+
+/** @publicApi */
+export interface SendCallbacks {
+  onSuccess(result: SendResult): void;
+  onException(error: Error): void;
+}
+
+/**
+ * Sends messages. The destination is `topic` or `topic:tag`; the payload is text, bytes or an object. Failures are
+ * `MessagingError`s with a `code`, and `retryable` says whether the same call may succeed later.
+ *
+ * @publicApi
+ */
+export class MessagingTemplate {
+  private readonly destinations = new Destinations();
+
+  constructor(private readonly connection: MessagingConnection) {}
+
+  /** Resolves when the broker has the message safely (on disk, unless it was told otherwise). */
+  syncSend(destination: string, payload: unknown, options?: SendOptions): Promise<SendResult> {
+    try {
+      checkOptionNames(options, SEND_OPTIONS, 'syncSend');
+      const message = this.message(destination, payload, options, 'syncSend');
+      return this.send(message, producerOptions(options, 'syncSend'));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Sends and calls back. Throws only on bad arguments; whatever happens later goes to `onException`. */
+  asyncSend(destination: string, payload: unknown, callbacks: SendCallbacks, options?: SendOptions): void {
+    if (typeof callbacks?.onSuccess !== 'function' || typeof callbacks.onException !== 'function') {
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        'asyncSend: the callbacks must have the functions onSuccess and onException',
+      );
+    }
+    checkOptionNames(options, SEND_OPTIONS, 'asyncSend');
+    const message = this.message(destination, payload, options, 'asyncSend');
+    void this.callBack(this.send(message, producerOptions(options, 'asyncSend')), callbacks, message.topic);
+  }
+
+  /** Sends without waiting for the broker's answer. Throws only on bad arguments; a failure is logged and counted. */
+  sendOneWay(destination: string, payload: unknown, options?: SendOptions): void {
+    checkOptionNames(options, SEND_OPTIONS, 'sendOneWay');
+    const message = this.message(destination, payload, options, 'sendOneWay');
+    producerOptions(options, 'sendOneWay');
+    const { producer } = this.connection;
+    if (producer !== undefined) producer.sendOneWay(message);
+    else void this.sendOneWayWhenReady(message);
+  }
+
+  /** Messages with the same key reach the same queue, and an `ORDERLY` listener one after the other. */
+  sendOrderly(destination: string, payload: unknown, key: string, options?: SendOptions): Promise<SendResult> {
+    try {
+      checkOptionNames(options, SEND_OPTIONS, 'sendOrderly');
+      if (typeof key !== 'string' || key === '') {
+        throw new MessagingError('BAD_ARGUMENT', `sendOrderly: the key must be a text, not ${describeValue(key)}`);
+      }
+      const message = this.message(destination, payload, options, 'sendOrderly');
+      message.shardingKey = key;
+      return this.send(message, producerOptions(options, 'sendOrderly'));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Stored now, delivered later; see `DeliveryTime`. */
+  delay(destination: string, payload: unknown, when: DeliveryTime, options?: SendOptions): Promise<SendResult> {
+    try {
+      checkOptionNames(options, SEND_OPTIONS, 'delay');
+      const message = this.message(destination, payload, options, 'delay');
+      message.delay = deliveryDelay(when, this.connection.clock.now());
+      return this.send(message, producerOptions(options, 'delay'));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /**
+   * One acknowledgement for all, contiguous offsets in one queue. More than one message holds (4 MiB) is refused,
+   * unless `split: true`: then it is sent in parts, in order, with one result per part.
+   */
+  batch<T>(
+    destination: string,
+    payloads: readonly T[],
+    options: BatchOptions<T> & { split: true },
+  ): Promise<SendResult[]>;
+  batch<T>(
+    destination: string,
+    payloads: readonly T[],
+    options?: BatchOptions<T> & { split?: false },
+  ): Promise<SendResult>;
+  async batch<T>(
+    destination: string,
+    payloads: readonly T[],
+    options?: BatchOptions<T>,
+  ): Promise<SendResult | SendResult[]> {
+    checkOptionNames(options, BATCH_OPTIONS, 'batch');
+    if (!Array.isArray(payloads) || payloads.length === 0) {
+      throw new MessagingError('BAD_ARGUMENT', 'batch: the payloads must be an array with at least one element');
+    }
+    const messages = payloads.map((payload: T, index) =>
+      this.message(destination, payload, this.optionsOfOne(payload, index, options), 'batch'),
+    );
+    const settings = producerOptions(options, 'batch');
+    const producer = this.connection.producer ?? (await this.connection.whenReady());
+    if (options?.split !== true) return producer.sendBatch(messages, settings);
+    return sendInParts(producer, splitBatch(messages, this.connection.maxMessageBytes), settings);
+  }
+
+  private optionsOfOne<T>(payload: T, index: number, options: BatchOptions<T> | undefined): MessageOptions | undefined {
+    if (options?.each === undefined) return options;
+    const own = options.each(payload, index);
+    checkOptionNames(own, SEND_OPTIONS.slice(0, 3), `batch: each(${index})`);
+    return { tag: options.tag, keys: options.keys, properties: options.properties, ...own };
+  }
+
+  private message(
+    destination: string,
+    payload: unknown,
+    options: MessageOptions | undefined,
+    verb: string,
+  ): OutgoingMessage {
+    const to = this.destinations.parse(destination);
+    const { body, contentType } = this.connection.converter.encode(payload);
+    if (body.length === 0) {
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        `${verb}: the payload for ${to.topic} is empty, and RocketMQ has no empty messages`,
+      );
+    }
+    return applyMessageOptions({ topic: to.topic, body, contentType }, to, options, verb);
+  }
+
+  private send(message: OutgoingMessage, options: ProducerOptions): Promise<SendResult> {
+    const { producer } = this.connection;
+    return producer === undefined ? this.sendWhenReady(message, options) : producer.send(message, options);
+  }
+
+  // Only until the application's own groups are registered: a message sent earlier would be lost to them.
+  private async sendWhenReady(message: OutgoingMessage, options: ProducerOptions): Promise<SendResult> {
+    const producer: Producer = await this.connection.whenReady();
+    return producer.send(message, options);
+  }
+
+  private async sendOneWayWhenReady(message: OutgoingMessage): Promise<void> {
+    try {
+      (await this.connection.whenReady()).sendOneWay(message);
+    } catch (error) {
+      this.connection.logger.error(`sendOneWay to ${message.topic} failed: ${(error as Error).message}`, error);
+    }
+  }
+
+  private async callBack(sent: Promise<SendResult>, callbacks: SendCallbacks, topic: string): Promise<void> {
+    try {
+      let result: SendResult;
+      try {
+        result = await sent;
+      } catch (error) {
+        callbacks.onException(error as Error);
+        return;
+      }
+      callbacks.onSuccess(result);
+    } catch (error) {
+      this.connection.logger.error(`a callback of asyncSend to ${topic} threw: ${(error as Error).message}`, error);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import { RequestCode, ResponseCode } from '../codes.js';
+import { ExtensionCode } from '../extensions.js';
+import { consumerGroupOnly, unregisterClient } from './clients.js';
+import {
+  getMaxOffset,
+  getMinOffset,
+  offsetResponse,
+  queryConsumerOffset,
+  queryConsumerOffsetResponse,
+  searchOffset,
+  timestampResponse,
+  updateConsumerOffset,
+} from './offsets.js';
+import { pullMessage, pullMessageResponse } from './pull.js';
+import { registerBroker, registerBrokerResponse, unregisterBroker } from './registration.js';
+import { EMPTY_HEADER } from './schema.js';
+import type { HeaderSchema } from './schema.js';
+import { consumerSendMsgBack } from './send-back.js';
+import { sendMessageResponse, sendMessageV1, sendMessageV2 } from './send.js';
+import { handleAlone } from './suspects.js';
+import { createTopic, getRouteInfo, topicOnly, viewMessage } from './topics.js';
+
+interface Schemas {
+  readonly request: HeaderSchema;
+  readonly response?: HeaderSchema;
+  /** Codes besides SUCCESS whose answer carries the response header. */
+  readonly alsoAnsweredBy?: readonly number[];
+}
+
+const STORED_YET: readonly number[] = [
+  ResponseCode.FLUSH_DISK_TIMEOUT,
+  ResponseCode.SLAVE_NOT_AVAILABLE,
+  ResponseCode.FLUSH_SLAVE_TIMEOUT,
+];
+const PULLED_NOTHING: readonly number[] = [
+  ResponseCode.PULL_NOT_FOUND,
+  ResponseCode.PULL_RETRY_IMMEDIATELY,
+  ResponseCode.PULL_OFFSET_MOVED,
+];
+
+const pull: Schemas = { request: pullMessage, response: pullMessageResponse, alsoAnsweredBy: PULLED_NOTHING };
+const sendV2: Schemas = { request: sendMessageV2, response: sendMessageResponse, alsoAnsweredBy: STORED_YET };
+
+const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
+  [RequestCode.SEND_MESSAGE, { request: sendMessageV1, response: sendMessageResponse, alsoAnsweredBy: STORED_YET }],
+  [RequestCode.SEND_MESSAGE_V2, sendV2],
+  [RequestCode.SEND_BATCH_MESSAGE, sendV2],
+  [RequestCode.PULL_MESSAGE, pull],
+  [RequestCode.LITE_PULL_MESSAGE, pull],
+  [RequestCode.CONSUMER_SEND_MSG_BACK, { request: consumerSendMsgBack }],
+  [RequestCode.QUERY_CONSUMER_OFFSET, { request: queryConsumerOffset, response: queryConsumerOffsetResponse }],
+  [RequestCode.UPDATE_CONSUMER_OFFSET, { request: updateConsumerOffset }],
+  [RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, { request: searchOffset, response: offsetResponse }],
+  [RequestCode.GET_MAX_OFFSET, { request: getMaxOffset, response: offsetResponse }],
+  [RequestCode.GET_MIN_OFFSET, { request: getMinOffset, response: offsetResponse }],
+  [RequestCode.GET_EARLIEST_MSG_STORETIME, { request: getMinOffset, response: timestampResponse }],
+  [RequestCode.UNREGISTER_CLIENT, { request: unregisterClient }],
+  [RequestCode.GET_CONSUMER_LIST_BY_GROUP, { request: consumerGroupOnly }],
+  [RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, { request: consumerGroupOnly }],
+  [RequestCode.UPDATE_AND_CREATE_TOPIC, { request: createTopic }],
+  [RequestCode.DELETE_TOPIC_IN_BROKER, { request: topicOnly }],
+  [RequestCode.DELETE_TOPIC_IN_NAMESRV, { request: topicOnly }],
+  [RequestCode.GET_TOPIC_CONFIG, { request: topicOnly }],
+  [RequestCode.GET_TOPIC_STATS_INFO, { request: topicOnly }],
+  [RequestCode.GET_CONSUMER_CONNECTION_LIST, { request: consumerGroupOnly }],
+  [RequestCode.GET_ROUTEINFO_BY_TOPIC, { request: getRouteInfo }],
+  [RequestCode.VIEW_MESSAGE_BY_ID, { request: viewMessage }],
+  [RequestCode.REGISTER_BROKER, { request: registerBroker, response: registerBrokerResponse }],
+  [RequestCode.UNREGISTER_BROKER, { request: unregisterBroker }],
+  [ExtensionCode.HANDLE_ALONE, { request: handleAlone }],
+]);
+
+/** How the header of a request with this code travels; a code that is not known here has an empty one. */
+export function requestHeaderSchema(code: number): HeaderSchema {
+  return SCHEMAS.get(code)?.request ?? EMPTY_HEADER;
+}
+
+/**
+ * How the header of the answer to a request with this code travels. Writing skips what is absent, so it serves error
+ * answers too; reading is strict: use `decodeResponseHeader`, which knows that error answers carry no header.
+ */
+export function responseHeaderSchema(requestCode: number): HeaderSchema {
+  return SCHEMAS.get(requestCode)?.response ?? EMPTY_HEADER;
+}
+
+/** The answer's header if its code says that there is one, else an empty one. Throws BAD_ARGUMENT as `fromFields` does. */
+export function decodeResponseHeader(
+  requestCode: number,
+  responseCode: number,
+  fields: ReadonlyMap<string, string>,
+): object {
+  const schemas = SCHEMAS.get(requestCode);
+  const response = schemas?.response;
+  const carried = responseCode === ResponseCode.SUCCESS || schemas?.alsoAnsweredBy?.includes(responseCode) === true;
+  return response !== undefined && carried ? response.fromFields(fields) : {};
+}
+
+/** Writes the answer's header; of an error answer nothing but what it has. */
+export function encodeResponseHeader(
+  requestCode: number,
+  responseCode: number,
+  header: object,
+  put: (name: string, value: string) => void,
+): void {
+  const schemas = SCHEMAS.get(requestCode);
+  if (responseCode === ResponseCode.SUCCESS || schemas?.alsoAnsweredBy?.includes(responseCode) === true) {
+    schemas?.response?.toFields(header, put);
+  }
+}

@@ -1,0 +1,150 @@
+import { Injectable, type Type } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { ConsumeMode, MessageListener, type MessageListenerOptions, MessagingModule } from '../../lib/index.js';
+import { type ApplicationSettings, closeApplications, startApplication } from './support/application.js';
+
+afterEach(closeApplications);
+
+function listening(...all: MessageListenerOptions[]): Type[] {
+  return all.map((options) => {
+    @Injectable()
+    class Listener {
+      @MessageListener(options)
+      handle(): void {}
+    }
+    return Listener;
+  });
+}
+
+const memory = { application: 'test', broker: { memory: true } };
+
+async function refusal(settings: ApplicationSettings): Promise<unknown> {
+  return startApplication(settings).then(
+    () => 'started',
+    (error: unknown) => error,
+  );
+}
+
+describe('boot errors', () => {
+  const wrongListeners: [string, MessageListenerOptions[], RegExp][] = [
+    ['an unknown option', [{ topic: 'x', retries: 3 } as never], /handle: unknown option "retries"; known: topic, tag/],
+    ['a topic with a wrong name', [{ topic: 'new orders' }], /Listener\.handle: .*topic/],
+    ['no topic', [{ topic: '' }], /topic must be a text/],
+    ['a group with a wrong name', [{ topic: 'x', group: 'a b' }], /Listener\.handle: .*group/],
+    ['a wrong tag expression', [{ topic: 'x', tag: 'a || *' }], /Listener\.handle/],
+    ['an unknown mode', [{ topic: 'x', mode: 'PARALLEL' as never }], /mode must be ConsumeMode\.CONCURRENT/],
+    ['a concurrency of 0', [{ topic: 'x', concurrency: 0 }], /concurrency must be a whole number/],
+    ['a fractional number of retries', [{ topic: 'x', maxReconsumeTimes: 1.5 }], /maxReconsumeTimes must be/],
+    ['an empty backoff', [{ topic: 'x', backoff: [] }], /backoff must be/],
+    ['an invalid date', [{ topic: 'x', from: new Date('never') }], /from must be "latest"/],
+    ['an unknown connection', [{ topic: 'x', connection: 'orders' }], /no messaging connection orders; known: default/],
+    [
+      'overlapping listeners of a group',
+      [
+        { topic: 'x', tag: 'a || b', group: 'g' },
+        { topic: 'x', tag: 'b || c', group: 'g' },
+      ],
+      /could match the same message of x \(a \|\| b and b \|\| c\)/,
+    ],
+    [
+      'two modes in a group',
+      [
+        { topic: 'x', group: 'g' },
+        { topic: 'y', group: 'g', mode: ConsumeMode.ORDERLY },
+      ],
+      /one is CONCURRENT and the other ORDERLY/,
+    ],
+    [
+      'two start positions in a group',
+      [
+        { topic: 'x', group: 'g', from: 'earliest' },
+        { topic: 'y', group: 'g' },
+      ],
+      /one starts from earliest and the other from latest/,
+    ],
+  ];
+
+  it.each(wrongListeners)('a listener with %s is refused', async (_what, listeners, message) => {
+    expect(await refusal({ providers: listening(...listeners) })).toMatchObject({
+      code: 'CONFIGURATION',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('equal dates are one start position, and a group on two connections is two', async () => {
+    const app = await startApplication({
+      messaging: false,
+      imports: [MessagingModule.forRoot(memory), MessagingModule.forRoot({ ...memory, connection: 'second' })],
+      providers: listening(
+        { topic: 'x', group: 'g', from: new Date(5) },
+        { topic: 'y', group: 'g', from: new Date(5) },
+        { topic: 'x', group: 'g', connection: 'second', mode: ConsumeMode.ORDERLY },
+      ),
+    });
+    await app.close();
+  });
+
+  const wrongOptions: [string, object, RegExp][] = [
+    ['an unknown option', { nameserver: 'a:1' }, /unknown option "nameserver"/],
+    ['an unknown option of the broker', { broker: { path: 'x' } }, /broker has no setting "path"/],
+    ['an unknown option of the producer', { producer: { retry: 1 } }, /producer: unknown option "retry"/],
+    ['a name server without a port', { nameServer: 'localhost', broker: undefined }, /host:port.*"localhost"/],
+    ['a name server and a broker', { nameServer: 'a:9876' }, /nameServer and broker exclude each other/],
+    ['a wrong budget', { shutdownBudget: 'soon' }, /shutdownBudget must be milliseconds/],
+    ['a wrong application', { application: '***' }, /application must have/],
+    ['a wrong converter', { converter: {} }, /converter must be/],
+    ['a wrong connection name', { connection: 'a b' }, /connection must be a name/],
+  ];
+
+  it.each(wrongOptions)('forRoot with %s is refused', async (_what, options, message) => {
+    expect(await refusal({ messaging: options })).toMatchObject({
+      code: 'CONFIGURATION',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('the same connection twice is refused', async () => {
+    const imports = [MessagingModule.forRoot(memory), MessagingModule.forRoot({ ...memory, autoStart: false })];
+    expect(await refusal({ messaging: false, imports })).toMatchObject({
+      code: 'CONFIGURATION',
+      message: expect.stringMatching(/connection default is set up twice/),
+    });
+  });
+
+  it('two names on one store are refused', async () => {
+    const imports = [
+      MessagingModule.forRoot({ application: 'a', broker: { store: './somewhere' } }),
+      MessagingModule.forRoot({ application: 'a', connection: 'b', broker: { store: 'somewhere/../somewhere' } }),
+    ];
+    expect(await refusal({ messaging: false, imports })).toMatchObject({
+      code: 'CONFIGURATION',
+      message: expect.stringMatching(/default and b have the same store/),
+    });
+  });
+
+  it('forRootAsync takes exactly one way to make its options', () => {
+    const both = { useFactory: () => ({}), useExisting: 'x' };
+    expect(() => MessagingModule.forRootAsync({})).toThrow(/exactly one of useFactory, useClass and useExisting/);
+    expect(() => MessagingModule.forRootAsync(both)).toThrow(/exactly one/);
+    expect(() => MessagingModule.forRootAsync({ useFactroy: 1 } as never)).toThrow(/unknown option "useFactroy"/);
+  });
+
+  it('only methods of instances can listen', () => {
+    expect(() => {
+      class Static {
+        @MessageListener('x')
+        static handle(): void {}
+      }
+      return Static;
+    }).toThrow(/Static\.handle: only methods of instances/);
+    expect(() => {
+      class Accessor {
+        @MessageListener('x')
+        get handle(): string {
+          return '';
+        }
+      }
+      return Accessor;
+    }).toThrow(/only methods of instances/);
+  });
+});

@@ -1,0 +1,20 @@
+/** Waits for the condition to hold; fails naming it. No fixed sleeps: it looks again every few milliseconds. */
+export async function until(condition: () => unknown, what: string, millis = 8000): Promise<void> {
+  const end = performance.now() + millis;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`waited ${millis} ms for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A promise with its keys. */
+export interface Gate {
+  readonly opened: Promise<void>;
+  open(): void;
+}
+
+export function gate(): Gate {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
