@@ -69,12 +69,14 @@ function traitsOf(name: string): number {
 export function scanProperties(text: string): number {
   let traits = 0;
   for (let at = 0; at < text.length;) {
-    const nameEnd = text.indexOf(NAME_END, at);
-    if (nameEnd < 0) break;
-    if (FIRST_CHARACTERS[text.charCodeAt(at)] === 1) traits |= traitsOf(text.slice(at, nameEnd));
-    const valueEnd = text.indexOf(VALUE_END, nameEnd);
-    if (valueEnd < 0) break;
-    at = valueEnd + 1;
+    const found = text.indexOf(VALUE_END, at);
+    const end = found < 0 ? text.length : found;
+    if (FIRST_CHARACTERS[text.charCodeAt(at)] === 1) {
+      // A text without a name ends before the next name begins: it must not be taken for a part of it.
+      const nameEnd = text.indexOf(NAME_END, at);
+      if (nameEnd >= 0 && nameEnd < end) traits |= traitsOf(text.slice(at, nameEnd));
+    }
+    at = end + 1;
   }
   return traits;
 }

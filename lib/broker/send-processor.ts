@@ -110,8 +110,9 @@ export class SendProcessor {
     }
     const attempts = header.reconsumeTimes ?? 0;
     const limit = header.maxReconsumeTimes ?? config.retryMaxTimes;
-    // An orderly consumer sends a message here only when it has given it up; that shows by the locks of its group.
-    const givenUp = attempts > limit || this.locks.anyHeld(group);
+    // A Java consumer that works in order sends a message here when it has given it up, with its last attempt; that it
+    // works in order shows by the locks of its group.
+    const givenUp = attempts > limit || (attempts >= limit && this.locks.anyHeld(group));
     return givenUp
       ? this.topics.ensureDeadLetterTopic(group)
       : this.topics.ensureRetryTopic(group, config.retryQueueNums);

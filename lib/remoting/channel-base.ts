@@ -7,7 +7,7 @@ import {
   type RemotingCommand,
   ResponseCode,
 } from '../protocol/index.js';
-import type { Channel, RequestHandler, Respond } from './channel.js';
+import type { Answered, Channel, RequestHandler, Respond } from './channel.js';
 import { PendingCalls } from './pending-calls.js';
 
 /** Sends the answer to the request. */
@@ -34,9 +34,34 @@ export abstract class ChannelBase implements Channel {
     return this.isClosed;
   }
 
-  abstract invoke(request: RemotingCommand, timeoutMillis: number): Promise<RemotingCommand>;
   abstract oneway(request: RemotingCommand): void;
   abstract close(): Promise<void>;
+  /** Brings a request on its way; what it throws is the answer of the call. */
+  protected abstract hand(request: RemotingCommand): void;
+
+  call(request: RemotingCommand, timeoutMillis: number, answered: Answered): void {
+    if (this.isClosed) {
+      answered(this.closedError(), undefined);
+      return;
+    }
+    request.opaque = this.calls.nextOpaque();
+    request.flag = 0;
+    this.calls.add(request, timeoutMillis, answered);
+    try {
+      this.hand(request);
+    } catch (error) {
+      this.calls.take(request.opaque)?.answered(error as MessagingError, undefined);
+    }
+  }
+
+  invoke(request: RemotingCommand, timeoutMillis: number): Promise<RemotingCommand> {
+    return new Promise((resolve, reject) => {
+      this.call(request, timeoutMillis, (error, response) => {
+        if (error === undefined) resolve(response!);
+        else reject(error);
+      });
+    });
+  }
 
   onRequest(handler: RequestHandler): void {
     this.handler = handler;

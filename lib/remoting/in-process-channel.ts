@@ -17,18 +17,11 @@ class InProcessChannel extends ChannelBase {
     super(clock, IN_PROCESS_ADDRESS);
   }
 
-  invoke(request: RemotingCommand, timeoutMillis: number): Promise<RemotingCommand> {
-    if (this.isClosed) return Promise.reject(this.closedError());
-    request.opaque = this.calls.nextOpaque();
-    request.flag = 0;
-    return this.calls.call(request, timeoutMillis, this.handOver);
-  }
-
   oneway(request: RemotingCommand): void {
     if (this.isClosed) return;
     request.opaque = this.calls.nextOpaque();
     request.flag = FLAG_ONEWAY;
-    this.handOver(request);
+    this.hand(request);
   }
 
   async close(): Promise<void> {
@@ -36,14 +29,14 @@ class InProcessChannel extends ChannelBase {
     this.peer.finish();
   }
 
-  private readonly handOver = (request: RemotingCommand): void => {
+  protected hand(request: RemotingCommand): void {
     if (this.synchronous) this.peer.serve(request, this.accept);
     // The server calls from inside a request of the client: the client must be out of it before it serves one itself.
     else this.clock.defer(() => this.peer.isClosed || this.peer.serve(request, this.accept));
-  };
+  }
 
   private readonly accept: Answer = (response) => {
-    this.calls.take(response.opaque)?.resolve(response);
+    this.calls.take(response.opaque)?.answered(undefined, response);
   };
 }
 

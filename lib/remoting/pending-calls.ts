@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../platform/index.js';
 import { MessagingError, type RemotingCommand } from '../protocol/index.js';
+import type { Answered } from './channel.js';
 
 /**
  * After a sweep the next one is at least this far away: thousands of requests that run out one after another cost a
@@ -12,8 +13,7 @@ export interface PendingCall {
   readonly code: number;
   readonly timeoutMillis: number;
   readonly deadline: number;
-  readonly resolve: (response: RemotingCommand) => void;
-  readonly reject: (error: MessagingError) => void;
+  readonly answered: Answered;
 }
 
 /**
@@ -42,23 +42,11 @@ export class PendingCalls {
     return this.lastOpaque;
   }
 
-  /** `send` is called with the call registered, so that an answer within it finds the call; what it throws rejects. */
-  call(
-    request: RemotingCommand,
-    timeoutMillis: number,
-    send: (request: RemotingCommand) => void,
-  ): Promise<RemotingCommand> {
-    return new Promise((resolve, reject) => {
-      const deadline = this.clock.monotonic() + timeoutMillis;
-      this.calls.set(request.opaque, { code: request.code, timeoutMillis, deadline, resolve, reject });
-      if (deadline < this.timerDue) this.arm(deadline);
-      try {
-        send(request);
-      } catch (error) {
-        this.calls.delete(request.opaque);
-        reject(error as Error);
-      }
-    });
+  /** To be called before the request is sent, so that an answer within the sending finds the call. */
+  add(request: RemotingCommand, timeoutMillis: number, answered: Answered): void {
+    const deadline = this.clock.monotonic() + timeoutMillis;
+    this.calls.set(request.opaque, { code: request.code, timeoutMillis, deadline, answered });
+    if (deadline < this.timerDue) this.arm(deadline);
   }
 
   /** Removes the call that waits under `opaque`; undefined when there is none (late, forged or doubled answers). */
@@ -74,7 +62,7 @@ export class PendingCalls {
     this.timerDue = Number.POSITIVE_INFINITY;
     const waiting = [...this.calls.values()];
     this.calls.clear();
-    for (const call of waiting) call.reject(error);
+    for (const call of waiting) call.answered(error, undefined);
   }
 
   private arm(due: number): void {
@@ -92,12 +80,13 @@ export class PendingCalls {
         continue;
       }
       this.calls.delete(opaque);
-      call.reject(
+      call.answered(
         new MessagingError(
           'TIMEOUT',
           `No answer from ${this.remoteAddress} to request ${call.code} within ${call.timeoutMillis} ms. It may have been ` +
             'carried out nevertheless; look at the load of the broker, or allow more time',
         ),
+        undefined,
       );
     }
     this.timerDue = Number.POSITIVE_INFINITY;

