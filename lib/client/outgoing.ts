@@ -8,6 +8,7 @@ import {
   MessagingError,
   PropertyName,
 } from '../protocol/index.js';
+import { BodyCopies } from './body-copies.js';
 import type { OutgoingMessage } from './messages.js';
 
 /** A message, checked and in wire form. Its body belongs to the client. */
@@ -28,6 +29,7 @@ const TOPICS_REMEMBERED = 10_000;
 export class MessagePreparer {
   /** Topics whose name is fine. Bounded, since names may be made up per message. */
   private readonly topics = new Set<string>();
+  private readonly copies = new BodyCopies();
 
   constructor(
     private readonly createId: () => string,
@@ -44,7 +46,7 @@ export class MessagePreparer {
       messageId,
       properties: encodeMessageProperties(message, messageId),
       // The caller's buffer may change while the message waits for its turn, for the socket or for another attempt.
-      body: Buffer.from(body),
+      body: this.copies.copy(body),
       shardingKey: message.shardingKey,
       delayed: message.delay !== undefined,
     };

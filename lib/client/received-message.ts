@@ -76,6 +76,11 @@ export class ReceivedMessage {
     return (this.#body ??= Buffer.from(this.#view.body));
   }
 
+  /** @internal The body itself, for reading it once without a copy; whoever changes it changes what others read. */
+  static bodyView(message: ReceivedMessage): Buffer {
+    return message.#view.body;
+  }
+
   get bodySize(): number {
     return this.#view.body.length;
   }

@@ -27,6 +27,13 @@ const STATUS: ReadonlyMap<number, SendStatus> = new Map([
   [ResponseCode.SLAVE_NOT_AVAILABLE, 'SLAVE_NOT_AVAILABLE'],
 ]);
 
+const UNDER_WAY = Symbol('under way');
+
+interface FailedAttempt {
+  readonly failure: MessagingError;
+  readonly brokerName: string;
+}
+
 /** Brings one unit to a broker, with all its attempts. */
 export class Sender {
   constructor(
@@ -36,49 +43,109 @@ export class Sender {
   ) {}
 
   /** One unit with all its attempts; `ordered` is the index of its ordered queue. */
-  async deliver(unit: SendUnit, ordered: number | undefined): Promise<SendResult> {
-    const { counters, platform } = this.core;
-    this.unsettled.begin();
+  deliver(unit: SendUnit, ordered: number | undefined): Promise<SendResult> {
+    return new Promise((resolve, reject) => {
+      this.unsettled.begin();
+      const done = (result: SendResult): void => {
+        this.unsettled.end();
+        resolve(result);
+      };
+      const failed = (error: unknown): void => {
+        // Keyed units are counted where their lane lets go of them: it may try again in another form.
+        if (ordered === undefined) this.core.counters.sendFailed += unit.messageIds.length;
+        this.unsettled.end();
+        reject(error as Error);
+      };
+      // Where everything is known and nothing to compress, the first attempt costs no promise but this one.
+      const begun = unit.compressible ? undefined : this.attemptAtOnce(unit, ordered, done, failed);
+      if (begun === UNDER_WAY) return;
+      this.attempts(unit, ordered, undefined, begun).then(done, failed);
+    });
+  }
+
+  /** When something has to be awaited first nothing is done; but for choosing the queue, if it came that far. */
+  private attemptAtOnce(
+    unit: SendUnit,
+    ordered: number | undefined,
+    done: (result: SendResult) => void,
+    failed: (error: unknown) => void,
+  ): typeof UNDER_WAY | MessageQueue | undefined {
+    const { routes, brokers, platform } = this.core;
+    const route = routes.peek(unit.topic);
+    if (route === undefined) return undefined;
+    let queue: MessageQueue;
     try {
-      let wire: WireBody = { body: unit.body, sysFlag: 0 };
-      let failedBroker: string | undefined;
-      let before: MessagingError | undefined;
-      for (let attempt = 0; ; attempt++) {
-        let brokerName: string | undefined;
-        let failure: MessagingError;
+      queue = ordered === undefined ? this.queues.next(route, undefined) : this.queues.ordered(route, ordered);
+    } catch {
+      return undefined;
+    }
+    const address = masterAddress(route, queue.brokerName);
+    const channel = address === undefined ? undefined : brokers.peek(address);
+    const remaining = unit.deadline - platform.clock.monotonic();
+    if (channel === undefined || remaining <= 0) return queue;
+    channel.call(this.request(unit, queue, unit.body, 0), remaining, (error, response) => {
+      const status = response === undefined ? undefined : STATUS.get(response.code);
+      if (status !== undefined) {
+        done(this.succeeded(unit, queue, status, response!, route));
+        return;
+      }
+      const failure = error ?? this.refused(unit, queue, address!, response!);
+      const first = { failure: asMessagingError(failure, `Sending to ${unit.topic}`), brokerName: queue.brokerName };
+      this.attempts(unit, ordered, first).then(done, failed);
+    });
+    return UNDER_WAY;
+  }
+
+  /** All attempts, the first one to the chosen queue; or those after a first one that has failed. */
+  private async attempts(
+    unit: SendUnit,
+    ordered: number | undefined,
+    first: FailedAttempt | undefined,
+    chosen?: MessageQueue,
+  ): Promise<SendResult> {
+    const { counters, platform } = this.core;
+    let wire: WireBody = { body: unit.body, sysFlag: 0 };
+    let failedBroker: string | undefined;
+    let before: MessagingError | undefined;
+    for (let attempt = 0; ; attempt++) {
+      let brokerName: string | undefined;
+      let failure: MessagingError;
+      if (attempt === 0 && first !== undefined) ({ brokerName, failure } = first);
+      else {
         try {
           const route =
             this.core.routes.peek(unit.topic) ?? (await this.within(this.core.routes.forSending(unit.topic), unit));
           const queue =
-            ordered === undefined ? this.queues.next(route, failedBroker) : this.queues.ordered(route, ordered);
+            (attempt === 0 ? chosen : undefined) ??
+            (ordered === undefined ? this.queues.next(route, failedBroker) : this.queues.ordered(route, ordered));
           brokerName = queue.brokerName;
           const address = masterAddress(route, brokerName)!;
           const channel = this.core.brokers.peek(address) ?? (await this.within(this.core.brokers.open(address), unit));
           if (unit.compressible && wire.sysFlag === 0) wire = await compressFor(channel, wire);
-          const response = await channel.invoke(this.request(unit, queue, wire), this.remaining(unit));
+          const request = this.request(unit, queue, wire.body, wire.sysFlag);
+          const response = await channel.invoke(request, this.remaining(unit));
           const status = STATUS.get(response.code);
           if (status !== undefined) return this.succeeded(unit, queue, status, response, route);
-          failure = responseError(response, `Sending to ${unit.topic} on ${brokerName}`);
-          this.core.brokers.leaveIfGoing(address, failure);
+          failure = this.refused(unit, queue, address, response);
         } catch (error) {
           failure = asMessagingError(error, `Sending to ${unit.topic}`);
         }
-        const remaining = unit.deadline - platform.clock.monotonic();
-        // That the time is over says less than what it was lost with.
-        if (remaining <= 0 && before !== undefined) throw before;
-        before = failure;
-        if (attempt >= unit.retries || !isSendRetried(failure) || remaining <= 0) throw failure;
-        counters.sendRetried++;
-        await this.beforeRetry(unit, failure, brokerName, failedBroker, attempt, remaining);
-        failedBroker = brokerName;
       }
-    } catch (error) {
-      // Keyed units are counted where their lane lets go of them: it may try again in another form.
-      if (ordered === undefined) counters.sendFailed += unit.messageIds.length;
-      throw error;
-    } finally {
-      this.unsettled.end();
+      const remaining = unit.deadline - platform.clock.monotonic();
+      // That the time is over says less than what it was lost with.
+      if (remaining <= 0 && before !== undefined) throw before;
+      before = failure;
+      if (attempt >= unit.retries || !isSendRetried(failure) || remaining <= 0) throw failure;
+      counters.sendRetried++;
+      await this.beforeRetry(unit, failure, brokerName, failedBroker, attempt, remaining);
+      failedBroker = brokerName;
     }
+  }
+
+  private refused(unit: SendUnit, queue: MessageQueue, address: string, response: RemotingCommand): MessagingError {
+    const failure = responseError(response, `Sending to ${unit.topic} on ${queue.brokerName}`);
+    this.core.brokers.leaveIfGoing(address, failure);
+    return failure;
   }
 
   /** Resolves when the message has been handed to the channel. */
@@ -92,7 +159,7 @@ export class Sender {
       const channel = brokers.peek(address) ?? (await this.within(brokers.open(address), unit));
       let wire: WireBody = { body: unit.body, sysFlag: 0 };
       if (unit.compressible) wire = await compressFor(channel, wire);
-      channel.oneway(this.request(unit, queue, wire));
+      channel.oneway(this.request(unit, queue, wire.body, wire.sysFlag));
       if (route.provisional) this.learnRealRoute(unit.topic);
     } finally {
       this.unsettled.end();
@@ -123,7 +190,7 @@ export class Sender {
     }
   }
 
-  private request(unit: SendUnit, queue: MessageQueue, wire: WireBody): RemotingCommand {
+  private request(unit: SendUnit, queue: MessageQueue, body: Buffer, sysFlag: number): RemotingCommand {
     const { core } = this;
     const header: SendMessageRequestHeader = {
       producerGroup: core.producerGroup,
@@ -131,7 +198,7 @@ export class Sender {
       defaultTopic: DEFAULT_TOPIC,
       defaultTopicQueueNums: core.settings.defaultTopicQueues,
       queueId: queue.queueId,
-      sysFlag: wire.sysFlag,
+      sysFlag,
       bornTimestamp: core.platform.clock.now(),
       flag: 0,
       properties: unit.properties,
@@ -141,7 +208,7 @@ export class Sender {
       batch: unit.single === undefined,
       brokerName: queue.brokerName,
     };
-    return createRequest(unit.requestCode, header, wire.body);
+    return createRequest(unit.requestCode, header, body);
   }
 
   private succeeded(

@@ -1,8 +1,8 @@
 import type { Logger } from '@nestjs/common';
-import { type ReceivedMessage, type Settlement, type Stage, decide, isAcknowledgement } from '../../client/index.js';
+import { ReceivedMessage, type Settlement, type Stage, decide, isAcknowledgement } from '../../client/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { HandlerPipeline, Passage } from '../nest-internals.js';
-import type { MessageConverter } from '../payload/index.js';
+import { DefaultMessageConverter, type MessageConverter } from '../payload/index.js';
 import { MessageContext } from './message-context.js';
 import { isPending, settledValue } from './settled-value.js';
 
@@ -22,17 +22,22 @@ export interface HandlerSettings {
 export class ListenerHandler {
   /** A filter made for HTTP fails alike for every message: said once per kind of error, then only for debugging. */
   private readonly reportedFilters = new Set<string>();
+  private readonly ownConverter: boolean;
 
   constructor(
     private readonly pipeline: HandlerPipeline,
     private readonly settings: HandlerSettings,
-  ) {}
+  ) {
+    this.ownConverter = settings.converter.constructor === DefaultMessageConverter;
+  }
 
   handle(message: ReceivedMessage, signal: AbortSignal): Settlement | Promise<Settlement> {
     const { settings, pipeline } = this;
     let payload: unknown;
     try {
-      payload = settings.converter.decode(message.body, message.contentType, settings.payloadType);
+      // Our own converter gives nothing away of what it reads; another one gets a copy, which it may do with as it likes.
+      const body = this.ownConverter ? ReceivedMessage.bodyView(message) : message.body;
+      payload = settings.converter.decode(body, message.contentType, settings.payloadType);
     } catch (error) {
       return { kind: 'dead-letter', error: undecodable(error, message) };
     }

@@ -15,7 +15,7 @@ export interface EncodedPayload {
  * @publicApi
  */
 export interface MessageConverter {
-  /** The body must be a copy: the payload may be changed after the send. Throws when the payload has no such form. */
+  /** The body may be the payload itself: it is copied before the send returns. Throws when the payload has no such form. */
   encode(payload: unknown): EncodedPayload;
   /**
    * What it throws sends the message to the dead letters, without the handler being called.
@@ -35,7 +35,7 @@ export interface MessageConverter {
 export class DefaultMessageConverter implements MessageConverter {
   encode(payload: unknown): EncodedPayload {
     if (typeof payload === 'string') return { body: Buffer.from(payload, 'utf8'), contentType: 'text' };
-    if (payload instanceof Uint8Array) return { body: Buffer.from(payload), contentType: 'binary' };
+    if (payload instanceof Uint8Array) return { body: bytesOf(payload), contentType: 'binary' };
     return { body: Buffer.from(toJson(payload), 'utf8'), contentType: 'json' };
   }
 
@@ -49,6 +49,10 @@ export class DefaultMessageConverter implements MessageConverter {
         return fromJson(body);
     }
   }
+}
+
+function bytesOf(payload: Uint8Array): Buffer {
+  return Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
 function typeFor(type: unknown): ContentType {

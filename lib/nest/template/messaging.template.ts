@@ -121,7 +121,11 @@ export class MessagingTemplate {
       this.message(destination, payload, this.optionsOfOne(payload, index, options), 'batch'),
     );
     const settings = producerOptions(options, 'batch');
-    const producer = this.connection.producer ?? (await this.connection.whenReady());
+    let { producer } = this.connection;
+    if (producer === undefined) {
+      messages.forEach(keepBody);
+      producer = await this.connection.whenReady();
+    }
     if (options?.split !== true) return producer.sendBatch(messages, settings);
     return sendInParts(producer, splitBatch(messages, this.connection.maxMessageBytes), settings);
   }
@@ -157,11 +161,13 @@ export class MessagingTemplate {
 
   // Only until the application's own groups are registered: a message sent earlier would be lost to them.
   private async sendWhenReady(message: OutgoingMessage, options: ProducerOptions): Promise<SendResult> {
+    keepBody(message);
     const producer: Producer = await this.connection.whenReady();
     return producer.send(message, options);
   }
 
   private async sendOneWayWhenReady(message: OutgoingMessage): Promise<void> {
+    keepBody(message);
     try {
       (await this.connection.whenReady()).sendOneWay(message);
     } catch (error) {
@@ -183,4 +189,9 @@ export class MessagingTemplate {
       this.connection.logger.error(`a callback of asyncSend to ${topic} threw: ${(error as Error).message}`, error);
     }
   }
+}
+
+/** The producer copies what it is given; until there is one the payload may change. */
+function keepBody(message: OutgoingMessage): void {
+  message.body = Buffer.from(message.body);
 }
