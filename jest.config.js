@@ -5,4 +5,6 @@ export default {
   roots: [`<rootDir>/${build}/test`],
   testMatch: ['**/*.spec.js'],
   transform: {},
+  // Generous, because a busy machine with two cores is slow; what waits for a condition ends as soon as it holds.
+  testTimeout: 30_000,
 };

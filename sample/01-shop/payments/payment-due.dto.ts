@@ -1,0 +1,9 @@
+import { IsString } from 'class-validator';
+
+export class PaymentDueDto {
+  @IsString()
+  day!: string;
+
+  @IsString()
+  invoice!: string;
+}

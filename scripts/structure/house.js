@@ -1,0 +1,28 @@
+// The house as CONTRIBUTING.md draws it. A room imports only from rooms on lower floors.
+
+export const FLOORS = {
+  platform: 0,
+  protocol: 1,
+  remoting: 2,
+  store: 2,
+  client: 3,
+  broker: 3,
+  nameserver: 3,
+  server: 4,
+  idempotency: 4,
+  nest: 5,
+  cli: 5,
+};
+
+/** Rooms that see time, chance, disk and network only through what is handed to them (lib/platform). */
+export const SEALED_ROOMS = ['protocol', 'store', 'client', 'broker', 'nameserver'];
+
+/** Rooms that may know the framework. */
+export const NEST_ROOMS = ['nest', 'idempotency'];
+
+export const MAX_LINES = 400;
+
+/** Files that may block, and why. */
+export const MAY_BLOCK = {
+  'nest/options/application-name.ts': 'one small file, once, before anything runs',
+};

@@ -1,0 +1,93 @@
+// The packed tarball in an empty project with only the required peers: `npm run test:package`.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const project = mkdtempSync(join(tmpdir(), 'packed-'));
+let passed = 0;
+let failed = 0;
+
+function check(what, action) {
+  try {
+    const detail = action();
+    passed++;
+    console.log(`ok      ${what}${typeof detail === 'string' ? `: ${detail}` : ''}`);
+  } catch (error) {
+    failed++;
+    console.log(
+      `FAILED  ${what}\n${error.stdout ?? ''}${error.stderr ?? ''}${error.stdout === undefined ? error.stack : ''}`,
+    );
+  }
+}
+const run = (command, args, cwd = project) =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+/** Works from npm's cache where that has everything; otherwise asks the registry that npm is set up with. */
+function install(args) {
+  const common = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', ...args];
+  try {
+    run('npm', [...common, '--offline']);
+  } catch {
+    run('npm', common);
+  }
+}
+
+try {
+  let tarball = '';
+  check('npm pack holds dist and nothing else', () => {
+    const [pack] = Object.values(
+      JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project], root)),
+    );
+    tarball = join(project, pack.filename);
+    const expected = new Set(['package.json', 'README.md', 'LICENSE']);
+    const strange = pack.files
+      .map(({ path }) => path)
+      .filter((path) => !path.startsWith('dist/') && !expected.delete(path));
+    if (strange.length > 0 || expected.size > 0) throw new Error(`strange: ${strange}; missing: ${[...expected]}`);
+    return `${pack.files.length} files, ${Math.round(pack.size / 1024)} KiB`;
+  });
+
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }));
+  check('it installs beside the required peers alone', () => {
+    const optional = manifest.peerDependenciesMeta ?? {};
+    const peers = Object.keys(manifest.peerDependencies).filter((name) => !optional[name]?.optional);
+    install([tarball, ...peers.map((name) => `${name}@${manifest.devDependencies[name]}`)]);
+    return peers.join(', ');
+  });
+
+  for (const path of Object.keys(manifest.exports)) {
+    const name = manifest.name + path.slice(1);
+    const json = name.endsWith('.json');
+    const attribute = json ? ', { with: { type: "json" } }' : '';
+    const names = `Object.keys(loaded).length + " names"`;
+    check(`import('${name}')`, () =>
+      run('node', [
+        '--input-type=module',
+        '-e',
+        `const loaded = await import('${name}'${attribute}); console.log(${names})`,
+      ]).trim(),
+    );
+    check(`require('${name}')`, () =>
+      run('node', ['--input-type=commonjs', '-e', `const loaded = require('${name}'); console.log(${names})`]).trim(),
+    );
+  }
+
+  cpSync(fileURLToPath(new URL('./project', import.meta.url)), project, { recursive: true });
+  check('tsc passes with skipLibCheck: false', () => {
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    run('node', [tsc, '-p', '.', '--typeRoots', join(root, 'node_modules/@types')]);
+  });
+  check('a listener receives a message', () => {
+    const output = run('node', ['out/main.js']).trim();
+    if (output !== 'order 7, attempt 1') throw new Error(`it printed: ${output}`);
+    return output;
+  });
+} finally {
+  rmSync(project, { recursive: true, force: true });
+}
+console.log(`package: ${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
