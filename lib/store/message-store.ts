@@ -3,6 +3,7 @@ import { MessagingError, type MessageRecord } from '../protocol/index.js';
 import type { VisibleListener } from './dispatcher.js';
 import { openStore, type StoreParts } from './open-store.js';
 import { resolveStoreOptions } from './options.js';
+import { readFailure } from './read-failure.js';
 import { RetentionService, type RetentionStats } from './retention/retention-service.js';
 import type { ConsumerProgress } from './state/consumer-progress.js';
 import type { GroupTable } from './state/group-table.js';
@@ -172,12 +173,18 @@ export class MessageStore {
 
   /** Synchronous when the newest part of the log, in memory, has what is asked for. Works while the store is fenced. */
   read(query: ReadQuery): ReadResult | Promise<ReadResult> {
-    return this.parts.reader.read(this.parts.queues.find(query.topic, query.queueId), query);
+    const result = this.parts.reader.read(this.parts.queues.find(query.topic, query.queueId), query);
+    if (!(result instanceof Promise)) return result;
+    return result.catch((error: unknown) => {
+      throw readFailure(`Queue ${query.queueId} of topic ${query.topic} at ${query.offset}`, error);
+    });
   }
 
   /** @throws MessagingError RECORD_INVALID, OFFSET_OUT_OF_RANGE for offsets that no message begins at. */
   recordAt(physicalOffset: number): Promise<MessageRecord> {
-    return this.parts.access.recordAt(physicalOffset);
+    return this.parts.access.recordAt(physicalOffset).catch((error: unknown) => {
+      throw readFailure(`The log at ${physicalOffset}`, error);
+    });
   }
 
   minOffset(topic: string, queueId: number): number {

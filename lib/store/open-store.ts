@@ -103,9 +103,14 @@ export async function openStore(options: ResolvedStoreOptions, platform: Platfor
   if (!clean && !fresh) {
     // What was read back may lie in the page cache only, and behind it may lie pieces of a batch that never counted.
     await segments.erase(endOffset, endOffset + Math.max(unsyncedBytes, options.batchBytes));
-    progress.clampTo((topic, queueId) =>
-      topics.get(topic) === undefined ? undefined : (queues.find(topic, queueId)?.maxOffset ?? 0),
-    );
+    // Durable before anything is appended: another crash would find positions behind messages that came after them.
+    await Promise.all([
+      topics.clampTo(endOffset),
+      groups.clampTo(endOffset),
+      progress.clampTo((topic, queueId) =>
+        topics.get(topic) === undefined ? undefined : (queues.find(topic, queueId)?.maxOffset ?? 0),
+      ),
+    ]);
     logger.log(`Recovered ${paths.root} after a crash: ${replayed} messages read again, the log ends at ${endOffset}.`);
   }
   if ((!clean && !fresh) || epochs.current === 0) await epochs.begin(endOffset, segments.startOffset);

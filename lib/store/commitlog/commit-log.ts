@@ -73,7 +73,11 @@ export class CommitLog {
     this.sync = options.flush === 'sync';
     this.written = this.durable = this.visible = tail.end;
     this.fields = emptyFields(options.storeHost);
-    if (!this.sync) this.syncTimer = clock.every(ASYNC_SYNC_MILLIS, () => void this.syncNow());
+    if (!this.sync)
+      this.syncTimer = clock.every(ASYNC_SYNC_MILLIS, () => {
+        // A fenced log has told its owner already.
+        this.syncNow().catch(() => undefined);
+      });
   }
 
   /** Log offset up to which a crash takes nothing back (in `async` mode: a crash of the process). */
@@ -149,7 +153,7 @@ export class CommitLog {
     this.check(message, mostRecordBytes(message, queue.topicBytes));
   }
 
-  /** Resolves when all that is appended so far is on the disk and visible, or the log is fenced. */
+  /** Resolves when all that is appended so far is on the disk and visible; rejects when the log is fenced before that. */
   async syncNow(): Promise<void> {
     const target = this.tail.end;
     while (this.failure === undefined) {
@@ -161,6 +165,7 @@ export class CommitLog {
       }
       await this.nextStep();
     }
+    throw this.failure;
   }
 
   /** Fails what waits and refuses everything from now on. */

@@ -68,7 +68,7 @@ export class RetentionService {
     this.inactiveMillis = options.inactiveGroupMillis ?? 7 * DAY;
     const ageOf = (stamp: number): number => ages.ageOf(stamp);
     const rules: CopyForwardRule[] = [
-      new TimerRule(ports.timers, ports.topics, ports.log, () => platform.clock.now()),
+      new TimerRule(ports.timers, ports.topics, ports.log, platform),
       new DeadLetterRule({ ...ports, ageOf }, options.deadLetterAgeMillis ?? 14 * DAY),
       ...(ports.rules ?? []),
     ];

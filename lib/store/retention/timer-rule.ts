@@ -1,3 +1,4 @@
+import type { Platform } from '../../platform/index.js';
 import type { MessageRecord } from '../../protocol/index.js';
 import { appendProperty, PropertyName, removeProperties, TIMER_TOPIC } from '../../protocol/index.js';
 import type { TopicTable } from '../state/topic-table.js';
@@ -15,7 +16,7 @@ export class TimerRule implements CopyForwardRule {
     private readonly timers: TimerService,
     private readonly topics: Pick<TopicTable, 'get' | 'create'>,
     private readonly log: Pick<LogReader, 'visibleOffset'>,
-    private readonly now: () => number,
+    private readonly platform: Platform,
   ) {}
 
   async candidates(segment: SegmentInfo): Promise<readonly number[]> {
@@ -40,10 +41,14 @@ export class TimerRule implements CopyForwardRule {
    * from the copy. A timer whose topic has gone is settled here: as a copy it would look younger than a successor topic.
    */
   copy(record: MessageRecord): StoreMessage {
-    const delivery = deliveryOf(record, this.topics, this.now());
-    if (delivery.kind === 'drop') return delivery.message;
+    const now = this.platform.clock.now();
+    const delivery = deliveryOf(record, this.topics, now);
+    if (delivery.kind === 'drop') {
+      this.platform.logger.warn(`A timer was dropped: ${delivery.why}`);
+      return delivery.message;
+    }
     const message = copyOf(record, TIMER_TOPIC, 0);
-    const time = this.timers.index.heap.timeOf(record.physicalOffset) ?? this.now();
+    const time = this.timers.index.heap.timeOf(record.physicalOffset) ?? now;
     message.properties = appendProperty(
       removeProperties(message.properties, [PropertyName.TIMER_OUT_MS]),
       PropertyName.TIMER_OUT_MS,

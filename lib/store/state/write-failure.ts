@@ -14,7 +14,7 @@ export function writeFailure(path: string, cause: unknown): MessagingError {
   }
   return new MessagingError(
     'BROKER_ERROR',
-    `Writing ${path} failed (${why}). The change was not taken; check the disk and its permissions.`,
+    `Writing ${path} failed (${why}). The change does not count (after a crash now it may); check the disk and its permissions.`,
     {
       cause,
     },

@@ -48,7 +48,14 @@ function client(port, application) {
   const platform = systemPlatform({ logger: silentLogger });
   const connector = new TcpConnector({ connectTimeout: 500 }, platform.clock, platform.logger);
   return new MessagingClient(
-    { application, nameServers: [`127.0.0.1:${port}`], connector, sendRetries: 0, routeRefreshMillis: 1_000, rebalanceMillis: 1_000 },
+    {
+      application,
+      nameServers: [`127.0.0.1:${port}`],
+      connector,
+      sendRetries: 0,
+      routeRefreshMillis: 1_000,
+      rebalanceMillis: 1_000,
+    },
     platform,
   );
 }
@@ -90,9 +97,13 @@ export async function killLoop({ rounds, flush = 'sync', variant = '', log = con
 
   const start = async () => {
     const spawnedAt = performance.now();
-    broker = fork(new URL('./broker-process.js', import.meta.url), [join(directory, 'store'), String(port), flush, variant], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+    broker = fork(
+      new URL('./broker-process.js', import.meta.url),
+      [join(directory, 'store'), String(port), flush, variant],
+      {
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      },
+    );
     const exited = once(broker, 'exit').then(([code, signal]) => {
       throw new Error(`the broker ended before it was ready (code ${code}, signal ${signal})`);
     });
@@ -147,7 +158,9 @@ export async function killLoop({ rounds, flush = 'sync', variant = '', log = con
     }
 
     const missing = () => [...acknowledged].filter((id) => !handled.has(id));
-    await until(() => missing().length === 0, DRAINED_WITHIN_MS, 'handling every acknowledged message').catch(() => undefined);
+    await until(() => missing().length === 0, DRAINED_WITHIN_MS, 'handling every acknowledged message').catch(
+      () => undefined,
+    );
     const inLog = new Set();
     const auditor = client(port, 'kill-audit');
     await auditor.start();
@@ -155,7 +168,9 @@ export async function killLoop({ rounds, flush = 'sync', variant = '', log = con
     await audit.consumer.register();
     await audit.consumer.start();
     const lost = () => [...acknowledged].filter((id) => !inLog.has(id));
-    await until(() => lost().length === 0, DRAINED_WITHIN_MS, 'reading every acknowledged message').catch(() => undefined);
+    await until(() => lost().length === 0, DRAINED_WITHIN_MS, 'reading every acknowledged message').catch(
+      () => undefined,
+    );
     await auditor.shutdown(1_000);
 
     const sorted = firstAcknowledgements.slice(1).sort((a, b) => a - b);

@@ -330,5 +330,6 @@ describe('RetentionService', () => {
     await platform.clock.advance(73 * HOUR);
     expect(log.startOffset).toBe(1_000);
     expect(timers.pending).toBe(0);
+    expect(platform.logger.at('warn')).toEqual([expect.stringMatching(/topic orders was deleted.*AC11/)]);
   });
 });

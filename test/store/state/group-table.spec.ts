@@ -84,6 +84,16 @@ describe('GroupTable', () => {
     expect((await GroupTable.open(platform, STATE)).list()).toEqual([]);
   });
 
+  it('brings registrations back to the end of a log that lost its end', async () => {
+    const platform = await memoryWorld();
+    const groups = await GroupTable.open(platform, STATE);
+    await groups.ensure('g', ['a'], 500);
+    await groups.ensure('h', ['a'], 100);
+    await groups.clampTo(300);
+    const again = await GroupTable.open(platform, STATE);
+    expect([again.registeredAt('g', 'a'), again.registeredAt('h', 'a')]).toEqual([300, 100]);
+  });
+
   it('refuses settings that cannot be', async () => {
     const groups = await GroupTable.open(await memoryWorld(), STATE);
     await expect(groups.ensure('g', [], 0, { retryMaxTimes: 0.5 })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });

@@ -1,0 +1,122 @@
+import { crc32 } from 'node:zlib';
+import type { FileHandle, FileSystem, SimulatedFileSystem } from '../../../lib/platform/index.js';
+import {
+  recordBody,
+  recordPhysicalOffset,
+  recordProperties,
+  recordTopic,
+  recordTotalSize,
+} from '../../../lib/protocol/index.js';
+import type { MessageStore, PutCallback, StoreMessage } from '../../../lib/store/index.js';
+import { Segments } from '../../../lib/store/commitlog/segments.js';
+import { QueueBounds } from '../../../lib/store/state/queue-bounds.js';
+
+/** How a store differs from the real one. Every hook is used for the first life and for each recovery. */
+export interface Seam {
+  readonly disk?: (disk: SimulatedFileSystem) => FileSystem;
+  /** Changes the classes of this thread. */
+  readonly install?: () => void;
+  readonly store?: (store: MessageStore) => void;
+  /** How often the policies that leave it to chance are tried at each operation; 1 unless it takes luck. */
+  readonly draws?: number;
+  /** Changes what a crash has left before it is recovered. */
+  readonly image?: (image: SimulatedFileSystem) => void;
+}
+
+/** Stores with one mistake each, which the harness has to find. */
+export const BROKEN_STORES = {
+  'acknowledges before the sync': {
+    disk: (disk: SimulatedFileSystem) =>
+      withHandles(disk, (path, handle) =>
+        path.includes('/commitlog/') ? { ...handle, datasync: () => Promise.resolve() } : handle,
+      ),
+  },
+  'dispatches what is not visible yet': { store: dispatchAtOnce },
+  'has no CRC over the properties': { image: forgiveProperties, draws: 6 },
+  'gives queue offsets again after retention': {
+    install: () => {
+      const save = QueueBounds.prototype.save;
+      QueueBounds.prototype.save = function (this: QueueBounds, logMinOffset, bounds, exists) {
+        // Queues that lost all their messages are forgotten; the others are found in the log.
+        const kept = [...bounds].filter(({ next, min }) => min < next);
+        return save.call(this, logMinOffset, kept, exists);
+      };
+    },
+  },
+  'zeroes nothing behind the cut': {
+    draws: 6,
+    install: () => {
+      Segments.prototype.erase = () => Promise.resolve();
+    },
+  },
+} as const satisfies Record<string, Seam>;
+
+export type BrokenStore = keyof typeof BROKEN_STORES;
+
+function withHandles(inner: FileSystem, change: (path: string, handle: FileHandle) => FileHandle): FileSystem {
+  return {
+    open: async (path, mode) => change(path, await inner.open(path, mode)),
+    list: (path) => inner.list(path),
+    exists: (path) => inner.exists(path),
+    makeDirectory: (path) => inner.makeDirectory(path),
+    rename: (from, to) => inner.rename(from, to),
+    remove: (path) => inner.remove(path),
+    removeDirectory: (path) => inner.removeDirectory(path),
+    syncDirectory: (path) => inner.syncDirectory(path),
+    diskSpace: (path) => inner.diskSpace(path),
+    lock: (path) => inner.lock(path),
+  };
+}
+
+interface Internals {
+  readonly parts: {
+    readonly dispatcher: { release(pending: unknown, visibleOffset: number): void };
+    readonly log: {
+      pending: unknown;
+      append(message: StoreMessage, queue: unknown, done: PutCallback | undefined): void;
+      syncNow(): Promise<void>;
+      readonly appendOffset: number;
+    };
+  };
+}
+
+/** Consumers get a message as soon as it is appended; its sender is told after the sync, as it should be. */
+function dispatchAtOnce(store: MessageStore): void {
+  const { log, dispatcher } = (store as unknown as Internals).parts;
+  const append = log.append.bind(log);
+  log.append = (message, queue, done) => {
+    let answer: Parameters<PutCallback> | undefined;
+    append(message, queue, (...args) => (answer = args));
+    dispatcher.release(log.pending, log.appendOffset);
+    void log.syncNow().then(() => done?.(...(answer as Parameters<PutCallback>)));
+  };
+}
+
+const CRC = Buffer.from('__CRC32#\x01');
+const CRC_BYTES = 20;
+
+/** Gives every record the CRC that it would need, if nothing but its properties is wrong: as if they were not covered. */
+function forgiveProperties(image: SimulatedFileSystem): void {
+  for (const path of image.paths()) {
+    const name = /\/commitlog\/(\d{20})$/.exec(path)?.[1];
+    if (name === undefined) continue;
+    const bytes = image.contents(path);
+    for (let at = 0; at + 100 < bytes.length;) {
+      const size = recordTotalSize(bytes, at);
+      const crcAt = at + size - CRC_BYTES;
+      if (size < 100 || at + size > bytes.length || recordPhysicalOffset(bytes, at) !== Number(name) + at) break;
+      if (bytes.compare(CRC, 0, CRC.length, crcAt, crcAt + CRC.length) !== 0 || !bodyIsWhole(bytes, at)) break;
+      let crc = crc32(bytes.subarray(at, crcAt)) & 0x7fff_ffff;
+      const digits = Buffer.alloc(10);
+      for (let digit = 0; digit < 10; digit++, crc = Math.floor(crc / 10)) digits[digit] = 48 + (crc % 10);
+      image.damage(path, crcAt + CRC.length, digits);
+      at += size;
+    }
+  }
+}
+
+function bodyIsWhole(bytes: Buffer, at: number): boolean {
+  const body = recordBody(bytes, at);
+  if (body.length === 0 || recordTopic(bytes, at) === '' || recordProperties(bytes, at) === '') return false;
+  return (crc32(body) & 0x7fff_ffff) === bytes.readUInt32BE(at + 8);
+}

@@ -1,0 +1,41 @@
+import { BROKEN_STORES, type BrokenStore, type Seam } from './broken-stores.js';
+import { checkCrash } from './check-crash.js';
+import { crashPoints } from './crash-points.js';
+
+export interface ShardOrder {
+  readonly steps: number;
+  readonly shard: number;
+  readonly shards: number;
+  readonly flush?: 'sync' | 'async';
+  /** A store with a mistake; the shard ends at the first one that is found. */
+  readonly broken?: BrokenStore;
+}
+
+export interface ShardReport {
+  /** Operations that the whole workload made on the disk. */
+  readonly operations: number;
+  /** Crashes of this shard: its operations times the policies. */
+  readonly crashes: number;
+  /** Different disks that they left. */
+  readonly states: number;
+  readonly recoveries: number;
+  readonly faults: readonly string[];
+}
+
+const MOST_FAULTS = 20;
+
+export async function runShard(order: ShardOrder): Promise<ShardReport> {
+  const { broken, flush } = order;
+  const seam: Seam = broken === undefined ? {} : BROKEN_STORES[broken];
+  seam.install?.();
+  const { history, operations, crashes, states } = await crashPoints(order, seam);
+  const faults: string[] = [];
+  let recoveries = 0;
+  for (const [number, state] of states.entries()) {
+    const checked = await checkCrash(state, history, number, seam, flush);
+    recoveries += checked.recoveries;
+    faults.push(...checked.faults);
+    if (faults.length >= (broken === undefined ? MOST_FAULTS : 1)) break;
+  }
+  return { operations, crashes, states: states.length, recoveries, faults };
+}
