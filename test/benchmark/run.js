@@ -88,7 +88,9 @@ const report = (what, perSecond, count, before) => {
   );
 };
 
-console.log(`${cpus().length} x ${cpus()[0].model}, Node ${process.version}, flush ${values.flush}, ${bytes} B, ${inFlight} in flight, ${seconds} s each`);
+console.log(
+  `${cpus().length} x ${cpus()[0].model}, Node ${process.version}, flush ${values.flush}, ${bytes} B, ${inFlight} in flight, ${seconds} s each`,
+);
 try {
   const warmUp = await sendFor(2);
   let expected = warmUp.sent;

@@ -221,15 +221,26 @@ describe('the life of an application', () => {
     expect(
       logger.find('log', /^Listener\.handle listens to x \(a \|\| b\), group g, CONCURRENT, from latest$/),
     ).toHaveLength(1);
-    expect(logger.find('warn', /shutdown hooks are off/)).toHaveLength(1);
-    const quiet = new LogBook();
-    const app = await startApplication({
-      providers: [Listener],
-      logger: quiet,
-      configure: (a) => void a.enableShutdownHooks(),
-    });
-    expect(quiet.find('warn', /shutdown hooks/)).toEqual([]);
+    await until(() => logger.find('warn', /shutdown hooks are off/).length === 1, 'the warning');
+  });
+
+  it('does not warn of shutdown hooks that are switched on after the start', async () => {
+    const logger = new LogBook();
+    const app = await startApplication({ logger });
+    app.enableShutdownHooks();
+    // Timers of one length fire in the order in which they were set: after this one the check is over.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(logger.find('warn', /shutdown hooks/)).toEqual([]);
     await app.close();
+  });
+
+  it('keeps the process alive until it is closed', async () => {
+    const held = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = held();
+    const app = await startApplication({});
+    expect(held()).toBe(before + 1);
+    await app.close();
+    expect(held()).toBe(before);
   });
 
   it('two applications in one process have nothing in common', async () => {

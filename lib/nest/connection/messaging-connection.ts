@@ -14,6 +14,8 @@ const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const READY_WAIT_MILLIS = 10_000;
 /** What closing a client may take beyond the handlers' own budget: the last offsets and goodbyes. */
 const CLOSE_MILLIS = 3000;
+/** It only has to be there; a timer cannot be longer than this. */
+const KEEP_ALIVE_MILLIS = 2 ** 31 - 1;
 
 /** One connection of an application: its client, and the broker inside when there is one. */
 export class MessagingConnection {
@@ -29,6 +31,8 @@ export class MessagingConnection {
   private readonly ready: Promise<Producer>;
   private becomeReady!: (producer: Producer) => void;
   private failReady!: (cause: unknown) => void;
+  /** Engine and client never keep a process alive by themselves: an application that only listens would end at once. */
+  private keepAlive: NodeJS.Timeout | undefined;
   private client: MessagingClient | undefined;
   private host: BrokerHost | undefined;
 
@@ -56,6 +60,7 @@ export class MessagingConnection {
   /** Opens the connection; starts the broker first when it runs inside. */
   async open(): Promise<void> {
     const { options, platform } = this;
+    this.keepAlive = setInterval(() => undefined, KEEP_ALIVE_MILLIS);
     let connector: Connector;
     if (options.nameServers === undefined) {
       this.host = await BrokerHost.start(options.broker, platform);
@@ -141,6 +146,7 @@ export class MessagingConnection {
   async close(): Promise<void> {
     this.failReady(new MessagingError('SHUTTING_DOWN', `the connection ${this.name} is closed`));
     const { client, host } = this;
+    clearInterval(this.keepAlive);
     this.client = undefined;
     this.host = undefined;
     try {

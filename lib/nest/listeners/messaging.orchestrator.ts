@@ -9,6 +9,9 @@ import type { ListenerDefinition } from './listener-definition.js';
 import { ListenerExplorer } from './listener.explorer.js';
 import { MessageListenerRegistry } from './message-listener.registry.js';
 
+/** How long after the start the shutdown hooks may be switched on without a warning. */
+const HOOKS_CHECK_MILLIS = 1_000;
+
 /**
  * Opens connections and registers groups before anything of the application can send, starts listeners after the
  * application is ready, drains them before anything of it closes, and closes connections when everything else has.
@@ -21,6 +24,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
   private readonly handlers = new Map<string, ListenerHandler>();
   private listeners: ListenerDefinition[] = [];
   private opened = false;
+  private hooksCheck: NodeJS.Timeout | undefined;
   private draining: Promise<void> | undefined;
 
   constructor(
@@ -54,14 +58,12 @@ export class MessagingOrchestrator implements LifecycleHooks {
     const automatic = this.connections.all().filter((connection) => connection.options.autoStart);
     await Promise.all(automatic.map((connection) => this.startOne(connection)));
     for (const listener of this.listeners) this.logger.log(bootLine(listener, this.connectionOf(listener)));
-    if (this.opened && process.listenerCount('SIGTERM') === 0) {
-      this.logger.warn(
-        'shutdown hooks are off: a SIGTERM kills handlers at work, and their messages come again; call app.enableShutdownHooks()',
-      );
-    }
+    // An application context is initialised before anybody can switch its hooks on.
+    this.hooksCheck = setTimeout(() => this.warnWithoutShutdownHooks(), HOOKS_CHECK_MILLIS).unref();
   }
 
   async onFirstDestroy(): Promise<void> {
+    clearTimeout(this.hooksCheck);
     this.draining ??= this.drain();
     await this.draining;
   }
@@ -70,6 +72,13 @@ export class MessagingOrchestrator implements LifecycleHooks {
     if (!this.opened) return;
     this.opened = false;
     await Promise.all(this.connections.all().map((connection) => connection.close()));
+  }
+
+  private warnWithoutShutdownHooks(): void {
+    if (!this.opened || process.listenerCount('SIGTERM') > 0) return;
+    this.logger.warn(
+      'shutdown hooks are off: a SIGTERM kills handlers at work, and their messages come again; call app.enableShutdownHooks()',
+    );
   }
 
   private prepare(plan: ConsumerPlan): void {
