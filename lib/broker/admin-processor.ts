@@ -11,7 +11,7 @@ import {
 import type { Platform } from '../platform/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
 import type { MessageStore } from '../store/index.js';
-import { failure, NO_FIELDS, refusal, success } from './answers.js';
+import { answerLater, NO_FIELDS, refusal, success } from './answers.js';
 import type { Consumers } from './consumers.js';
 import type { HeldPulls } from './held-pulls.js';
 import type { ResolvedBrokerOptions } from './options.js';
@@ -35,37 +35,26 @@ export class AdminProcessor {
   readonly createTopic = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
     const { topic, readQueueNums, writeQueueNums, perm, topicSysFlag, order } =
       request.header as CreateTopicRequestHeader;
-    this.topics.createOrUpdate(topic, { readQueueNums, writeQueueNums, perm, topicSysFlag, order }).then(
-      () => respond(success()),
-      (error: unknown) => respond(failure(error)),
-    );
+    const settings = { readQueueNums, writeQueueNums, perm, topicSysFlag, order };
+    answerLater(this.topics.createOrUpdate(topic, settings), respond, () => success());
   };
 
   readonly deleteTopic = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
     const { topic } = request.header as DeleteTopicRequestHeader;
-    this.delete(topic).then(
-      () => {
-        this.held.release(topic);
-        respond(success());
-      },
-      (error: unknown) => respond(failure(error)),
-    );
+    answerLater(this.delete(topic), respond, () => {
+      this.held.release(topic);
+      return success();
+    });
   };
 
   readonly topicStats = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
     const { topic } = request.header as DeleteTopicRequestHeader;
-    this.stats(topic).then(
-      (body) => respond(createResponse(ResponseCode.SUCCESS, NO_FIELDS, undefined, body)),
-      (error: unknown) => respond(failure(error)),
-    );
+    answerLater(this.stats(topic), respond, success);
   };
 
   readonly viewMessage = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
     const { offset } = request.header as ViewMessageRequestHeader;
-    this.view(offset).then(
-      (body) => respond(createResponse(ResponseCode.SUCCESS, NO_FIELDS, undefined, body)),
-      (error: unknown) => respond(failure(error)),
-    );
+    answerLater(this.view(offset), respond, success);
   };
 
   readonly runtimeInfo = (_request: RemotingCommand, _channel: Channel, respond: Respond): void => {

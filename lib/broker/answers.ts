@@ -5,6 +5,7 @@ import {
   type RemotingCommand,
   ResponseCode,
 } from '../protocol/index.js';
+import type { Respond } from '../remoting/index.js';
 
 /** A header without fields. Never written to. */
 export const NO_FIELDS: object = Object.freeze({});
@@ -43,4 +44,12 @@ export function failure(error: unknown): RemotingCommand {
     return refusal(RESPONSE_CODES[error.code] ?? ResponseCode.SYSTEM_ERROR, `${error.code}: ${error.message}`);
   }
   return refusal(ResponseCode.SYSTEM_ERROR, `BROKER_ERROR: ${error instanceof Error ? error.message : String(error)}`);
+}
+
+/**
+ * Answers once the work is done, or with what it failed with. What the answer itself throws goes the same way: a
+ * rejection that nobody handles would end the host's process.
+ */
+export function answerLater<T>(work: Promise<T>, respond: Respond, answer: (value: T) => RemotingCommand): void {
+  work.then((value) => respond(answer(value))).catch((error: unknown) => respond(failure(error)));
 }

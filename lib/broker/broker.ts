@@ -7,6 +7,7 @@ import { refusal } from './answers.js';
 import { ClientProcessor } from './client-processor.js';
 import { Consumers } from './consumers.js';
 import { GroupRegistry } from './group-registry.js';
+import { LockBook } from './lock-book.js';
 import { LockProcessor } from './lock-processor.js';
 import { OffsetBook } from './offset-book.js';
 import { OffsetProcessor } from './offset-processor.js';
@@ -56,10 +57,12 @@ export class Broker {
   ) {
     this.options = resolveBrokerOptions(options);
     this.topics = new TopicManager(store, this.options);
-    this.locks = new QueueLocks(platform.clock);
+    this.locks = new QueueLocks(platform.clock, new LockBook(store, platform));
     this.consumers = new Consumers(platform, {
       groupOnline: (group) => store.groups.touch(group, true),
       memberLeft: (group, member, unregistered) => {
+        // Channels close after the store.
+        if (this.stopped) return;
         store.groups.touch(group.name, !group.empty);
         this.deaths.left(group, member, unregistered);
       },
@@ -80,10 +83,13 @@ export class Broker {
   async start(): Promise<void> {
     await this.topics.ensureSystemTopics();
     await this.deaths.open();
-    this.sweeper = this.platform.clock.every(SWEEP_MILLIS, () => {
-      this.consumers.sweep();
-      this.locks.sweep();
-    });
+    try {
+      await this.locks.open();
+    } catch (error) {
+      await this.deaths.close();
+      throw error;
+    }
+    this.sweeper = this.platform.clock.every(SWEEP_MILLIS, () => this.sweep());
   }
 
   /** Serves a channel all by itself; a server that has more to answer on it uses `attach` and `handlers`. */
@@ -119,12 +125,23 @@ export class Broker {
     this.sweeper?.cancel();
     this.pulls.held.release();
     await this.deaths.close();
+    await this.locks.close();
+  }
+
+  private sweep(): void {
+    try {
+      this.consumers.sweep();
+      this.locks.sweep();
+    } catch (error) {
+      // Out of a timer it would end the host's process.
+      this.platform.logger.error('The broker could not sort out members and locks that have run out.', error);
+    }
   }
 
   private table(): ReadonlyMap<number, RequestHandler> {
     const clients = new ClientProcessor(
       this.consumers,
-      new GroupRegistry(this.store, this.topics),
+      new GroupRegistry(this.store, this.topics, this.consumers),
       this.locks,
       this.deaths,
     );

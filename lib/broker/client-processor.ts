@@ -10,10 +10,11 @@ import {
   ResponseCode,
   type UnregisterClientRequestHeader,
 } from '../protocol/index.js';
-import { type Channel, IN_PROCESS_ADDRESS, type Respond } from '../remoting/index.js';
-import { failure, NO_FIELDS, refusal, success } from './answers.js';
+import type { Channel, Respond } from '../remoting/index.js';
+import { answerLater, NO_FIELDS, refusal, success } from './answers.js';
 import type { Consumers } from './consumers.js';
 import type { GroupRegistry } from './group-registry.js';
+import { isInProcess } from './in-process.js';
 import type { ProcessDeaths } from './process-deaths.js';
 import type { QueueLocks } from './queue-locks.js';
 
@@ -38,22 +39,19 @@ export class ClientProcessor {
     for (const consumer of data.consumerDataSet) {
       const write = this.registry.register(consumer);
       if (write !== undefined) writes.push(write);
-      if (channel.remoteAddress !== IN_PROCESS_ADDRESS || consumer.messageModel === 'BROADCASTING') continue;
+      if (!isInProcess(channel) || consumer.messageModel === 'BROADCASTING') continue;
       const noted = this.deaths.online(consumer.groupName);
       if (noted !== undefined) writes.push(noted);
     }
-    const enter = (): void => {
+    const enter = (): RemotingCommand => {
       for (const consumer of data.consumerDataSet) {
         this.consumers.heartbeat(consumer, data.clientID, channel, request.language, request.version);
       }
-      respond(success());
+      return success();
     };
     // A member becomes visible to its group, and may pull, only once its start position cannot be lost any more.
-    if (writes.length === 0) enter();
-    else
-      Promise.all(writes)
-        .then(enter)
-        .catch((error: unknown) => respond(failure(error)));
+    if (writes.length === 0) respond(enter());
+    else answerLater(Promise.all(writes), respond, enter);
   };
 
   readonly unregister = (request: RemotingCommand, channel: Channel, respond: Respond): void => {

@@ -98,6 +98,15 @@ export class ConsumerGroup {
     else queues[queueId] = member;
   }
 
+  /** A member that has left: its channel must not be kept for as long as nobody else pulls what it pulled. */
+  forgetPulls(member: GroupMember): void {
+    for (const queues of this.pullers.values()) {
+      for (let queueId = 0; queueId < queues.length; queueId++) {
+        if (queues[queueId] === member) queues[queueId] = undefined;
+      }
+    }
+  }
+
   /** The queues that nobody has pulled since this member did. */
   queuesOf(member: GroupMember): [topic: string, queueId: number][] {
     const found: [string, number][] = [];
@@ -144,7 +153,9 @@ export class ConsumerGroup {
       changed = true;
     }
     member.lastSeen = now;
-    return subscribe(member.subscriptions, data.subscriptionDataSet) || changed;
+    if (!subscribe(member.subscriptions, data.subscriptionDataSet)) return changed;
+    for (const topic of this.pullers.keys()) if (!this.subscribes(topic)) this.pullers.delete(topic);
+    return true;
   }
 
   removeClient(clientId: string): boolean {

@@ -97,6 +97,7 @@ export class Consumers {
   private left(group: ConsumerGroup, member: GroupMember, unregistered: boolean): void {
     if (group.empty) this.groups.delete(group.name);
     this.listener.memberLeft(group, member, unregistered);
+    group.forgetPulls(member);
     if (!group.empty) {
       this.compare(group);
       this.notify(group);

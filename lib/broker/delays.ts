@@ -44,10 +44,11 @@ export function parkOnLevel(message: StoreMessage, level: number): void {
   message.queueId = capped - 1;
 }
 
-/** Parks until an instant, in milliseconds since 1970. */
+/** Parks until an instant, in milliseconds since 1970; one beyond the calendar counts as its last. */
 export function parkUntil(message: StoreMessage, deliverAt: number): void {
   rememberDestination(message);
-  message.properties = appendProperty(message.properties, PropertyName.TIMER_OUT_MS, String(deliverAt));
+  const instant = String(Math.min(deliverAt, END_OF_TIME));
+  message.properties = appendProperty(message.properties, PropertyName.TIMER_OUT_MS, instant);
   message.topic = TIMER_TOPIC;
   message.queueId = 0;
 }

@@ -1,9 +1,12 @@
 import { checkGroup, checkTopic, type ConsumerData, isRetryTopic, MessagingError } from '../protocol/index.js';
 import type { MessageStore } from '../store/index.js';
+import type { Consumers } from './consumers.js';
 import type { TopicManager } from './topic-manager.js';
 
 /** Groups beyond this are refused, so that a client gone wild cannot fill the store with names. */
 const MOST_GROUPS = 100_000;
+/** The same for the topics of a group, which are written again with each that is added. */
+const MOST_TOPICS_OF_GROUP = 10_000;
 
 /**
  * The first heartbeat of a group for a topic fixes where the group starts there: durably, and before the heartbeat is
@@ -14,6 +17,7 @@ export class GroupRegistry {
   constructor(
     private readonly store: MessageStore,
     private readonly topics: TopicManager,
+    private readonly consumers: Consumers,
   ) {}
 
   /** Undefined when there was nothing to be stored, as with nearly all heartbeats. */
@@ -44,6 +48,13 @@ export class GroupRegistry {
         `Group ${group} is not registered: the broker knows ${groups.size} groups, more than it takes.`,
       );
     }
+    const topics = Object.keys(groups.get(group)?.topics ?? {}).length + missing.length;
+    if (topics > MOST_TOPICS_OF_GROUP) {
+      throw new MessagingError(
+        'NO_PERMISSION',
+        `Group ${group} is not registered for ${missing.length} more topics: with them it would have ${topics}, more than a group may have.`,
+      );
+    }
     const logEnd = this.store.visibleOffset;
     if (data.consumeFromWhere === 'CONSUME_FROM_LAST_OFFSET') this.startAtEnd(group, missing);
     // Positions first: a crash in between leaves a group that registers again, not one that is registered without them.
@@ -58,6 +69,8 @@ export class GroupRegistry {
     for (const name of missing) {
       const topic = this.topics.get(name);
       if (topic === undefined || isRetryTopic(name)) continue;
+      // A group at work that is not registered for its topic has met a deletion: what is there came after it.
+      if (this.consumers.group(group)?.subscribes(name) === true) continue;
       for (let queueId = 0; queueId < Math.max(topic.readQueueNums, topic.writeQueueNums); queueId++) {
         if (this.store.progress.query(group, name, queueId) === undefined) {
           this.store.progress.commit(group, name, queueId, this.store.maxOffset(name, queueId));

@@ -59,6 +59,10 @@ const FIRST_CHARACTERS = new Uint8Array(128);
 for (const name of TRAITS.keys()) FIRST_CHARACTERS[name.charCodeAt(0)] = 1;
 FIRST_CHARACTERS[FIRST_OF_EXTENSIONS] = 1;
 
+/** What nearly every message has: known without cutting the name out. */
+const USUAL_ID = `${PropertyName.UNIQUE_KEY}${NAME_END}`;
+const USUAL_TYPE = `${ExtensionProperty.CONTENT_TYPE}${NAME_END}`;
+
 function traitsOf(name: string): number {
   const known = TRAITS.get(name);
   if (known !== undefined) return known;
@@ -71,7 +75,8 @@ export function scanProperties(text: string): number {
   for (let at = 0; at < text.length;) {
     const found = text.indexOf(VALUE_END, at);
     const end = found < 0 ? text.length : found;
-    if (FIRST_CHARACTERS[text.charCodeAt(at)] === 1) {
+    if (text.startsWith(USUAL_ID, at)) traits |= PropertyTrait.UNIQUE_KEY;
+    else if (FIRST_CHARACTERS[text.charCodeAt(at)] === 1 && !text.startsWith(USUAL_TYPE, at)) {
       // A text without a name ends before the next name begins: it must not be taken for a part of it.
       const nameEnd = text.indexOf(NAME_END, at);
       if (nameEnd >= 0 && nameEnd < end) traits |= traitsOf(text.slice(at, nameEnd));

@@ -1,4 +1,4 @@
-import { MessagingError } from '../protocol/index.js';
+import { isRetryTopic, MessagingError } from '../protocol/index.js';
 import type { MessageStore, TopicConfig } from '../store/index.js';
 import type { Consumers } from './consumers.js';
 import type { TopicManager } from './topic-manager.js';
@@ -68,7 +68,19 @@ export class OffsetBook {
     const stored = this.store.progress.query(group, topic, queueId);
     if (stored !== undefined) return stored;
     if (!orFirst || this.store.groups.registeredAt(group, topic) === undefined) return undefined;
-    if (this.consumers.group(group)?.consumeFromWhere === 'CONSUME_FROM_TIMESTAMP') return undefined;
+    // What waits in the retry topic is the group's own, whatever date it began at.
+    if (!isRetryTopic(topic) && this.consumers.group(group)?.consumeFromWhere === 'CONSUME_FROM_TIMESTAMP')
+      return undefined;
     return this.store.minOffset(topic, queueId);
+  }
+
+  /**
+   * Where a consumer goes on that asks for what lies beyond the queue's end: its queue has lost its end in a crash, or
+   * belongs to a successor of its topic. The end would skip what has come since, which the group has not seen.
+   */
+  goOn(group: string, topic: string, queueId: number): number {
+    const end = this.store.maxOffset(topic, queueId);
+    const position = this.query(group, topic, queueId, true);
+    return position === undefined ? end : Math.min(position, end);
   }
 }

@@ -12,7 +12,7 @@ import {
 } from '../protocol/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
 import type { MessageStore } from '../store/index.js';
-import { failure, refusal, success } from './answers.js';
+import { answerLater, refusal, success } from './answers.js';
 import type { Consumers } from './consumers.js';
 import type { OffsetBook } from './offset-book.js';
 import type { ProcessDeaths } from './process-deaths.js';
@@ -32,12 +32,7 @@ export class OffsetProcessor {
     const clientId = this.consumers.group(consumerGroup)?.memberOf(channel)?.clientId;
     const counted = this.deaths.takeOver(consumerGroup, topic, queueId, clientId);
     if (counted === undefined) respond(this.position(header));
-    else {
-      counted.then(
-        () => respond(this.position(header)),
-        (error: unknown) => respond(failure(error)),
-      );
-    }
+    else answerLater(counted, respond, () => this.position(header));
   };
 
   private position(header: QueryConsumerOffsetRequestHeader): RemotingCommand {
@@ -66,10 +61,7 @@ export class OffsetProcessor {
         `The client is no member of group ${header.consumerGroup}; send a heartbeat first.`,
       );
     }
-    this.deaths.handleAlone(header, member).then(
-      () => respond(success()),
-      (error: unknown) => respond(failure(error)),
-    );
+    answerLater(this.deaths.handleAlone(header, member), respond, () => success());
   };
 
   readonly update = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
@@ -94,9 +86,8 @@ export class OffsetProcessor {
     const { topic, queueId, timestamp, boundaryType } = request.header as SearchOffsetRequestHeader;
     this.offsets.queueOf(topic, queueId);
     const boundary = boundaryType?.toUpperCase() === 'UPPER' ? 'upper' : 'lower';
-    this.store.offsetByTime(topic, queueId, timestamp, boundary).then(
-      (offset) => respond(createResponse(ResponseCode.SUCCESS, { offset })),
-      (error: unknown) => respond(failure(error)),
+    answerLater(this.store.offsetByTime(topic, queueId, timestamp, boundary), respond, (offset) =>
+      createResponse(ResponseCode.SUCCESS, { offset }),
     );
   };
 
@@ -108,9 +99,8 @@ export class OffsetProcessor {
       respond(createResponse(ResponseCode.SUCCESS, { timestamp: -1 }));
       return;
     }
-    this.store.storeTimestampAt(topic, queueId, first).then(
-      (timestamp) => respond(createResponse(ResponseCode.SUCCESS, { timestamp })),
-      (error: unknown) => respond(failure(error)),
+    answerLater(this.store.storeTimestampAt(topic, queueId, first), respond, (timestamp) =>
+      createResponse(ResponseCode.SUCCESS, { timestamp }),
     );
   };
 }

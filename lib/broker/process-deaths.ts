@@ -3,6 +3,7 @@ import { MessagingError, type HandleAloneRequestHeader } from '../protocol/index
 import { IN_PROCESS_ADDRESS } from '../remoting/index.js';
 import { JournaledTable, type MessageStore } from '../store/index.js';
 import type { ConsumerGroup, GroupMember } from './consumer-group.js';
+import { isInProcess } from './in-process.js';
 
 /** So many deaths over the same messages are no accident. */
 const DEATHS = 3;
@@ -72,8 +73,8 @@ export class ProcessDeaths {
   left(group: ConsumerGroup, member: GroupMember, goodBye: boolean): void {
     if (this.closed) return;
     this.holders.delete(holderOf(member));
-    if (isLocal(member)) {
-      const last = ![...group.members()].some(isLocal);
+    if (isInProcess(member.channel)) {
+      const last = ![...group.members()].some(({ channel }) => isInProcess(channel));
       if (last && this.table.peek(group.name)?.online === true) void this.change(group.name, undefined);
       return;
     }
@@ -149,7 +150,10 @@ export class ProcessDeaths {
 
   /** A successor of the topic begins without suspicions. */
   forgetTopic(topic: string): void {
-    for (const [key] of this.table.all()) if (key.split(' ')[1] === topic) void this.change(key, undefined);
+    const concerned = (key: string): boolean => key.split(' ')[1] === topic;
+    for (const [key] of this.table.all()) if (concerned(key)) void this.change(key, undefined);
+    for (const key of this.vanished.keys()) if (concerned(key)) this.vanished.delete(key);
+    for (const [holder, key] of this.holders) if (concerned(key)) this.holders.delete(holder);
   }
 
   async close(): Promise<void> {
@@ -199,7 +203,8 @@ export class ProcessDeaths {
   }
 
   /** Never rejects: a full disk must keep no group from consuming, and a death that is not counted costs one more. */
-  private change(key: string, entry: Entry | undefined): Promise<void> {
+  private async change(key: string, entry: Entry | undefined): Promise<void> {
+    if (this.closed) return;
     return this.table.set(key, entry).catch((error: unknown) => {
       this.platform.logger.warn(`The book of process deaths could not be kept: ${(error as Error).message}`);
     });
@@ -226,9 +231,5 @@ function keyOf(group: string, topic: string, queueId: number): string {
 
 /** All members in this process die together; others by themselves. */
 function holderOf(member: GroupMember): string {
-  return isLocal(member) ? IN_PROCESS_ADDRESS : member.clientId;
-}
-
-function isLocal(member: GroupMember): boolean {
-  return member.channel.remoteAddress === IN_PROCESS_ADDRESS;
+  return isInProcess(member.channel) ? IN_PROCESS_ADDRESS : member.clientId;
 }

@@ -28,6 +28,8 @@ const DEFAULT_BYTES = 256 * 1024;
 const MOST_BYTES = 4 * 1024 * 1024;
 /** Expressions that pulls bring along are compiled once; the table is emptied when it grows beyond this. */
 const MOST_EXPRESSIONS = 10_000;
+/** Longer ones are not kept: ten thousand of them would fill the memory. */
+const LONGEST_EXPRESSION = 4_096;
 
 const RESPONSE_CODES: Record<ReadStatus, number> = {
   FOUND: ResponseCode.SUCCESS,
@@ -140,6 +142,7 @@ export class PullProcessor {
     let subscription = this.expressions.get(key);
     if (subscription === undefined) {
       subscription = compileSubscription(topic, expression, type, version);
+      if (key.length > LONGEST_EXPRESSION) return subscription;
       if (this.expressions.size >= MOST_EXPRESSIONS) this.expressions.clear();
       this.expressions.set(key, subscription);
     }
@@ -186,9 +189,14 @@ export class PullProcessor {
     matches: HeldPull['matches'],
     wait: number,
   ): void {
-    const code = codeOf(result.status, header.queueOffset);
+    const code = codeOf(result, header.queueOffset);
     if (code !== ResponseCode.PULL_NOT_FOUND || wait <= 0) {
-      this.answer(code, result, respond);
+      const { consumerGroup, topic, queueId } = header;
+      const next =
+        result.status === 'OFFSET_OVERFLOW_BADLY'
+          ? this.offsets.goOn(consumerGroup, topic, queueId)
+          : result.nextBeginOffset;
+      this.answer(code, result, next, respond);
       return;
     }
     if (channel.closed) return;
@@ -206,23 +214,24 @@ export class PullProcessor {
   /** Answers a pull that has waited, with whatever there is now. */
   private resume(pull: HeldPull): void {
     if (pull.channel.closed) return;
-    if (this.topics.get(pull.header.topic) === undefined) {
-      pull.respond(
-        refusal(ResponseCode.TOPIC_NOT_EXIST, `TOPIC_NOT_FOUND: topic ${pull.header.topic} has been deleted`),
-      );
-      return;
-    }
+    // One that cannot be answered must neither keep the others waiting nor throw into the timer or the store.
     try {
+      if (this.topics.get(pull.header.topic) === undefined) {
+        pull.respond(
+          refusal(ResponseCode.TOPIC_NOT_EXIST, `TOPIC_NOT_FOUND: topic ${pull.header.topic} has been deleted`),
+        );
+        return;
+      }
       this.read(pull.header, pull.channel, pull.respond, pull.matches, 0);
     } catch (error) {
       pull.respond(failure(error));
     }
   }
 
-  private answer(code: number, result: ReadResult, respond: Respond): void {
+  private answer(code: number, result: ReadResult, nextBeginOffset: number, respond: Respond): void {
     const header: PullMessageResponseHeader = {
       suggestWhichBrokerId: 0,
-      nextBeginOffset: result.nextBeginOffset,
+      nextBeginOffset,
       minOffset: result.minOffset,
       maxOffset: result.maxOffset,
     };
@@ -235,7 +244,10 @@ export class PullProcessor {
   }
 }
 
-function codeOf(status: ReadStatus, offset: number): number {
+function codeOf({ status, nextBeginOffset }: ReadResult, offset: number): number {
+  // Told to try again at once where nothing can be read, a client would do so for ever and do nothing else.
+  if (RESPONSE_CODES[status] === ResponseCode.PULL_RETRY_IMMEDIATELY && nextBeginOffset <= offset)
+    return ResponseCode.PULL_NOT_FOUND;
   // A queue that is still empty is no surprise to who starts at its beginning.
   if (offset === 0 && (status === 'NO_MESSAGE_IN_QUEUE' || status === 'NO_MATCHED_LOGIC_QUEUE'))
     return ResponseCode.PULL_NOT_FOUND;

@@ -12,7 +12,7 @@ import {
 } from '../protocol/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
 import type { GroupConfig, MessageStore, StoreMessage } from '../store/index.js';
-import { failure, success } from './answers.js';
+import { answerLater, success } from './answers.js';
 import {
   deadLetterProperties,
   type FailureReason,
@@ -51,10 +51,8 @@ export class SendBackProcessor {
   ) {}
 
   readonly handle = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
-    this.sendBack(request.header as ConsumerSendMsgBackRequestHeader, request.version).then(
-      () => respond(success()),
-      (error: unknown) => respond(failure(error)),
-    );
+    const sent = this.sendBack(request.header as ConsumerSendMsgBackRequestHeader, request.version);
+    answerLater(sent, respond, () => success());
   };
 
   private async sendBack(header: ConsumerSendMsgBackRequestHeader, clientVersion: number): Promise<void> {

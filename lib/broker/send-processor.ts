@@ -80,10 +80,9 @@ export class SendProcessor {
     }
     // Rare from here on: a topic's first messages, or what a Java client retries by itself.
     const ready = retry ? this.retryTarget(header) : this.created(header);
-    ready.then(
-      (target) => this.send(target, header, request, channel, respond),
-      (error: unknown) => respond(failure(error)),
-    );
+    ready
+      .then((target) => this.send(target, header, request, channel, respond))
+      .catch((error: unknown) => respond(failure(error)));
   };
 
   /** Sends that find their topic missing wait for one creation, and none that comes later overtakes them. */
@@ -109,7 +108,8 @@ export class SendProcessor {
       );
     }
     const attempts = header.reconsumeTimes ?? 0;
-    const limit = header.maxReconsumeTimes ?? config.retryMaxTimes;
+    const chosen = header.maxReconsumeTimes ?? -1;
+    const limit = chosen < 0 ? config.retryMaxTimes : chosen;
     // A Java consumer that works in order sends a message here when it has given it up, with its last attempt; that it
     // works in order shows by the locks of its group.
     const givenUp = attempts > limit || (attempts >= limit && this.locks.anyHeld(group));

@@ -1,6 +1,5 @@
 import { MessagingError } from '../protocol/index.js';
 import type { SendResult } from './messages.js';
-import type { PreparedMessage } from './outgoing.js';
 import { asMessagingError } from './response-error.js';
 import { batchUnit, resultsWithin, type SendUnit } from './send-unit.js';
 
@@ -76,7 +75,7 @@ export class OrderedLanes {
 
   private async sendTogether(group: Waiting[], index: number): Promise<void> {
     const now = this.monotonic();
-    const messages: PreparedMessage[] = [];
+    const messages: SendUnit[] = [];
     const live: Waiting[] = [];
     let deadline = 0;
     let retries = Number.MAX_SAFE_INTEGER;
@@ -86,7 +85,7 @@ export class OrderedLanes {
         continue;
       }
       live.push(waiting);
-      messages.push(waiting.unit.single!);
+      messages.push(waiting.unit);
       deadline = Math.max(deadline, waiting.unit.deadline);
       retries = Math.min(retries, waiting.unit.retries);
     }
@@ -94,7 +93,7 @@ export class OrderedLanes {
     if (live.length === 1) return this.sendOne(live[0]!, index);
     try {
       const batch = batchUnit(messages, deadline, retries);
-      const results = resultsWithin(await this.deliver(batch, index), batch.messageIds);
+      const results = resultsWithin(await this.deliver(batch, index), batch.batch!);
       live.forEach(({ resolve }, at) => resolve(results[at]!));
     } catch (error) {
       const failure = asMessagingError(error, `Sending to ${messages[0]!.topic}`);
@@ -112,7 +111,7 @@ function takeGroup(lane: Lane): Waiting[] {
   let bytes = 0;
   let count = 0;
   for (const { unit } of lane.waiting) {
-    if (unit.single === undefined || unit.single.delayed || count === BATCH_MESSAGES) break;
+    if (unit.batch !== undefined || unit.delayed || count === BATCH_MESSAGES) break;
     bytes += unit.body.length + unit.properties.length;
     if (bytes > BATCH_BYTES) break;
     count++;

@@ -7,20 +7,11 @@ import {
   MAX_DELAY_LEVEL,
   MessagingError,
   PropertyName,
+  RequestCode,
 } from '../protocol/index.js';
 import { BodyCopies } from './body-copies.js';
 import type { OutgoingMessage } from './messages.js';
-
-/** A message, checked and in wire form. Its body belongs to the client. */
-export interface PreparedMessage {
-  readonly topic: string;
-  readonly messageId: string;
-  /** Wire form of all its properties. */
-  readonly properties: string;
-  readonly body: Buffer;
-  readonly shardingKey: string | undefined;
-  readonly delayed: boolean;
-}
+import type { SendUnit } from './send-unit.js';
 
 const CONTENT_TYPES: ReadonlySet<string> = new Set(['text', 'json', 'binary']);
 const TOPICS_REMEMBERED = 10_000;
@@ -34,21 +25,27 @@ export class MessagePreparer {
   constructor(
     private readonly createId: () => string,
     private readonly maxMessageBytes: number,
+    private readonly compressOverBytes: number,
   ) {}
 
-  prepare(message: OutgoingMessage): PreparedMessage {
+  prepare(message: OutgoingMessage, deadline: number, retries: number): SendUnit {
     const { topic, body } = message;
     if (!this.topics.has(topic)) this.checkNewTopic(topic);
     this.checkBody(topic, body);
     const messageId = this.createId();
     return {
+      requestCode: RequestCode.SEND_MESSAGE_V2,
       topic,
-      messageId,
-      properties: encodeMessageProperties(message, messageId),
       // The caller's buffer may change while the message waits for its turn, for the socket or for another attempt.
       body: this.copies.copy(body),
+      properties: encodeMessageProperties(message, messageId),
+      messageId,
+      batch: undefined,
       shardingKey: message.shardingKey,
       delayed: message.delay !== undefined,
+      compressible: body.length >= this.compressOverBytes,
+      deadline,
+      retries,
     };
   }
 

@@ -2,9 +2,9 @@ import { MessagingError } from '../protocol/index.js';
 import type { ClientCore } from './client-core.js';
 import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
 import { OrderedLanes } from './ordered-lanes.js';
-import { MessagePreparer, type PreparedMessage } from './outgoing.js';
+import { MessagePreparer } from './outgoing.js';
 import { QueueSelector } from './queue-selector.js';
-import { batchUnit, singleUnit, type SendUnit } from './send-unit.js';
+import { batchUnit, countOf, type SendUnit } from './send-unit.js';
 import { Sender } from './sender.js';
 import { Unsettled } from './unsettled.js';
 
@@ -25,7 +25,7 @@ export class Producer {
     createId: () => string,
   ) {
     const { settings, platform } = core;
-    this.preparer = new MessagePreparer(createId, settings.maxMessageBytes);
+    this.preparer = new MessagePreparer(createId, settings.maxMessageBytes, settings.compressOverBytes);
     this.queues = new QueueSelector(core.routes, platform.random.below(1 << 16));
     this.sender = new Sender(core, this.queues, this.unsettled);
     this.lanes = new OrderedLanes(
@@ -40,7 +40,7 @@ export class Producer {
    */
   send(message: OutgoingMessage, options?: SendOptions): Promise<SendResult> {
     try {
-      return this.dispatch(this.unitOf(this.preparer.prepare(message), options));
+      return this.dispatch(this.unitOf(message, options));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -51,7 +51,7 @@ export class Producer {
    * and counted (`onewayFailed`).
    */
   sendOneWay(message: OutgoingMessage): void {
-    const unit = this.unitOf(this.preparer.prepare(message), { retries: 0 });
+    const unit = this.unitOf(message, { retries: 0 });
     // The order of keys needs to know when a send is settled.
     const sent = unit.shardingKey === undefined ? this.sender.deliverOneway(unit) : this.enterLane(unit);
     sent.then(
@@ -69,9 +69,11 @@ export class Producer {
    */
   sendBatch(messages: readonly OutgoingMessage[], options?: SendOptions): Promise<SendResult> {
     try {
-      const prepared = messages.map((message) => this.preparer.prepare(message));
-      checkBatch(prepared);
-      const unit = batchUnit(prepared, this.deadline(options), this.retries(options));
+      const deadline = this.deadline(options);
+      const retries = this.retries(options);
+      const units = messages.map((message) => this.preparer.prepare(message, deadline, retries));
+      checkBatch(units);
+      const unit = batchUnit(units, deadline, retries);
       const limit = this.core.settings.maxMessageBytes;
       if (unit.body.length > limit) {
         throw new MessagingError(
@@ -92,8 +94,8 @@ export class Producer {
     if (left > 0) this.core.platform.logger.warn(`${left} sends were not settled when the time to shut down was over`);
   }
 
-  private unitOf(message: PreparedMessage, options: SendOptions | undefined): SendUnit {
-    return singleUnit(message, this.deadline(options), this.retries(options), this.core.settings.compressOverBytes);
+  private unitOf(message: OutgoingMessage, options: SendOptions | undefined): SendUnit {
+    return this.preparer.prepare(message, this.deadline(options), this.retries(options));
   }
 
   private deadline(options: SendOptions | undefined): number {
@@ -121,7 +123,7 @@ export class Producer {
         resolve(result);
       };
       const failed = (error: unknown): void => {
-        this.core.counters.sendFailed += unit.messageIds.length;
+        this.core.counters.sendFailed += countOf(unit);
         this.unsettled.end();
         reject(error);
       };
@@ -165,7 +167,7 @@ export class Producer {
   }
 }
 
-function checkBatch(messages: readonly PreparedMessage[]): void {
+function checkBatch(messages: readonly SendUnit[]): void {
   const first = messages[0];
   if (first === undefined) throw new MessagingError('BAD_ARGUMENT', 'A batch needs at least one message');
   for (const message of messages) {

@@ -1,59 +1,49 @@
 import { encodeBatchBody, RequestCode } from '../protocol/index.js';
 import type { SendResult } from './messages.js';
-import type { PreparedMessage } from './outgoing.js';
 
-/** What one request carries: one message, or several that share topic and queue. */
+/**
+ * What one request carries, checked and in wire form: one message, or several that share topic and queue. One flat object
+ * per message: it lives until the broker has answered.
+ */
 export interface SendUnit {
   readonly requestCode: number;
   readonly topic: string;
+  /** Belongs to the client. */
   readonly body: Buffer;
+  /** Wire form of all properties; empty for a batch, whose messages have their own. */
   readonly properties: string;
-  readonly messageIds: readonly string[];
+  /** Of the message, or the first one of the batch. */
+  readonly messageId: string;
+  /** The ids of all messages of a batch; undefined for a single message. */
+  readonly batch: readonly string[] | undefined;
   readonly shardingKey: string | undefined;
+  readonly delayed: boolean;
+  readonly compressible: boolean;
   /** On the monotonic clock. */
   readonly deadline: number;
   /** Attempts after the first. */
   readonly retries: number;
-  readonly compressible: boolean;
-  /** What the message is when it travels with others; undefined for those that must go alone. */
-  readonly single: PreparedMessage | undefined;
 }
 
-export function singleUnit(
-  message: PreparedMessage,
-  deadline: number,
-  retries: number,
-  compressOverBytes: number,
-): SendUnit {
-  return {
-    requestCode: RequestCode.SEND_MESSAGE_V2,
-    topic: message.topic,
-    body: message.body,
-    properties: message.properties,
-    messageIds: [message.messageId],
-    shardingKey: message.shardingKey,
-    deadline,
-    retries,
-    compressible: message.body.length >= compressOverBytes,
-    single: message,
-  };
+export function countOf(unit: SendUnit): number {
+  return unit.batch === undefined ? 1 : unit.batch.length;
 }
 
-export function batchUnit(messages: readonly PreparedMessage[], deadline: number, retries: number): SendUnit {
-  const items = messages.map(({ body, properties }) => ({ flag: 0, body, properties }));
-  const { topic, shardingKey } = messages[0]!;
+export function batchUnit(units: readonly SendUnit[], deadline: number, retries: number): SendUnit {
+  const items = units.map(({ body, properties }) => ({ flag: 0, body, properties }));
+  const { topic, shardingKey, messageId } = units[0]!;
   return {
     requestCode: RequestCode.SEND_BATCH_MESSAGE,
     topic,
     body: encodeBatchBody(items),
-    // Every item has its own; what stands here would count for the batch as a whole.
     properties: '',
-    messageIds: messages.map((message) => message.messageId),
+    messageId,
+    batch: units.map((unit) => unit.messageId),
     shardingKey,
+    delayed: false,
+    compressible: false,
     deadline,
     retries,
-    compressible: false,
-    single: undefined,
   };
 }
 

@@ -8,12 +8,13 @@ import {
   type SendMessageRequestHeader,
   type SendMessageResponseHeader,
 } from '../protocol/index.js';
+import type { Asker } from '../remoting/index.js';
 import { compressFor, type WireBody } from './body-codec.js';
 import type { ClientCore } from './client-core.js';
 import type { SendResult, SendStatus } from './messages.js';
 import type { QueueSelector } from './queue-selector.js';
 import { asMessagingError, isSendRetried, responseError } from './response-error.js';
-import type { SendUnit } from './send-unit.js';
+import { countOf, type SendUnit } from './send-unit.js';
 import type { Unsettled } from './unsettled.js';
 import { masterAddress, type TopicRoute } from './topic-route.js';
 
@@ -27,11 +28,27 @@ const STATUS: ReadonlyMap<number, SendStatus> = new Map([
   [ResponseCode.SLAVE_NOT_AVAILABLE, 'SLAVE_NOT_AVAILABLE'],
 ]);
 
-const UNDER_WAY = Symbol('under way');
-
 interface FailedAttempt {
   readonly failure: MessagingError;
   readonly brokerName: string;
+}
+
+/** A send under way: all that has to be known of it when its answer comes, in one object. */
+class SendCall implements Asker {
+  queue: MessageQueue | undefined = undefined;
+  route: TopicRoute | undefined = undefined;
+
+  constructor(
+    private readonly sender: Sender,
+    readonly unit: SendUnit,
+    readonly ordered: number | undefined,
+    readonly resolve: (result: SendResult) => void,
+    readonly reject: (error: Error) => void,
+  ) {}
+
+  answered(error: MessagingError | undefined, response: RemotingCommand | undefined): void {
+    this.sender.answered(this, error, response);
+  }
 }
 
 /** Brings one unit to a broker, with all its attempts. */
@@ -46,54 +63,62 @@ export class Sender {
   deliver(unit: SendUnit, ordered: number | undefined): Promise<SendResult> {
     return new Promise((resolve, reject) => {
       this.unsettled.begin();
-      const done = (result: SendResult): void => {
-        this.unsettled.end();
-        resolve(result);
-      };
-      const failed = (error: unknown): void => {
-        // Keyed units are counted where their lane lets go of them: it may try again in another form.
-        if (ordered === undefined) this.core.counters.sendFailed += unit.messageIds.length;
-        this.unsettled.end();
-        reject(error as Error);
-      };
-      // Where everything is known and nothing to compress, the first attempt costs no promise but this one.
-      const begun = unit.compressible ? undefined : this.attemptAtOnce(unit, ordered, done, failed);
-      if (begun === UNDER_WAY) return;
-      this.attempts(unit, ordered, undefined, begun).then(done, failed);
+      const call = new SendCall(this, unit, ordered, resolve, reject);
+      if (unit.compressible || !this.attemptAtOnce(call)) void this.finish(call, undefined);
     });
   }
 
-  /** When something has to be awaited first nothing is done; but for choosing the queue, if it came that far. */
-  private attemptAtOnce(
-    unit: SendUnit,
-    ordered: number | undefined,
-    done: (result: SendResult) => void,
-    failed: (error: unknown) => void,
-  ): typeof UNDER_WAY | MessageQueue | undefined {
+  /**
+   * The first attempt where everything is known: it costs no promise but that of the send. False, and nothing done but
+   * for choosing the queue, when something has to be awaited first.
+   */
+  private attemptAtOnce(call: SendCall): boolean {
+    const { unit, ordered } = call;
     const { routes, brokers, platform } = this.core;
     const route = routes.peek(unit.topic);
-    if (route === undefined) return undefined;
+    if (route === undefined) return false;
     let queue: MessageQueue;
     try {
       queue = ordered === undefined ? this.queues.next(route, undefined) : this.queues.ordered(route, ordered);
     } catch {
-      return undefined;
+      return false;
     }
+    call.queue = queue;
+    call.route = route;
     const address = masterAddress(route, queue.brokerName);
     const channel = address === undefined ? undefined : brokers.peek(address);
     const remaining = unit.deadline - platform.clock.monotonic();
-    if (channel === undefined || remaining <= 0) return queue;
-    channel.call(this.request(unit, queue, unit.body, 0), remaining, (error, response) => {
-      const status = response === undefined ? undefined : STATUS.get(response.code);
-      if (status !== undefined) {
-        done(this.succeeded(unit, queue, status, response!, route));
-        return;
-      }
-      const failure = error ?? this.refused(unit, queue, address!, response!);
-      const first = { failure: asMessagingError(failure, `Sending to ${unit.topic}`), brokerName: queue.brokerName };
-      this.attempts(unit, ordered, first).then(done, failed);
-    });
-    return UNDER_WAY;
+    if (channel === undefined || remaining <= 0) return false;
+    channel.call(this.request(unit, queue, unit.body, 0), remaining, call);
+    return true;
+  }
+
+  /** @internal Takes the answer to the first attempt. */
+  answered(call: SendCall, error: MessagingError | undefined, response: RemotingCommand | undefined): void {
+    const { unit } = call;
+    const queue = call.queue!;
+    const status = response === undefined ? undefined : STATUS.get(response.code);
+    if (status !== undefined) {
+      this.unsettled.end();
+      call.resolve(this.succeeded(unit, queue, status, response!, call.route!));
+      return;
+    }
+    const failure = error ?? this.refused(unit, queue, masterAddress(call.route!, queue.brokerName)!, response!);
+    const first = { failure: asMessagingError(failure, `Sending to ${unit.topic}`), brokerName: queue.brokerName };
+    void this.finish(call, first);
+  }
+
+  private async finish(call: SendCall, first: FailedAttempt | undefined): Promise<void> {
+    const { unit, ordered } = call;
+    try {
+      call.resolve(await this.attempts(unit, ordered, first, call.queue));
+    } catch (error) {
+      // Keyed units are counted where their lane lets go of them: it may try again in another form.
+      if (ordered === undefined) this.core.counters.sendFailed += countOf(unit);
+      call.reject(error as Error);
+    } finally {
+      this.unsettled.end();
+    }
   }
 
   /** All attempts, the first one to the chosen queue; or those after a first one that has failed. */
@@ -205,7 +230,7 @@ export class Sender {
       reconsumeTimes: 0,
       unitMode: false,
       maxReconsumeTimes: undefined,
-      batch: unit.single === undefined,
+      batch: unit.batch !== undefined,
       brokerName: queue.brokerName,
     };
     return createRequest(unit.requestCode, header, body);
@@ -219,17 +244,17 @@ export class Sender {
     route: TopicRoute,
   ): SendResult {
     const header = response.header as SendMessageResponseHeader;
-    this.core.counters.sent += unit.messageIds.length;
+    this.core.counters.sent += countOf(unit);
     if (route.provisional) this.learnRealRoute(unit.topic);
     return {
       status,
-      messageId: unit.messageIds[0]!,
+      messageId: unit.messageId,
       offsetMessageId: header.msgId,
       topic: unit.topic,
       brokerName: queue.brokerName,
       queueId: header.queueId,
       queueOffset: header.queueOffset,
-      messageIds: unit.single === undefined ? [...unit.messageIds] : undefined,
+      messageIds: unit.batch === undefined ? undefined : [...unit.batch],
     };
   }
 

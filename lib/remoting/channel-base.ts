@@ -1,17 +1,7 @@
 import type { Clock } from '../platform/index.js';
-import {
-  createResponse,
-  FLAG_RESPONSE,
-  isOneway,
-  MessagingError,
-  type RemotingCommand,
-  ResponseCode,
-} from '../protocol/index.js';
-import type { Answered, Channel, RequestHandler, Respond } from './channel.js';
+import { createResponse, isOneway, MessagingError, type RemotingCommand, ResponseCode } from '../protocol/index.js';
+import type { Asker, Channel, RequestHandler, Respond } from './channel.js';
 import { PendingCalls } from './pending-calls.js';
-
-/** Sends the answer to the request. */
-export type Answer = (response: RemotingCommand, request: RemotingCommand) => void;
 
 const nothing: Respond = () => {};
 
@@ -39,26 +29,28 @@ export abstract class ChannelBase implements Channel {
   /** Brings a request on its way; what it throws is the answer of the call. */
   protected abstract hand(request: RemotingCommand): void;
 
-  call(request: RemotingCommand, timeoutMillis: number, answered: Answered): void {
+  call(request: RemotingCommand, timeoutMillis: number, asker: Asker): void {
     if (this.isClosed) {
-      answered(this.closedError(), undefined);
+      asker.answered(this.closedError(), undefined);
       return;
     }
     request.opaque = this.calls.nextOpaque();
     request.flag = 0;
-    this.calls.add(request, timeoutMillis, answered);
+    this.calls.add(request, timeoutMillis, asker);
     try {
       this.hand(request);
     } catch (error) {
-      this.calls.take(request.opaque)?.answered(error as MessagingError, undefined);
+      this.calls.take(request.opaque)?.asker.answered(error as MessagingError, undefined);
     }
   }
 
   invoke(request: RemotingCommand, timeoutMillis: number): Promise<RemotingCommand> {
     return new Promise((resolve, reject) => {
-      this.call(request, timeoutMillis, (error, response) => {
-        if (error === undefined) resolve(response!);
-        else reject(error);
+      this.call(request, timeoutMillis, {
+        answered: (error, response) => {
+          if (error === undefined) resolve(response!);
+          else reject(error);
+        },
       });
     });
   }
@@ -72,9 +64,9 @@ export abstract class ChannelBase implements Channel {
     else this.closeListeners.push(listener);
   }
 
-  /** Hands a request of the other end to the handler. `answer` gets the one answer; never called for oneway requests. */
-  protected serve(request: RemotingCommand, answer: Answer): void {
-    const respond = isOneway(request) ? nothing : once(request, answer);
+  /** Hands a request of the other end to the handler. `answer` heeds the first answer only; oneway requests get none. */
+  protected serve(request: RemotingCommand, answer: Respond): void {
+    const respond = isOneway(request) ? nothing : answer;
     if (this.handler === undefined) {
       const code = ResponseCode.REQUEST_CODE_NOT_SUPPORTED;
       respond(createResponse(code, {}, ` request type ${request.code} not supported`));
@@ -108,15 +100,4 @@ export abstract class ChannelBase implements Channel {
       { cause: this.closeCause },
     );
   }
-}
-
-function once(request: RemotingCommand, answer: Answer): Respond {
-  let answered = false;
-  return (response) => {
-    if (answered) return;
-    answered = true;
-    response.opaque = request.opaque;
-    response.flag |= FLAG_RESPONSE;
-    answer(response, request);
-  };
 }

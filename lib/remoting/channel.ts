@@ -3,8 +3,11 @@ import type { MessagingError, RemotingCommand } from '../protocol/index.js';
 /** Answers one request. Called once at the most; calling it for a oneway request does nothing. */
 export type Respond = (response: RemotingCommand) => void;
 
-/** Gets the answer to a request, or why there is none. Called once, perhaps before the call has returned. Must not throw. */
-export type Answered = (error: MessagingError | undefined, response: RemotingCommand | undefined) => void;
+/** Who asked: gets the answer to a request, or why there is none. */
+export interface Asker {
+  /** Called once, perhaps before `call` has returned. Must not throw. */
+  answered(error: MessagingError | undefined, response: RemotingCommand | undefined): void;
+}
 
 /**
  * Serves the requests that arrive on a channel. It must not throw: what it cannot do is a response with a code.
@@ -20,8 +23,8 @@ export interface Channel {
   /** `ip:port` of the other end; `in-process` without a network. */
   readonly remoteAddress: string;
   readonly closed: boolean;
-  /** As `invoke`, for those who ask hundreds of thousands of times a second: a promise less for each. */
-  call(request: RemotingCommand, timeoutMillis: number, answered: Answered): void;
+  /** As `invoke`, for those who ask hundreds of thousands of times a second: no promise and no closure for each. */
+  call(request: RemotingCommand, timeoutMillis: number, asker: Asker): void;
   /** Rejects with `TIMEOUT` after `timeoutMillis`, with `CHANNEL_CLOSED` when the channel closes first. */
   invoke(request: RemotingCommand, timeoutMillis: number): Promise<RemotingCommand>;
   /** Sends without waiting for anything; a closed channel drops it silently (the close is reported by `onClose`). */

@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/index.js';
-import { FLAG_ONEWAY, type RemotingCommand } from '../protocol/index.js';
-import type { Channel, Connector } from './channel.js';
-import { type Answer, ChannelBase } from './channel-base.js';
+import { FLAG_ONEWAY, FLAG_RESPONSE, type RemotingCommand } from '../protocol/index.js';
+import type { Channel, Connector, Respond } from './channel.js';
+import { ChannelBase } from './channel-base.js';
 
 /** What stands in the place of `ip:port` where there is no network. */
 export const IN_PROCESS_ADDRESS = 'in-process';
@@ -30,14 +30,23 @@ class InProcessChannel extends ChannelBase {
   }
 
   protected hand(request: RemotingCommand): void {
-    if (this.synchronous) this.peer.serve(request, this.accept);
+    const answer = this.answerTo(request.opaque);
+    if (this.synchronous) this.peer.serve(request, answer);
     // The server calls from inside a request of the client: the client must be out of it before it serves one itself.
-    else this.clock.defer(() => this.peer.isClosed || this.peer.serve(request, this.accept));
+    else this.clock.defer(() => this.peer.isClosed || this.peer.serve(request, answer));
   }
 
-  private readonly accept: Answer = (response) => {
-    this.calls.take(response.opaque)?.answered(undefined, response);
-  };
+  /**
+   * Keeps the opaque and not the request: while thousands wait for the disk, whatever they hold is copied by every young
+   * collection (measured: a quarter of the processor time of a send).
+   */
+  private answerTo(opaque: number): Respond {
+    return (response) => {
+      response.opaque = opaque;
+      response.flag |= FLAG_RESPONSE;
+      this.calls.take(opaque)?.asker.answered(undefined, response);
+    };
+  }
 }
 
 /**

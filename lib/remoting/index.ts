@@ -1,4 +1,4 @@
-export type { Answered, Channel, Connector, RequestHandler, Respond } from './channel.js';
+export type { Asker, Channel, Connector, RequestHandler, Respond } from './channel.js';
 export {
   decodeFrame,
   encodeFrame,

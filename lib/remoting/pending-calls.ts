@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../platform/index.js';
 import { MessagingError, type RemotingCommand } from '../protocol/index.js';
-import type { Answered } from './channel.js';
+import type { Asker } from './channel.js';
 
 /**
  * After a sweep the next one is at least this far away: thousands of requests that run out one after another cost a
@@ -13,7 +13,7 @@ export interface PendingCall {
   readonly code: number;
   readonly timeoutMillis: number;
   readonly deadline: number;
-  readonly answered: Answered;
+  readonly asker: Asker;
 }
 
 /**
@@ -43,9 +43,9 @@ export class PendingCalls {
   }
 
   /** To be called before the request is sent, so that an answer within the sending finds the call. */
-  add(request: RemotingCommand, timeoutMillis: number, answered: Answered): void {
+  add(request: RemotingCommand, timeoutMillis: number, asker: Asker): void {
     const deadline = this.clock.monotonic() + timeoutMillis;
-    this.calls.set(request.opaque, { code: request.code, timeoutMillis, deadline, answered });
+    this.calls.set(request.opaque, { code: request.code, timeoutMillis, deadline, asker });
     if (deadline < this.timerDue) this.arm(deadline);
   }
 
@@ -62,7 +62,7 @@ export class PendingCalls {
     this.timerDue = Number.POSITIVE_INFINITY;
     const waiting = [...this.calls.values()];
     this.calls.clear();
-    for (const call of waiting) call.answered(error, undefined);
+    for (const call of waiting) call.asker.answered(error, undefined);
   }
 
   private arm(due: number): void {
@@ -80,7 +80,7 @@ export class PendingCalls {
         continue;
       }
       this.calls.delete(opaque);
-      call.answered(
+      call.asker.answered(
         new MessagingError(
           'TIMEOUT',
           `No answer from ${this.remoteAddress} to request ${call.code} within ${call.timeoutMillis} ms. It may have been ` +

@@ -4,6 +4,7 @@ import {
   createResponse,
   decodeResponseHeader,
   FLAG_ONEWAY,
+  FLAG_RESPONSE,
   isOneway,
   isResponse,
   MessagingError,
@@ -11,7 +12,8 @@ import {
   requestHeaderSchema,
   ResponseCode,
 } from '../protocol/index.js';
-import { type Answer, ChannelBase } from './channel-base.js';
+import type { Respond } from './channel.js';
+import { ChannelBase } from './channel-base.js';
 import { decodeFrame, encodeFrameHead, SERIALIZE_JSON, type SerializeType } from './frame.js';
 import { FrameParser } from './frame-parser.js';
 import { type FieldSource, requestFields, responseFields } from './header-fields.js';
@@ -112,7 +114,7 @@ export class TcpChannel extends ChannelBase {
     this.send(request, this.serialize, requestFields);
   }
 
-  private readonly answer: Answer = (response, request) => {
+  private readonly answer = (response: RemotingCommand, request: RemotingCommand): void => {
     if (this.isClosed) return;
     const type = request.serializeType ?? SERIALIZE_JSON;
     try {
@@ -207,10 +209,10 @@ export class TcpChannel extends ChannelBase {
       response.header = decodeResponseHeader(call.code, response.code, response.extFields!);
     } catch (error) {
       const reason = `${this.remoteAddress} answered request ${call.code} with a header that cannot be read: ${(error as Error).message}`;
-      call.answered(new MessagingError('BROKER_ERROR', reason, { cause: error, retryable: false }), undefined);
+      call.asker.answered(new MessagingError('BROKER_ERROR', reason, { cause: error, retryable: false }), undefined);
       return;
     }
-    call.answered(undefined, response);
+    call.asker.answered(undefined, response);
   }
 
   private receiveRequest(request: RemotingCommand): void {
@@ -227,7 +229,7 @@ export class TcpChannel extends ChannelBase {
       this.answer(response, request);
       return;
     }
-    this.serve(request, this.answer);
+    this.serve(request, once(request, this.answer));
   }
 
   private tick(): void {
@@ -266,4 +268,19 @@ export class TcpChannel extends ChannelBase {
     this.finish(cause);
     this.socket.destroy();
   }
+}
+
+/** The request is kept until it is answered: the answer follows its form, and a second answer must not go out. */
+function once(
+  request: RemotingCommand,
+  answer: (response: RemotingCommand, request: RemotingCommand) => void,
+): Respond {
+  let answered = false;
+  return (response) => {
+    if (answered) return;
+    answered = true;
+    response.opaque = request.opaque;
+    response.flag |= FLAG_RESPONSE;
+    answer(response, request);
+  };
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { MemoryFileSystem } from '../../lib/platform/index.js';
 import {
   buildSubscriptionData,
@@ -83,6 +83,22 @@ describe('consumer groups', () => {
       const client = broker.client();
       await client.join('billing', 'orders', '*', { consumeFromWhere: 'CONSUME_FROM_TIMESTAMP' });
       expect(await position(client, 'billing', 'orders')).toBe(`code ${ResponseCode.QUERY_NOT_FOUND}`);
+    });
+
+    it('with the first of their retries, even if they began at a date', async () => {
+      const client = broker.client();
+      await client.join('billing', 'orders', '*', { consumeFromWhere: 'CONSUME_FROM_TIMESTAMP' });
+      expect(await position(client, 'billing', '%RETRY%billing')).toBe(0);
+    });
+
+    it('with the first message of a successor of a deleted topic, even if their heartbeat is the first to meet it', async () => {
+      await producer.sent('orders', 'old');
+      const client = broker.client();
+      await client.join('billing', 'orders');
+      await broker.broker.topics.delete('orders');
+      await producer.sent('orders', 'of the successor');
+      await client.join('billing', 'orders');
+      expect(await position(client, 'billing', 'orders')).toBe(0);
     });
 
     it('for a topic that they subscribe to later behind what is there then', async () => {
@@ -184,6 +200,33 @@ describe('consumer groups', () => {
   ])('are refused with %s', async (_what, groups) => {
     expect((await producer.heartbeat(groups)).code).toBe(ResponseCode.INVALID_PARAMETER);
     expect(broker.store.groups.size).toBe(0);
+  });
+
+  it('are refused more topics than ten thousand, heartbeat by heartbeat', async () => {
+    const many = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => buildSubscriptionData(`t${from + i}`, '*', 1));
+    const join = (subscriptionDataSet: ReturnType<typeof many>) =>
+      producer.heartbeat([{ groupName: 'greedy', subscriptionDataSet }]);
+    expect((await join(many(0, 9_999))).code).toBe(ResponseCode.SUCCESS);
+    expect((await join(many(20_000, 2))).code).toBe(ResponseCode.NO_PERMISSION);
+    expect((await join(many(20_000, 1))).code).toBe(ResponseCode.SUCCESS);
+  });
+
+  it('change nothing any more once the broker has stopped', async () => {
+    const client = broker.client();
+    await client.join('billing', 'orders');
+    await broker.broker.stop();
+    const touch = jest.spyOn(broker.store.groups, 'touch');
+    await client.channel.close();
+    expect(touch).not.toHaveBeenCalled();
+  });
+
+  it('that cannot be sorted out throw nothing into the event loop', async () => {
+    const sweep = jest.spyOn(broker.broker.consumers, 'sweep').mockImplementationOnce(() => {
+      throw new Error('unforeseen');
+    });
+    await broker.clock.advance(20_001);
+    expect(sweep).toHaveBeenCalledTimes(2);
   });
 
   it('are refused when the heartbeat is no JSON', async () => {

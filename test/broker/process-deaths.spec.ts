@@ -191,6 +191,18 @@ describe('a message that kills its process', () => {
       expect((await work('process-4'))[0]).toMatchObject({ deaths: 4, killer: 0 });
     });
 
+    it('is not looked for in a successor of its topic', async () => {
+      for (let i = 0; i < 2; i++) await work(`process-${i}`).then(([, client]) => client.channel.close());
+      await broker.client().invoke(RequestCode.DELETE_TOPIC_IN_BROKER, { topic: 'orders' });
+      await join('founder').then((client) => client.channel.close());
+      await broker.client().sent('orders', 'of the successor');
+      for (let i = 2; i < 5; i++) {
+        const [answer, client] = await work(`process-${i}`);
+        expect(answer).toEqual({ offset: 0 });
+        await client.channel.close();
+      }
+    });
+
     it('is not looked for when the same process comes back, or said good-bye', async () => {
       for (let i = 0; i < 4; i++) {
         const [answer, client] = await work('steady');

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { ResponseCode } from '../../lib/protocol/index.js';
-import { TestBroker, type TestClient } from './harness.js';
+import { createRequest, PullSysFlag, RequestCode, ResponseCode } from '../../lib/protocol/index.js';
+import { pullHeader, TestBroker, type TestClient } from './harness.js';
 
 const { SUCCESS, PULL_NOT_FOUND, PULL_RETRY_IMMEDIATELY, PULL_OFFSET_MOVED } = ResponseCode;
 
@@ -102,6 +102,58 @@ describe('pulling', () => {
     expect(pulled.code).toBe(PULL_OFFSET_MOVED);
     expect(broker.store.progress.query('billing', 'orders', 0)).toBe(1);
     expect(broker.broker.figures().refusedCommits).toBe(1);
+  });
+
+  describe('from beyond the end', () => {
+    const ahead = async () => (await consumer.pull('billing', 'orders', 0, 50)).header.nextBeginOffset;
+
+    it('goes on where the group is: what came since a crash took the end away is not skipped', async () => {
+      broker.store.progress.commit('billing', 'orders', 0, 1);
+      for (const body of ['after', 'the crash']) await producer.sent('orders', body, { tag: 'a' });
+      expect(await ahead()).toBe(1);
+    });
+
+    it('goes on with the first message of a successor of the topic', async () => {
+      await producer.invoke(215, { topic: 'orders' });
+      for (const body of ['first', 'second']) await producer.sent('orders', body, { tag: 'a' });
+      expect(await ahead()).toBe(0);
+    });
+
+    it('goes on at the end for readers that have no position here', async () => {
+      const lite = { sysFlag: 4, subscription: '*' };
+      expect((await consumer.pull('nobody', 'orders', 0, 50, lite)).header.nextBeginOffset).toBe(1);
+    });
+  });
+
+  it('waits where nothing can be read, instead of coming again and again', async () => {
+    const { read } = broker.store;
+    let reads = 0;
+    broker.store.read = () => {
+      reads++;
+      return {
+        status: 'NO_MATCHED_MESSAGE',
+        nextBeginOffset: 0,
+        minOffset: 0,
+        maxOffset: 1,
+        chunks: [],
+        messageCount: 0,
+      };
+    };
+    const pull = consumer.waitingPull('billing', 'orders', 0, 0);
+    await broker.clock.advance(14_900);
+    expect(reads).toBe(1);
+    broker.store.read = read;
+    await broker.clock.advance(200);
+    expect((await pull).records).toHaveLength(1);
+  });
+
+  it('keeps no expression that is very long', async () => {
+    const pulls = Reflect.get(broker.broker, 'pulls') as { expressions: Map<string, unknown> };
+    for (const tags of ['a', Array.from({ length: 2_000 }, (_, i) => `tag${i}`).join('||')]) {
+      const pulled = await consumer.pull('nobody', 'orders', 0, 0, { sysFlag: 4, subscription: tags });
+      expect(pulled.code).toBe(tags === 'a' ? SUCCESS : PULL_RETRY_IMMEDIATELY);
+    }
+    expect(pulls.expressions.size).toBe(1);
   });
 
   it('bounds one answer', async () => {
@@ -218,6 +270,31 @@ describe('pulling', () => {
       const answer = await waiting;
       expect([answer.code, answer.header.nextBeginOffset]).toEqual([PULL_NOT_FOUND, 1]);
       expect((await consumer.waitingPull('billing', 'orders', 0, 1)).records).toHaveLength(1);
+    });
+
+    it('is answered although another that waits for the same cannot be', async () => {
+      let answered = 0;
+      const failing = createRequest(
+        RequestCode.PULL_MESSAGE,
+        pullHeader('billing', 'orders', 0, 1, { sysFlag: PullSysFlag.SUSPEND }),
+      );
+      consumer.channel.call(failing, 60_000, {
+        answered: () => {
+          answered++;
+          throw new Error('a client that throws');
+        },
+      });
+      const waiting = consumer.waitingPull('billing', 'orders', 0, 1, 10_000);
+      await producer.sent('orders', 'news', { tag: 'a' });
+      expect((await waiting).records).toHaveLength(1);
+      expect(answered).toBe(1);
+      consumer.channel.call(failing, 60_000, {
+        answered: () => {
+          throw new Error('a client that throws');
+        },
+      });
+      await broker.clock.advance(31_000);
+      expect(broker.broker.figures().heldPulls).toBe(0);
     });
 
     it('is refused when too many wait already', async () => {

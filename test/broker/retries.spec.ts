@@ -145,6 +145,13 @@ describe('delays, retries and dead letters', () => {
       expect(broker.store.maxOffset('%RETRY%billing', 0)).toBe(3);
     });
 
+    it('waits for ever rather than being lost when its delay is beyond the calendar', async () => {
+      const [record] = await read('orders', 2);
+      expect((await sendBack(record!, { retryDelayMs: Number.MAX_SAFE_INTEGER })).code).toBe(0);
+      const [parked] = await read('rmq_sys_wheel_timer');
+      expect(properties(parked!)).toMatchObject({ TIMER_OUT_MS: '8640000000000000' });
+    });
+
     it('takes the whole ladder and then becomes a dead letter that knows its story', async () => {
       const [record] = await read('orders', 2);
       const started = broker.clock.now();
@@ -241,6 +248,12 @@ describe('delays, retries and dead letters', () => {
       const [record] = await read('%RETRY%billing');
       expect(record!.reconsumeTimes).toBe(3);
       expect(properties(record!).RETRY_TOPIC).toBe('orders');
+    });
+
+    it('is a retry as often as the group allows when the client names no limit', async () => {
+      await retry(3, -1);
+      await broker.clock.advanceUntil(() => broker.store.maxOffset('%RETRY%billing', 0) === 1, 2_000);
+      expect(broker.store.topics.get('%DLQ%billing')).toBeUndefined();
     });
 
     it('is a dead letter when none is left, and when the group consumes in order', async () => {
