@@ -44,6 +44,8 @@ const TRAITS: ReadonlyMap<string, number> = new Map<string, number>([
   [ExtensionProperty.FIRST_FAILED_AT, PropertyTrait.RETRY],
   [ExtensionProperty.ORIGIN_QUEUE_ID, PropertyTrait.RETRY],
   [ExtensionProperty.ORIGIN_QUEUE_OFFSET, PropertyTrait.RETRY],
+  [ExtensionProperty.DLQ_ERROR_CLASS, PropertyTrait.RETRY],
+  [ExtensionProperty.DLQ_ERROR_MESSAGE, PropertyTrait.RETRY],
   [ExtensionProperty.CONTENT_TYPE, 0],
   [PropertyName.DELAY_TIME_LEVEL, PropertyTrait.DELAY_LEVEL],
   [PropertyName.TIMER_DELAY_SEC, PropertyTrait.TIMER],

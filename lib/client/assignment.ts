@@ -162,7 +162,7 @@ export class Assignment {
 
   private async take(key: string, wanted: Wanted): Promise<void> {
     try {
-      const offset = await this.offsets.read(wanted.queue);
+      const { offset, suspicion } = await this.offsets.read(wanted.queue);
       // Meanwhile another member may have come, or this one may be stopping.
       if (this.wanted.get(key) !== wanted) {
         if (this.group.settings.mode !== ConsumeMode.BROADCAST && !this.active.has(key))
@@ -170,7 +170,8 @@ export class Assignment {
         return;
       }
       this.wanted.delete(key);
-      const queue = new ProcessQueue(wanted.queue, offset, this.group.settings.mode !== ConsumeMode.ORDERLY);
+      const limitSpan = this.group.settings.mode !== ConsumeMode.ORDERLY;
+      const queue = new ProcessQueue(wanted.queue, offset, limitSpan, suspicion);
       this.active.set(key, queue);
       this.begin(queue);
     } catch (error) {

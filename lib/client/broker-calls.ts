@@ -4,14 +4,17 @@ import {
   decodeLockBatchResponseBody,
   encodeHeartbeatData,
   encodeLockBatchRequestBody,
+  ExtensionCode,
   MessagingError,
   RequestCode,
   requestCodeName,
   ResponseCode,
   type ConsumerSendMsgBackRequestHeader,
   type CreateTopicRequestHeader,
+  type HandleAloneRequestHeader,
   type HeartbeatData,
   type MessageQueue,
+  type QueryConsumerOffsetResponseHeader,
   type RemotingCommand,
   type SendMessageRequestHeader,
   type UnregisterClientRequestHeader,
@@ -26,8 +29,6 @@ export class BrokerCalls {
   /** Channels that the broker knows this client's groups on. */
   private readonly greeted = new Map<string, Channel>();
   private readonly greeting = new Map<string, Promise<Channel>>();
-  /** When each broker was last connected to, on the monotonic clock; 0 while it was only once. */
-  private readonly reconnected = new Map<string, number>();
 
   constructor(
     private readonly connections: Connections,
@@ -35,7 +36,6 @@ export class BrokerCalls {
     private readonly timeoutMillis: number,
     /** What to say to a broker on a new channel before anything else; undefined when there is nothing to say. */
     private readonly greet: () => HeartbeatData | undefined,
-    private readonly monotonic: () => number,
   ) {}
 
   /** The channel to a broker if it is open and greeted: the way of the hot path. */
@@ -63,8 +63,7 @@ export class BrokerCalls {
 
   /** Whether the connection to the broker broke and came back within the last `milliseconds`. */
   isBack(address: string, milliseconds: number): boolean {
-    const at = this.reconnected.get(address) ?? 0;
-    return at > 0 && this.monotonic() - at < milliseconds;
+    return this.connections.isBack(address, milliseconds);
   }
 
   /** The address of the broker's master. Throws QUEUE_UNAVAILABLE when no route names it. */
@@ -98,10 +97,14 @@ export class BrokerCalls {
   }
 
   /**
-   * The group's position in a queue; undefined when the broker has none.
+   * The group's position in a queue, and what our broker adds to it; undefined when the broker has none.
    * @param strict Do not take 0 for an answer unless it was stored (RocketMQ 5; older brokers ignore it).
    */
-  async queryOffset(consumerGroup: string, queue: MessageQueue, strict: boolean): Promise<number | undefined> {
+  async queryOffset(
+    consumerGroup: string,
+    queue: MessageQueue,
+    strict: boolean,
+  ): Promise<QueryConsumerOffsetResponseHeader | undefined> {
     const { topic, queueId } = queue;
     const header = { consumerGroup, topic, queueId, setZeroIfNotFound: strict ? false : undefined };
     const request = createRequest(RequestCode.QUERY_CONSUMER_OFFSET, header);
@@ -109,7 +112,12 @@ export class BrokerCalls {
     const response = await this.call(address, request);
     if (response.code === ResponseCode.QUERY_NOT_FOUND) return undefined;
     if (response.code !== ResponseCode.SUCCESS) throw this.failure(response, request, address);
-    return (response.header as { offset: number }).offset;
+    return response.header as QueryConsumerOffsetResponseHeader;
+  }
+
+  /** Only for a broker of ours, which has asked for it. Resolves when a crash would not make it forget this. */
+  async handleAlone(brokerName: string, header: HandleAloneRequestHeader): Promise<void> {
+    await this.ask(this.master(brokerName), createRequest(ExtensionCode.HANDLE_ALONE, header));
   }
 
   /** Resolves when the broker has taken the position. */
@@ -204,8 +212,6 @@ export class BrokerCalls {
 
   private async openAndGreet(address: string): Promise<Channel> {
     const channel = await this.connections.open(address);
-    // At least 1, since 0 stands for a first connection.
-    this.reconnected.set(address, this.reconnected.has(address) ? Math.max(1, this.monotonic()) : 0);
     const data = this.greet();
     if (data !== undefined) {
       try {

@@ -4,6 +4,7 @@ import type { BrokerCalls } from './broker-calls.js';
 import type { ClientCounters } from './counters.js';
 import type { ClientSettings } from './options.js';
 import type { RouteTable } from './route-table.js';
+import type { Suspects } from './suspects.js';
 
 /** What the parts of one client share. */
 export interface ClientCore {
@@ -15,6 +16,7 @@ export interface ClientCore {
   readonly routes: RouteTable;
   readonly brokers: BrokerCalls;
   readonly heartbeats: Heartbeats;
+  readonly suspects: Suspects;
 }
 
 /** Which groups this client has; every broker is told at once when that changes, and again every 30 s. */

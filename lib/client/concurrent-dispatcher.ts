@@ -1,11 +1,9 @@
-import type { ClientCounters } from './counters.js';
-import { callListener, type Dispatcher, type PauseState } from './dispatcher.js';
+import { callListener, type Dispatcher, type PauseState, type SettleDelivery } from './dispatcher.js';
+import type { GroupContext } from './group-context.js';
 import type { Listener } from './listener-table.js';
 import type { Delivery, ProcessQueue } from './process-queue.js';
 import { ACKNOWLEDGED, type Settlement } from './settle.js';
-
-/** What becomes of a delivery whose handler has settled. Must complete it in its queue, at once or later; never rejects. */
-export type SettleDelivery = (delivery: Delivery, settlement: Settlement) => void | Promise<void>;
+import { SuspectLines } from './suspect-lines.js';
 
 /** The messages of one queue that wait for a listener. */
 class Backlog {
@@ -83,28 +81,42 @@ class Lane {
 /** Up to `concurrency` handlers per listener at the same time. Serves concurrent and broadcast groups. */
 export class ConcurrentDispatcher implements Dispatcher {
   private readonly lanes = new Map<Listener, Lane>();
+  private readonly suspected: SuspectLines;
 
   constructor(
-    private readonly counters: ClientCounters,
+    private readonly group: GroupContext,
     private readonly pause: PauseState,
     private readonly settle: SettleDelivery,
-  ) {}
+  ) {
+    this.suspected = new SuspectLines(group, pause, settle, (deliveries) => this.release(deliveries));
+  }
 
-  accept(_queue: ProcessQueue, deliveries: readonly Delivery[]): void {
+  accept(queue: ProcessQueue, deliveries: readonly Delivery[]): void {
+    if (queue.suspicion === undefined) this.release(deliveries);
+    else this.suspected.accept(queue, deliveries);
+  }
+
+  private release(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) {
       if (delivery.listener === undefined) void this.process(delivery, undefined);
       else this.lane(delivery.listener).push(delivery);
     }
-    this.wake();
+    this.advanceAll();
   }
 
   wake(): void {
-    for (const lane of this.lanes.values()) this.advance(lane);
+    this.suspected.wake();
+    this.advanceAll();
   }
 
   /** After queues have been given up. */
   sweep(): void {
+    this.suspected.wake();
     for (const lane of this.lanes.values()) lane.sweep();
+  }
+
+  private advanceAll(): void {
+    for (const lane of this.lanes.values()) this.advance(lane);
   }
 
   private lane(listener: Listener): Lane {
@@ -117,7 +129,13 @@ export class ConcurrentDispatcher implements Dispatcher {
     // A handler that ends at once comes back here: the loop below goes on with it, a recursion would grow with the backlog.
     if (lane.running) return;
     lane.running = true;
-    while (lane.handlers < lane.listener.concurrency && !lane.listener.paused && !this.pause.paused) {
+    const { suspects } = this.group.core;
+    while (
+      lane.handlers < lane.listener.concurrency &&
+      !lane.listener.paused &&
+      !this.pause.paused &&
+      !suspects.alone
+    ) {
       const delivery = lane.take();
       if (delivery === undefined) break;
       lane.handlers++;
@@ -128,7 +146,7 @@ export class ConcurrentDispatcher implements Dispatcher {
 
   private async process(delivery: Delivery, lane: Lane | undefined): Promise<void> {
     const { queue } = delivery;
-    const { counters } = this;
+    const { counters } = this.group.core;
     let settlement: Settlement;
     queue.begin();
     counters.inFlight++;

@@ -9,11 +9,16 @@ export class Connections {
   private readonly opening = new Map<string, Promise<Channel>>();
   /** Left by `retire`, while answers are still on their way. */
   private readonly retired = new Set<Channel>();
+  /** When each address was last connected to, on the monotonic clock; 0 while it was only once. */
+  private readonly reconnected = new Map<string, number>();
   private closed = false;
 
   constructor(
     private readonly connector: Connector,
     private readonly serve: RequestHandler,
+    private readonly monotonic: () => number,
+    /** The address has no channel any more, and nobody has asked for another one yet. */
+    private readonly lost: (address: string) => void,
   ) {}
 
   /** The channel if it is open now: the way of the hot path, without a promise. */
@@ -31,6 +36,12 @@ export class Connections {
       this.opening.set(address, opening);
     }
     return opening;
+  }
+
+  /** Whether the connection broke and came back within the last `milliseconds`. */
+  isBack(address: string, milliseconds: number): boolean {
+    const at = this.reconnected.get(address) ?? 0;
+    return at > 0 && this.monotonic() - at < milliseconds;
   }
 
   /** The other end goes away: the next `open` makes another channel. What waits for answers on this one still gets them. */
@@ -64,9 +75,12 @@ export class Connections {
     }
     channel.onRequest(this.serve);
     this.channels.set(address, channel);
+    // At least 1, since 0 stands for a first connection.
+    this.reconnected.set(address, this.reconnected.has(address) ? Math.max(1, this.monotonic()) : 0);
     channel.onClose(() => {
       this.retired.delete(channel);
       if (this.channels.get(address) === channel) this.channels.delete(address);
+      if (!this.closed && this.peek(address) === undefined) this.lost(address);
     });
     return channel;
   }

@@ -14,6 +14,8 @@ export interface ClientCounters {
   /** Deliveries given to the broker (or, in orderly mode, to the queue) for another attempt. */
   retried: number;
   deadLettered: number;
+  /** Messages that were given up without a handler, because they were alone in one when the process died. */
+  processKillers: number;
   /** Failures of broadcast listeners; they have no second attempt. */
   broadcastFailed: number;
   /** Messages that matched the broker's hash filter but no listener's tag. */
@@ -39,6 +41,7 @@ export function createCounters(): ClientCounters {
     acknowledged: 0,
     retried: 0,
     deadLettered: 0,
+    processKillers: 0,
     broadcastFailed: 0,
     filtered: 0,
     sendBackFailed: 0,

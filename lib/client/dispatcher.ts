@@ -15,6 +15,9 @@ export interface Dispatcher {
   sweep?(): void;
 }
 
+/** What becomes of a delivery whose handler has settled. Must complete it in its queue, at once or later; never rejects. */
+export type SettleDelivery = (delivery: Delivery, settlement: Settlement) => void | Promise<void>;
+
 /** Whether the whole group is paused; listeners carry their own flag. */
 export interface PauseState {
   readonly paused: boolean;

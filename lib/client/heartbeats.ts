@@ -1,13 +1,19 @@
-import type { Logger } from '../platform/index.js';
+import type { Platform } from '../platform/index.js';
 import { MessagingError, type ConsumerData, type HeartbeatData } from '../protocol/index.js';
 import type { BrokerCalls } from './broker-calls.js';
 import type { Heartbeats } from './client-core.js';
 import type { ClientCounters } from './counters.js';
 import type { RouteTable } from './route-table.js';
 
+/** Between attempts to get back to a broker whose connection broke; doubled each time. */
+const FIRST_PAUSE_MILLIS = 100;
+const LONGEST_PAUSE_MILLIS = 1000;
+
 /** Keeps this client's groups known to every broker. */
 export class HeartbeatService implements Heartbeats {
   private readonly consumers = new Map<string, ConsumerData>();
+  private readonly restoring = new Set<string>();
+  private closed = false;
   private brokers!: BrokerCalls;
 
   constructor(
@@ -15,7 +21,7 @@ export class HeartbeatService implements Heartbeats {
     private readonly producerGroup: string,
     private readonly routes: RouteTable,
     private readonly counters: ClientCounters,
-    private readonly logger: Logger,
+    private readonly platform: Platform,
   ) {}
 
   /** The calls greet with this service's data, so one of the two must come later. */
@@ -52,6 +58,40 @@ export class HeartbeatService implements Heartbeats {
     await this.brokers.heartbeat(address, this.data());
   }
 
+  /**
+   * The connection to a broker broke: this client's groups make themselves known there again as soon as they can. A
+   * consumer that neither pulls nor sends at the moment would otherwise be missing until its next heartbeat, and the
+   * other members would take over queues that it still works on. Never rejects.
+   */
+  async restore(address: string): Promise<void> {
+    if (this.restoring.has(address)) return;
+    this.restoring.add(address);
+    const { clock, logger } = this.platform;
+    let pause = FIRST_PAUSE_MILLIS;
+    // Not at once: whoever was in the middle of something asks for a channel right away.
+    do {
+      await clock.sleep(pause);
+      if (!this.isMissing(address)) break;
+      try {
+        await this.brokers.open(address);
+      } catch (error) {
+        logger.debug(`The broker at ${address} is still away: ${(error as Error).message}`);
+      }
+      pause = Math.min(pause * 2, LONGEST_PAUSE_MILLIS);
+    } while (this.isMissing(address));
+    this.restoring.delete(address);
+  }
+
+  /** Attempts to get back to brokers end. */
+  close(): void {
+    this.closed = true;
+  }
+
+  private isMissing(address: string): boolean {
+    if (this.closed || this.consumers.size === 0 || this.brokers.peek(address) !== undefined) return false;
+    return this.routes.brokerAddresses().includes(address);
+  }
+
   /** One round. Never rejects: a broker that is away is met again by the next round or by the first request to it. */
   async beat(): Promise<{ reached: number; failures: string[] }> {
     const data = this.data();
@@ -64,7 +104,7 @@ export class HeartbeatService implements Heartbeats {
         } catch (error) {
           this.counters.heartbeatFailed++;
           failures.push((error as Error).message);
-          this.logger.warn(`The heartbeat to the broker at ${address} failed: ${(error as Error).message}`);
+          this.platform.logger.warn(`The heartbeat to the broker at ${address} failed: ${(error as Error).message}`);
         }
       }),
     );
@@ -88,7 +128,7 @@ export class HeartbeatService implements Heartbeats {
           await this.brokers.unregister(address, header);
         } catch (error) {
           // The broker forgets a silent client by itself.
-          this.logger.warn(`${what}: the broker at ${address} was not told: ${(error as Error).message}`);
+          this.platform.logger.warn(`${what}: the broker at ${address} was not told: ${(error as Error).message}`);
         }
       }),
     );

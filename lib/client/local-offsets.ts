@@ -2,19 +2,26 @@ import { createHash } from 'node:crypto';
 import { messageQueueKey, type MessageQueue } from '../protocol/index.js';
 import type { FileHandle } from '../platform/index.js';
 import type { GroupContext } from './group-context.js';
-import { startOffset, type OffsetStore, type QueuePosition } from './offset-store.js';
+import { afterDeath, DEATHS, readSuspicion, type LocalSuspicion } from './local-deaths.js';
+import { startOffset, suspectsText, type OffsetStore, type QueuePosition, type StartPosition } from './offset-store.js';
+import type { Suspicion } from './suspicion.js';
 
 const FORMAT = 1;
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Positions of a broadcast group, which belong to one instance: in memory, and in a file of that instance if there is a
- * directory for it. The file's name is a hash, since names of groups and instances must never become a path.
+ * directory for it, together with what is held against messages that its processes died over. The file's name is a hash, since names of groups and instances must never become a path.
  */
 export class LocalOffsets implements OffsetStore {
   private readonly offsets = new Map<string, number>();
   private readonly directory: string | undefined;
   private readonly path: string;
+  private readonly suspicions = new Map<string, LocalSuspicion>();
+  /** Queues of which the death of the last process is still to be counted. */
+  private readonly uncounted = new Set<string>();
+  /** The file says so while a process is at work: found at a start, it means that the last one died. */
+  private open = false;
   private known = false;
   private loaded = false;
   private dirty = false;
@@ -37,12 +44,17 @@ export class LocalOffsets implements OffsetStore {
       this.offsets.set(key, this.known ? 0 : await startOffset(this.group, queue));
       this.dirty = true;
     }
+    this.open = true;
+    this.dirty = true;
     await this.write();
   }
 
-  async read(queue: MessageQueue): Promise<number> {
+  async read(queue: MessageQueue): Promise<StartPosition> {
     await this.load();
-    return this.offsets.get(messageQueueKey(queue)) ?? 0;
+    const key = messageQueueKey(queue);
+    const offset = this.offsets.get(key) ?? 0;
+    if (this.uncounted.has(key)) await this.countDeath(queue, key, offset);
+    return { offset, suspicion: this.suspicionOf(queue, key, offset) };
   }
 
   async save(positions: readonly QueuePosition[]): Promise<void> {
@@ -57,6 +69,49 @@ export class LocalOffsets implements OffsetStore {
 
   async saveNow(positions: readonly QueuePosition[]): Promise<void> {
     await this.save(positions);
+  }
+
+  async close(): Promise<void> {
+    // Not even loaded: writing now would replace what is there.
+    if (!this.open) return;
+    this.open = false;
+    // A handler that still runs has had its time; what ends the process from now on is no fault of its message.
+    for (const [key, suspicion] of this.suspicions) this.suspicions.set(key, { ...suspicion, alone: undefined });
+    this.dirty = true;
+    await this.write();
+  }
+
+  private async countDeath(queue: MessageQueue, key: string, offset: number): Promise<void> {
+    const after = afterDeath(this.suspicions.get(key), offset, await this.group.core.brokers.maxOffset(queue));
+    this.uncounted.delete(key);
+    await this.note(key, after);
+  }
+
+  private suspicionOf(queue: MessageQueue, key: string, offset: number): Suspicion | undefined {
+    const suspicion = this.suspicions.get(key);
+    if (suspicion === undefined || suspicion.deaths < DEATHS || offset >= suspicion.until) return undefined;
+    const { deaths, until, killer } = suspicion;
+    this.group.core.platform.logger.warn(suspectsText(this.group, queue, deaths, until));
+    return {
+      deaths,
+      until,
+      killer,
+      announce: (at, done) => this.note(key, { ...suspicion, alone: done ? undefined : at }),
+      leaveBehind: (position) => this.leaveBehind(key, position),
+    };
+  }
+
+  private async leaveBehind(key: string, position: number): Promise<void> {
+    this.offsets.set(key, position);
+    this.dirty = true;
+    await this.write();
+  }
+
+  private async note(key: string, suspicion: LocalSuspicion | undefined): Promise<void> {
+    if (suspicion === undefined) this.suspicions.delete(key);
+    else this.suspicions.set(key, suspicion);
+    this.dirty = true;
+    await this.write();
   }
 
   private async load(): Promise<void> {
@@ -80,13 +135,18 @@ export class LocalOffsets implements OffsetStore {
   }
 
   private take(text: string): void {
-    const content = JSON.parse(text) as { format?: unknown; offsets?: unknown };
+    const content = JSON.parse(text) as { format?: unknown; offsets?: unknown; open?: unknown; suspects?: unknown };
     if (content.format !== FORMAT || typeof content.offsets !== 'object' || content.offsets === null) {
       throw new Error(`it has the format ${String(content.format)}, not ${FORMAT}`);
     }
     for (const [key, offset] of Object.entries(content.offsets)) {
       if (!Number.isSafeInteger(offset) || offset < 0) throw new Error(`the position of ${key} is ${String(offset)}`);
       this.offsets.set(key, offset as number);
+      if (content.open === true) this.uncounted.add(key);
+    }
+    for (const [key, value] of Object.entries(content.suspects ?? {})) {
+      const suspicion = readSuspicion(value);
+      if (suspicion !== undefined) this.suspicions.set(key, suspicion);
     }
   }
 
@@ -111,7 +171,13 @@ export class LocalOffsets implements OffsetStore {
   // Written beside, synced, renamed: a crash leaves the old file or the new one, never half of one.
   private async replaceFile(directory: string): Promise<void> {
     const { fileSystem } = this.group.core.platform;
-    const bytes = Buffer.from(JSON.stringify({ format: FORMAT, offsets: Object.fromEntries(this.offsets) }));
+    const content = {
+      format: FORMAT,
+      offsets: Object.fromEntries(this.offsets),
+      open: this.open,
+      suspects: Object.fromEntries(this.suspicions),
+    };
+    const bytes = Buffer.from(JSON.stringify(content));
     const temporary = `${this.path}.tmp`;
     await fileSystem.makeDirectory(directory);
     await fileSystem.remove(temporary);

@@ -23,6 +23,7 @@ import { withClientDefaults, type ClientOptions, type ClientSettings, type Consu
 import { Producer } from './producer.js';
 import { PushConsumer } from './push-consumer.js';
 import { RouteTable } from './route-table.js';
+import { Suspects } from './suspects.js';
 
 const RANDOM_ID = 0x1_0000_0000;
 
@@ -51,7 +52,10 @@ export class MessagingClient {
     const ip = ownAddress();
     this.clientId = `${ip}@${process.pid}#${random.below(RANDOM_ID).toString(16).padStart(8, '0')}`;
     const producerGroup = producerGroupOf(this.settings.application);
-    this.connections = new Connections(options.connector, this.serve);
+    const monotonic = (): number => clock.monotonic();
+    this.connections = new Connections(options.connector, this.serve, monotonic, (address) => {
+      void this.heartbeats.restore(address);
+    });
     const nameServers = new NameServers(
       options.nameServers,
       this.connections,
@@ -59,13 +63,9 @@ export class MessagingClient {
       this.settings.requestTimeoutMillis,
     );
     this.routes = new RouteTable(nameServers, this.settings.defaultTopicQueues, logger);
-    this.heartbeats = new HeartbeatService(this.clientId, producerGroup, this.routes, this.counters, logger);
-    const brokers = new BrokerCalls(
-      this.connections,
-      this.routes,
-      this.settings.requestTimeoutMillis,
-      () => this.heartbeats.greeting(),
-      () => clock.monotonic(),
+    this.heartbeats = new HeartbeatService(this.clientId, producerGroup, this.routes, this.counters, platform);
+    const brokers = new BrokerCalls(this.connections, this.routes, this.settings.requestTimeoutMillis, () =>
+      this.heartbeats.greeting(),
     );
     this.heartbeats.connect(brokers);
     this.core = {
@@ -77,6 +77,7 @@ export class MessagingClient {
       routes: this.routes,
       brokers,
       heartbeats: this.heartbeats,
+      suspects: new Suspects(platform, this.counters),
     };
     const createId = createUniqueIdFactory({
       ip,
@@ -150,6 +151,7 @@ export class MessagingClient {
     await Promise.all([...this.consumers.values()].map((consumer) => consumer.stop(budgetMillis)));
     await this.producer.close(left());
     for (const timer of this.timers) timer.cancel();
+    this.heartbeats.close();
     await this.heartbeats.unregisterProducer();
     await this.connections.close();
   }

@@ -64,10 +64,13 @@ export class OrderlyDispatcher implements Dispatcher {
 
   private async untilSettled(queue: ProcessQueue, delivery: Delivery): Promise<void> {
     while (!queue.draining && !delivery.settled) {
-      if (this.isPaused(delivery)) await new Promise<void>((resolve) => this.waking.push(resolve));
+      if (this.isPaused(delivery) || this.group.core.suspects.alone)
+        await new Promise<void>((resolve) => this.waking.push(resolve));
       else if (!this.locks.holds(queue)) this.unlocked(queue);
       else {
-        const wait = await this.attempt(queue, delivery);
+        const wait = queue.suspects(delivery)
+          ? await this.attemptAlone(queue, delivery)
+          : await this.attempt(queue, delivery);
         if (wait > 0) await this.sleep(queue, wait);
       }
     }
@@ -78,14 +81,25 @@ export class OrderlyDispatcher implements Dispatcher {
   }
 
   /** Returns how long the queue waits before the next attempt; 0 when the message is settled. */
-  private async attempt(queue: ProcessQueue, delivery: Delivery): Promise<number> {
+  private async attempt(queue: ProcessQueue, delivery: Delivery, verdict?: Settlement): Promise<number> {
     queue.begin();
     try {
-      const settlement = await runHandler(delivery, this.group.core.counters);
+      const settlement = verdict ?? (await runHandler(delivery, this.group.core.counters));
       return queue.dropped ? 0 : await this.settle(queue, delivery, settlement);
     } finally {
       queue.end();
     }
+  }
+
+  /** The same with a message that may have killed a process. */
+  private async attemptAlone(queue: ProcessQueue, delivery: Delivery): Promise<number> {
+    let wait = 0;
+    await this.group.core.suspects.handle(delivery, async (verdict) => {
+      // Its turn may have come late.
+      if (this.isPaused(delivery) || !this.locks.holds(queue)) return;
+      wait = await this.attempt(queue, delivery, verdict);
+    });
+    return wait;
   }
 
   private async settle(queue: ProcessQueue, delivery: Delivery, settlement: Settlement): Promise<number> {

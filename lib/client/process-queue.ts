@@ -1,6 +1,7 @@
 import { messageQueueKey, type MessageQueue, type MessageRecord, type MessagingError } from '../protocol/index.js';
 import type { Listener } from './listener-table.js';
 import type { DeliveryView } from './received-message.js';
+import type { Suspicion } from './suspicion.js';
 
 /** A fetched message on its way through the client. Mutable and never shown to users; one shape, made per message. */
 export class Delivery implements DeliveryView {
@@ -66,6 +67,8 @@ export class ProcessQueue implements MessageQueue {
     offset: number,
     /** Whether a straggler holds up pulling once the others are far ahead; orderly queues have none. */
     private readonly limitSpan: boolean,
+    /** What is held against its first messages. */
+    public suspicion?: Suspicion,
   ) {
     this.topic = queue.topic;
     this.brokerName = queue.brokerName;
@@ -102,6 +105,11 @@ export class ProcessQueue implements MessageQueue {
   get committedOffset(): number {
     const first = this.entries[this.head];
     return first === undefined ? this.nextOffset : first.queueOffset;
+  }
+
+  /** Whether the message may have killed a process. */
+  suspects(delivery: Delivery): boolean {
+    return this.suspicion !== undefined && delivery.queueOffset < this.suspicion.until;
   }
 
   append(deliveries: readonly Delivery[], nextOffset: number): void {

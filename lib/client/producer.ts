@@ -103,7 +103,7 @@ export class Producer {
     const timeout = options?.timeoutMillis ?? this.core.settings.sendTimeoutMillis;
     if (!(timeout > 0))
       throw new MessagingError('BAD_ARGUMENT', `The time-out of a send must be above 0 ms, not ${timeout}`);
-    return this.core.platform.clock.monotonic() + timeout;
+    return Math.ceil(this.core.platform.clock.monotonic() + timeout);
   }
 
   private retries(options: SendOptions | undefined): number {

@@ -1,12 +1,5 @@
 import type { Timer } from '../platform/index.js';
-import {
-  buildSubscriptionData,
-  checkGroup,
-  MessagingError,
-  retryTopic,
-  type ConsumeFromWhere,
-  type ConsumerData,
-} from '../protocol/index.js';
+import { checkGroup, MessagingError, retryTopic } from '../protocol/index.js';
 import { Assignment } from './assignment.js';
 import type { ClientCore } from './client-core.js';
 import { ConcurrentDispatcher } from './concurrent-dispatcher.js';
@@ -24,6 +17,7 @@ import { PulledBodyDecoder } from './pulled-body.js';
 import type { ProcessQueue } from './process-queue.js';
 import { LOCK_RENEWAL_MILLIS, QueueLocks } from './queue-locks.js';
 import { Rebalancer } from './rebalancer.js';
+import { registrationOf } from './registration.js';
 import { RemoteOffsets } from './remote-offsets.js';
 import { SendBack } from './send-back.js';
 import { settleLocally, settleWithBroker } from './settlers.js';
@@ -74,6 +68,7 @@ export class PushConsumer {
   private saving = false;
   private announced = false;
   private forgetRoutes: (() => void) | undefined;
+  private forgetSuspects: (() => void) | undefined;
 
   /** @internal */
   constructor(
@@ -135,7 +130,7 @@ export class PushConsumer {
     // Only what is there before the group is: a queue that appears later has nothing that is older than the group.
     const queues = this.topics().flatMap((topic) => routes.peek(topic)?.readQueues ?? []);
     this.announced = true;
-    await heartbeats.register(this.registration());
+    await heartbeats.register(registrationOf(this.group, this.listeners, this.version));
     // The broker has made the retry topic just now.
     if (this.settings.mode !== ConsumeMode.BROADCAST) await routes.refresh(this.group.retryTopic);
     await this.offsets.initialise(queues);
@@ -151,6 +146,7 @@ export class PushConsumer {
     this.forgetRoutes = routes.onChange((topic) => {
       if (this.topics().includes(topic)) this.rebalance();
     });
+    this.forgetSuspects = this.core.suspects.onFree(() => this.dispatcher.wake());
     this.timers.push(
       clock.every(settings.rebalanceMillis, () => this.rebalance()),
       clock.every(settings.offsetPersistMillis, () => void this.savePositions()),
@@ -159,6 +155,7 @@ export class PushConsumer {
     if (this.settings.mode !== ConsumeMode.BROADCAST) {
       this.timers.push(clock.every(LOCK_RENEWAL_MILLIS, () => void this.renewLocks()));
     }
+    this.lookForMissingTopics();
     await this.rebalancer.request();
   }
 
@@ -186,6 +183,8 @@ export class PushConsumer {
     this.rebalancer.close();
     this.gate.resume();
     await this.assignment.close(budgetMillis);
+    this.forgetSuspects?.();
+    await this.offsets.close();
     if (this.announced) await this.core.heartbeats.unregister(this.settings.group);
     this.left();
   }
@@ -211,9 +210,11 @@ export class PushConsumer {
     };
   }
 
-  /** @internal The members of the group have changed. */
+  /** @internal The members of the group have changed, or a topic that it waits for has appeared. */
   rebalance(): void {
-    if (this.phase === 'started') void this.rebalancer.request();
+    if (this.phase !== 'started') return;
+    this.lookForMissingTopics();
+    void this.rebalancer.request();
   }
 
   private createDispatcher(): Dispatcher {
@@ -222,9 +223,9 @@ export class PushConsumer {
       case ConsumeMode.ORDERLY:
         return new OrderlyDispatcher(this.group, this.gate, this.locks, sendBack, (queue) => this.unlocked(queue));
       case ConsumeMode.BROADCAST:
-        return new ConcurrentDispatcher(this.core.counters, this.gate, settleLocally(this.group));
+        return new ConcurrentDispatcher(this.group, this.gate, settleLocally(this.group));
       case ConsumeMode.CONCURRENT:
-        return new ConcurrentDispatcher(this.core.counters, this.gate, settleWithBroker(this.group, sendBack));
+        return new ConcurrentDispatcher(this.group, this.gate, settleWithBroker(this.group, sendBack));
       default:
         throw new MessagingError(
           'CONFIGURATION',
@@ -258,21 +259,6 @@ export class PushConsumer {
     return this.settings.mode === ConsumeMode.BROADCAST ? topics : [...topics, this.group.retryTopic];
   }
 
-  private registration(): ConsumerData {
-    const { group, mode, from } = this.settings;
-    const subscriptions = this.listeners.subscriptions(this.version);
-    const broadcast = mode === ConsumeMode.BROADCAST;
-    if (!broadcast) subscriptions.push(buildSubscriptionData(this.group.retryTopic, '*', this.version));
-    return {
-      groupName: group,
-      consumeType: 'CONSUME_PASSIVELY',
-      messageModel: broadcast ? 'BROADCASTING' : 'CLUSTERING',
-      consumeFromWhere: consumeFromWhere(from),
-      subscriptionDataSet: subscriptions,
-      unitMode: false,
-    };
-  }
-
   private async savePositions(): Promise<void> {
     if (this.saving) return;
     this.saving = true;
@@ -299,9 +285,4 @@ export class PushConsumer {
       `The consumer of the group ${this.settings.group} is ${this.phase}: ${rule}`,
     );
   }
-}
-
-function consumeFromWhere(from: ConsumerSettings['from']): ConsumeFromWhere {
-  if (from === 'latest') return 'CONSUME_FROM_LAST_OFFSET';
-  return from === 'earliest' ? 'CONSUME_FROM_FIRST_OFFSET' : 'CONSUME_FROM_TIMESTAMP';
 }

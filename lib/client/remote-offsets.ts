@@ -1,6 +1,10 @@
-import type { MessageQueue } from '../protocol/index.js';
+import { messageQueueKey, type MessageQueue, type QueryConsumerOffsetResponseHeader } from '../protocol/index.js';
 import type { GroupContext } from './group-context.js';
-import { startOffset, type OffsetStore, type QueuePosition } from './offset-store.js';
+import { startOffset, suspectsText, type OffsetStore, type QueuePosition, type StartPosition } from './offset-store.js';
+import { ResponseError } from './response-error.js';
+
+/** Our broker writes positions down every second. */
+const POSITION_MILLIS = 2000;
 
 /** Positions at the brokers, shared by all members of the group. */
 export class RemoteOffsets implements OffsetStore {
@@ -10,14 +14,14 @@ export class RemoteOffsets implements OffsetStore {
     await Promise.all(queues.map((queue) => this.initialiseQueue(queue)));
   }
 
-  async read(queue: MessageQueue): Promise<number> {
+  async read(queue: MessageQueue): Promise<StartPosition> {
     const { core, settings, retryTopic } = this.group;
     const stored = await core.brokers.queryOffset(settings.group, queue, false);
-    if (stored !== undefined) return stored;
+    if (stored !== undefined) return this.position(queue, stored);
     // What was there when the group registered got its position then; this queue is younger, and nothing of it is old.
     // A date may still lie ahead of it.
-    if (queue.topic === retryTopic || !(settings.from instanceof Date)) return 0;
-    return startOffset(this.group, queue);
+    if (queue.topic === retryTopic || !(settings.from instanceof Date)) return { offset: 0 };
+    return { offset: await startOffset(this.group, queue) };
   }
 
   async save(positions: readonly QueuePosition[]): Promise<void> {
@@ -27,6 +31,8 @@ export class RemoteOffsets implements OffsetStore {
       if (core.brokers.commitOffsetOneway(settings.group, queue, offset)) queue.persistedOffset = offset;
     }
   }
+
+  async close(): Promise<void> {}
 
   async saveNow(positions: readonly QueuePosition[]): Promise<void> {
     const { core, settings } = this.group;
@@ -43,6 +49,46 @@ export class RemoteOffsets implements OffsetStore {
         }
       }),
     );
+  }
+
+  private position(queue: MessageQueue, stored: QueryConsumerOffsetResponseHeader): StartPosition {
+    const { offset, deaths, suspectsUntil: until, killer } = stored;
+    if (deaths === undefined || until === undefined || until <= offset) return { offset };
+    this.group.core.platform.logger.warn(suspectsText(this.group, queue, deaths, until));
+    return {
+      offset,
+      suspicion: {
+        deaths,
+        until,
+        killer,
+        announce: (at, done) => this.announce(queue, at, done),
+        leaveBehind: (position, stopping) => this.leaveBehind(queue, position, stopping),
+      },
+    };
+  }
+
+  private async announce({ brokerName, topic, queueId }: MessageQueue, offset: number, done: boolean): Promise<void> {
+    const { brokers, heartbeats } = this.group.core;
+    const header = { consumerGroup: this.group.settings.group, topic, queueId, queueOffset: offset, done };
+    try {
+      await brokers.handleAlone(brokerName, header);
+    } catch (error) {
+      if (!(error instanceof ResponseError) || error.code !== 'GROUP_NOT_FOUND') throw error;
+      await heartbeats.repeat(brokers.master(brokerName));
+      await brokers.handleAlone(brokerName, header);
+    }
+  }
+
+  private async leaveBehind(queue: MessageQueue, position: number, stopping: AbortSignal): Promise<void> {
+    const { brokers, platform } = this.group.core;
+    try {
+      await brokers.commitOffset(this.group.settings.group, queue, position);
+      await platform.clock.sleep(POSITION_MILLIS, stopping);
+    } catch (error) {
+      platform.logger.debug(
+        `The position ${position} in ${messageQueueKey(queue)} may come back: ${(error as Error).message}`,
+      );
+    }
   }
 
   // Our broker stores the latest positions itself with the group's first heartbeat; then there is nothing left to do.

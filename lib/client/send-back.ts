@@ -3,23 +3,26 @@ import {
   appendProperty,
   DEFAULT_TOPIC,
   DELAY_LEVELS,
+  ExtensionProperty,
   getProperty,
+  LIMITS,
   MAX_DELAY_LEVEL,
   PropertyName,
   removeProperties,
   retryDelayLevel,
+  setProperty,
   type ConsumerSendMsgBackRequestHeader,
 } from '../protocol/index.js';
 import type { GroupContext } from './group-context.js';
 import type { Delivery } from './process-queue.js';
 import { ResponseError } from './response-error.js';
-import { failureReason } from './settle.js';
+import { failureReason, type FailureReason } from './settle.js';
 
 /** Before another try to hand a failed message over. */
 const AGAIN_MILLIS = 5000;
 
-/** A broker that refuses for a reason of its own is asked so often before the message is sent to it anew. */
-const REFUSALS_BELIEVED = 3;
+/** A broker that refuses for a reason of its own is asked so often (a minute) before the message is sent to it anew. */
+const REFUSALS_BELIEVED = 12;
 
 const DEAD_LETTER_LEVEL = -1;
 
@@ -39,10 +42,12 @@ export class SendBack {
   ): Promise<boolean> {
     const { core, settings } = this.group;
     const { clock, logger } = core.platform;
-    const header = this.header(delivery, error, delayMillis, deadLetter);
+    const firstFailedAt = delivery.firstFailedAt === 0 ? clock.now() : delivery.firstFailedAt;
+    const reason = failureReason(error, firstFailedAt);
+    const header = this.header(delivery, reason, delayMillis, deadLetter);
     for (let tries = 1; ; tries++) {
       try {
-        await this.handOver(delivery, header, tries);
+        await this.handOver(delivery, header, reason, tries);
         return true;
       } catch (failure) {
         core.counters.sendBackFailed++;
@@ -62,13 +67,12 @@ export class SendBack {
 
   private header(
     delivery: Delivery,
-    error: unknown,
+    reason: FailureReason,
     delayMillis: number | undefined,
     deadLetter: boolean,
   ): ConsumerSendMsgBackRequestHeader {
     const { record } = delivery;
-    const { core, settings } = this.group;
-    const firstFailedAt = delivery.firstFailedAt === 0 ? core.platform.clock.now() : delivery.firstFailedAt;
+    const { settings } = this.group;
     return {
       offset: record.physicalOffset,
       group: settings.group,
@@ -80,28 +84,39 @@ export class SendBack {
       unitMode: false,
       maxReconsumeTimes: delivery.listener?.maxReconsumeTimes ?? settings.maxReconsumeTimes,
       retryDelayMs: deadLetter ? undefined : delayMillis,
-      reason: JSON.stringify(failureReason(error, firstFailedAt)),
+      reason: JSON.stringify(reason),
     };
   }
 
-  private async handOver(delivery: Delivery, header: ConsumerSendMsgBackRequestHeader, tries: number): Promise<void> {
+  private async handOver(
+    delivery: Delivery,
+    header: ConsumerSendMsgBackRequestHeader,
+    reason: FailureReason,
+    tries: number,
+  ): Promise<void> {
     const { brokers, platform } = this.group.core;
     try {
       await brokers.sendBack(delivery.brokerName, header);
     } catch (error) {
       if (!isRefused(error, tries)) throw error;
       platform.logger.debug(`${error.message}; the message is sent to ${this.group.retryTopic} instead`);
-      await this.sendAnew(delivery, header);
+      await this.sendAnew(delivery, header, reason);
     }
   }
 
-  private async sendAnew(delivery: Delivery, back: ConsumerSendMsgBackRequestHeader): Promise<void> {
+  private async sendAnew(
+    delivery: Delivery,
+    back: ConsumerSendMsgBackRequestHeader,
+    reason: FailureReason,
+  ): Promise<void> {
     const { core, retryTopic } = this.group;
     const { record } = delivery;
     const max = back.maxReconsumeTimes!;
-    const deadLetter = back.delayLevel < 0;
-    // Beyond the maximum a broker makes a dead letter of it.
-    const reconsumeTimes = deadLetter ? max + 1 : record.reconsumeTimes + 1;
+    const last = back.delayLevel < 0 || record.reconsumeTimes >= max;
+    // Beyond the limit a broker makes a dead letter of it; ours already at the limit when the group holds locks, as our
+    // groups do. So the limit says what is meant: below the attempts of a dead letter, above those of any other.
+    const reconsumeTimes = last ? Math.max(1, delivery.attempt - 1) : record.reconsumeTimes + 1;
+    const limit = last ? reconsumeTimes - 1 : Math.max(max, reconsumeTimes + 1);
     const level = back.delayLevel > 0 ? back.delayLevel : retryDelayLevel(record.reconsumeTimes);
     const { RETRY_TOPIC, RECONSUME_TIME, MAX_RECONSUME_TIMES, DELAY_TIME_LEVEL, ORIGIN_MESSAGE_ID } = PropertyName;
     let properties = removeProperties(delivery.properties, [
@@ -116,7 +131,8 @@ export class SendBack {
     properties = appendProperty(properties, RECONSUME_TIME, String(reconsumeTimes));
     properties = appendProperty(properties, MAX_RECONSUME_TIMES, String(max));
     if (back.originMsgId !== undefined) properties = appendProperty(properties, ORIGIN_MESSAGE_ID, back.originMsgId);
-    if (!deadLetter) properties = appendProperty(properties, DELAY_TIME_LEVEL, String(level));
+    properties = withReason(properties, delivery, reason);
+    if (!last) properties = appendProperty(properties, DELAY_TIME_LEVEL, String(level));
     await core.brokers.sendRaw(
       delivery.brokerName,
       {
@@ -131,7 +147,7 @@ export class SendBack {
         properties,
         reconsumeTimes,
         unitMode: false,
-        maxReconsumeTimes: max,
+        maxReconsumeTimes: limit,
         batch: false,
         brokerName: delivery.brokerName,
       },
@@ -147,6 +163,25 @@ function isRefused(error: unknown, tries: number): error is ResponseError {
   if (error.code === 'RECORD_INVALID' || error.code === 'OFFSET_OUT_OF_RANGE') return true;
   const mayPass = error.retryable && error.code !== 'BROKER_ERROR';
   return !mayPass && tries > REFUSALS_BELIEVED;
+}
+
+/** What our broker adds by itself to what is sent back to it, as far as there is room. */
+function withReason(properties: string, { queueOffset, record }: Delivery, reason: FailureReason): string {
+  let text = properties;
+  const add = (name: string, value: string | number): void => {
+    const longer = value === '' ? text : setProperty(text, name, String(value));
+    if (Buffer.byteLength(longer) <= LIMITS.userPropertiesBytes) text = longer;
+  };
+  if (getProperty(text, ExtensionProperty.FIRST_FAILED_AT) === undefined)
+    add(ExtensionProperty.FIRST_FAILED_AT, reason.firstFailedAt);
+  // A retry knows where it came from, or nobody does.
+  if (record.reconsumeTimes === 0) {
+    add(ExtensionProperty.ORIGIN_QUEUE_ID, record.queueId);
+    add(ExtensionProperty.ORIGIN_QUEUE_OFFSET, queueOffset);
+  }
+  add(ExtensionProperty.DLQ_ERROR_CLASS, reason.errorClass);
+  add(ExtensionProperty.DLQ_ERROR_MESSAGE, reason.message);
+  return text;
 }
 
 /** For brokers that know levels only: the level that is nearest from above; 0 lets the broker's ladder decide. */

@@ -1,4 +1,4 @@
-import type { SettleDelivery } from './concurrent-dispatcher.js';
+import type { SettleDelivery } from './dispatcher.js';
 import type { GroupContext } from './group-context.js';
 import type { Delivery } from './process-queue.js';
 import { retryDelay } from './retry-delay.js';

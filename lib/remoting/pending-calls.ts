@@ -44,7 +44,8 @@ export class PendingCalls {
 
   /** To be called before the request is sent, so that an answer within the sending finds the call. */
   add(request: RemotingCommand, timeoutMillis: number, asker: Asker): void {
-    const deadline = this.clock.monotonic() + timeoutMillis;
+    // A whole number needs no box of its own on the heap, and thousands may wait.
+    const deadline = Math.ceil(this.clock.monotonic() + timeoutMillis);
     this.calls.set(request.opaque, { code: request.code, timeoutMillis, deadline, asker });
     if (deadline < this.timerDue) this.arm(deadline);
   }

@@ -2,7 +2,14 @@ import { isIP } from 'node:net';
 import { Broker, type BrokerFigures, serveByTable } from '../broker/index.js';
 import { type AnnouncedTopic, type LocalBroker, NameServer } from '../nameserver/index.js';
 import { type FileLock, MemoryFileSystem, type Platform, systemPlatform } from '../platform/index.js';
-import { createResponse, DEFAULT_TOPIC, Permission, type RemotingCommand, ResponseCode } from '../protocol/index.js';
+import {
+  createResponse,
+  DEFAULT_TOPIC,
+  Permission,
+  type RemotingCommand,
+  ResponseCode,
+  MessagingError,
+} from '../protocol/index.js';
 import {
   type Channel,
   type Connector,
@@ -78,7 +85,8 @@ export class BrokerHost {
 
   private constructor(private readonly parts: Parts) {
     const { platform, settings, listener } = parts;
-    this.connector = new InProcessConnector((channel) => accept(channel, parts), platform.clock);
+    const inside: Connector = new InProcessConnector((channel) => accept(channel, parts), platform.clock);
+    this.connector = { connect: (address) => (this.stopping === undefined ? inside.connect(address) : stopped()) };
     this.address = listener?.address;
     this.storePath = settings.memory ? undefined : settings.store;
   }
@@ -208,6 +216,12 @@ function accept(channel: Channel, { broker, nameServer, channels, serve }: Parts
   broker.attach(channel);
   nameServer.attach(channel);
   channel.onRequest(serve);
+}
+
+function stopped(): Promise<never> {
+  return Promise.reject(
+    new MessagingError('CONNECT_FAILED', 'The broker of this process has been stopped; start another one.'),
+  );
 }
 
 function notReady(): RemotingCommand {

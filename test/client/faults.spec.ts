@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createRequest, createResponse, MessagingError, RequestCode, ResponseCode } from '../../lib/protocol/index.js';
-import { ConsumeMode, type PushConsumer } from '../../lib/client/index.js';
+import { ConsumeMode, type MessagingClient, type PushConsumer } from '../../lib/client/index.js';
 import { ACK, bodies, retry, text, World, type Seen } from './support.js';
 
 function shareOf(consumer: PushConsumer): number[] {
@@ -46,22 +46,6 @@ describe('a consumer', () => {
     expect(client.counters).toMatchObject({ sendBackFailed: 3, retried: 1 });
   });
 
-  it('sends anew what the broker can no longer read', async () => {
-    const client = await world.client();
-    const { seen } = await world.consume(client, { group: 'g' }, { topic: 't', handle: () => retry() });
-    const dead = await world.consume(client, { group: 'u', from: 'earliest' }, { topic: '%DLQ%g' });
-    world.intercept = (request) =>
-      request.code === RequestCode.CONSUMER_SEND_MSG_BACK
-        ? Promise.resolve(createResponse(ResponseCode.SYSTEM_ERROR, {}, 'RECORD_INVALID: the record is gone'))
-        : undefined;
-    await world.drive(client.producer.send(text('t', 'x', { keys: ['k'] })));
-    await world.until(() => dead.seen.length + seen.length === 2, 3_600_000);
-    const again = [...seen, ...dead.seen][1]!.message;
-    expect(again.text()).toBe('x');
-    expect(again.keys).toEqual(['k']);
-    expect(again.messageId).toBe(seen[0]!.message.messageId);
-  });
-
   it('goes on after its connections broke, and handles nothing twice', async () => {
     const client = await world.client();
     const other = await world.client();
@@ -94,7 +78,13 @@ describe('a consumer', () => {
     expect(new Set(bodies(seen)).size).toBe(20);
   });
 
-  it('keeps its share while the other members find their way back to a broker that was started anew', async () => {
+  /** Three orderly members with two queues each; `together` counts messages that two of them had at the same time. */
+  async function threeMembers(): Promise<{
+    producer: MessagingClient;
+    consumers: PushConsumer[];
+    seen: () => Seen[];
+    together: () => number;
+  }> {
     await world.stop();
     world = await World.start({ memory: false, store: '/store', topics: [{ name: 't', queues: 6 }] });
     const producer = await world.client();
@@ -119,14 +109,45 @@ describe('a consumer', () => {
       members.push(member);
     }
     await world.until(() => members.every(({ consumer }) => shareOf(consumer).length === 2));
-    const before = members.map(({ consumer }) => shareOf(consumer));
-    for (let n = 0; n < 120; n++) await world.drive(producer.producer.send(text('t', `${n}`)));
+    return {
+      producer,
+      consumers: members.map(({ consumer }) => consumer),
+      seen: () => members.flatMap(({ seen }) => seen),
+      together: () => together,
+    };
+  }
+
+  // 29.9 s after the members have come their heartbeats are the first to notice that the broker is back.
+  it.each([0, 29_900])(
+    'keeps its share while the other members find their way back to a broker that was started anew (after %s ms)',
+    async (after) => {
+      const { producer, consumers, seen, together } = await threeMembers();
+      const before = consumers.map(shareOf);
+      await world.clock.advance(after - world.clock.monotonic());
+      for (let n = 0; n < 120; n++) await world.drive(producer.producer.send(text('t', `${n}`)));
+      await world.restart();
+      await world.until(() => seen().length >= 120);
+      expect(consumers.map(shareOf)).toEqual(before);
+      await world.clock.advance(60_000);
+      expect(new Set(bodies(seen())).size).toBe(120);
+      expect(seen()).toHaveLength(120);
+      expect(together()).toBe(0);
+    },
+  );
+
+  it('keeps its share although it asks for nothing while the broker is started anew', async () => {
+    const { producer, consumers, seen, together } = await threeMembers();
+    const before = consumers.map(shareOf);
+    for (let n = 0; n < 60; n++) await world.drive(producer.producer.send(text('t', `${n}`)));
+    consumers[1]!.pause();
     await world.restart();
-    await world.until(() => members.reduce((sum, { seen }) => sum + seen.length, 0) >= 120);
-    expect(members.map(({ consumer }) => shareOf(consumer))).toEqual(before);
+    await world.clock.advance(15_000);
+    expect(consumers.map(shareOf)).toEqual(before);
+    consumers[1]!.resume();
+    await world.until(() => seen().length >= 60);
     await world.clock.advance(60_000);
-    expect(new Set(members.flatMap(({ seen }) => bodies(seen))).size).toBe(120);
-    expect(together).toBe(0);
+    expect(seen()).toHaveLength(60);
+    expect(together()).toBe(0);
   });
 
   it('makes itself known again to a broker that has forgotten its group', async () => {

@@ -1,5 +1,12 @@
-import { SeededRandom, silentLogger, VirtualClock, type Logger, type Platform } from '../../lib/platform/index.js';
-import { MemoryFileSystem } from '../../lib/platform/index.js';
+import {
+  MemoryFileSystem,
+  SeededRandom,
+  silentLogger,
+  VirtualClock,
+  type FileSystem,
+  type Logger,
+  type Platform,
+} from '../../lib/platform/index.js';
 import { MessagingError, type RemotingCommand } from '../../lib/protocol/index.js';
 import type { Channel, Connector } from '../../lib/remoting/index.js';
 import { BrokerHost, type BrokerSettings } from '../../lib/server/index.js';
@@ -44,15 +51,17 @@ export class World {
   intercept: (request: RemotingCommand) => Promise<RemotingCommand> | undefined = () => undefined;
   private seed = 1;
   host!: BrokerHost;
-  readonly fileSystem = new MemoryFileSystem();
 
-  static async start(settings: BrokerSettings = {}): Promise<World> {
-    const world = new World({ memory: true, ...settings });
+  static async start(settings: BrokerSettings = {}, fileSystem: FileSystem = new MemoryFileSystem()): Promise<World> {
+    const world = new World({ memory: true, ...settings }, fileSystem);
     world.host = await BrokerHost.start(world.settings, world.platform());
     return world;
   }
 
-  private constructor(private readonly settings: BrokerSettings) {}
+  private constructor(
+    private readonly settings: BrokerSettings,
+    readonly fileSystem: FileSystem,
+  ) {}
 
   /** Only with a store: what is in memory goes. */
   async restart(): Promise<void> {

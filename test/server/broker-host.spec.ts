@@ -171,8 +171,7 @@ describe('a broker host', () => {
     await stopping;
     await host.stop();
     expect(channel.closed).toBe(true);
-    const afterwards = await host.connector.connect('');
-    expect((await send(afterwards, 'orders')).code).toBe(ResponseCode.SERVICE_NOT_AVAILABLE);
+    await expect(host.connector.connect('')).rejects.toMatchObject({ code: 'CONNECT_FAILED', retryable: true });
   });
 
   it('gives declared topics the queues that they lack and never takes any away', async () => {

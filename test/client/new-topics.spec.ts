@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { ConsumeMode, type MessagingClient } from '../../lib/client/index.js';
+import { bodies, text, World } from './support.js';
+
+describe('a listener for a topic that does not exist yet', () => {
+  let world: World;
+  let listening: MessagingClient;
+
+  beforeEach(async () => {
+    world = await World.start();
+    listening = await world.client();
+  });
+  afterEach(() => world.stop());
+
+  it('gets it at once as well when the topic came between registering and starting', async () => {
+    const seen: number[] = [];
+    const consumer = listening.consumer({ group: 'g', mode: ConsumeMode.CONCURRENT });
+    consumer.add({ name: 'l', topic: 'fresh', handle: () => void seen.push(world.clock.now()) });
+    await world.drive(consumer.register());
+    const other = await world.client();
+    await world.drive(other.producer.send(text('fresh', 'first')));
+    const startedAt = world.clock.now();
+    await world.drive(consumer.start());
+    await world.until(() => seen.length > 0);
+    expect(seen[0]! - startedAt).toBeLessThan(100);
+  });
+
+  // The broker tells the group of the new topic; waiting for the next look at missing topics would take up to 2 s.
+  describe.each([ConsumeMode.CONCURRENT, ConsumeMode.ORDERLY, ConsumeMode.BROADCAST])('%s', (mode) => {
+    it.each<[string, (other: MessagingClient) => Promise<unknown>]>([
+      ['is sent by its own client', () => listening.producer.send(text('fresh', 'first'))],
+      [
+        'is sent by its own client without an answer',
+        async () => listening.producer.sendOneWay(text('fresh', 'first')),
+      ],
+      ['is sent by another client', (other) => other.producer.send(text('fresh', 'first'))],
+      ['is sent without an answer', async (other) => other.producer.sendOneWay(text('fresh', 'first'))],
+      [
+        'follows an order to create it',
+        async (other) => {
+          await other.createTopic('fresh', 2);
+          await other.producer.send(text('fresh', 'first'));
+        },
+      ],
+    ])('gets its first message at once when that %s', async (_how, send) => {
+      const { seen } = await world.consume(listening, { group: 'g', mode }, { topic: 'fresh' });
+      const other = await world.client();
+      await world.clock.advance(2_100);
+      const sentAt = world.clock.now();
+      await world.drive(send(other));
+      await world.until(() => seen.length > 0);
+      expect(bodies(seen)).toEqual(['first']);
+      expect(seen[0]!.at - sentAt).toBeLessThan(100);
+    });
+  });
+});
