@@ -13,7 +13,6 @@ import { BodyCopies } from './body-copies.js';
 import type { OutgoingMessage } from './messages.js';
 import type { SendUnit } from './send-unit.js';
 
-const CONTENT_TYPES: ReadonlySet<string> = new Set(['text', 'json', 'binary']);
 const TOPICS_REMEMBERED = 10_000;
 
 /** Checks what is to be sent, before anything is: a typed error here costs no round trip and leaves no trace. */
@@ -74,12 +73,25 @@ export class MessagePreparer {
   }
 }
 
+const UNIQUE_KEY_NAME = `${PropertyName.UNIQUE_KEY}\x01`;
+const AFTER_ID = `\x02${PropertyName.WAIT_STORE_MSG_OK}\x01true\x02`;
+const AFTER_ID_BY_TYPE: ReadonlyMap<string, string> = new Map(
+  ['text', 'json', 'binary'].map((type) => [type, `${AFTER_ID}${ExtensionProperty.CONTENT_TYPE}\x01${type}\x02`]),
+);
+
+/** What follows the id of every message: put together once, not per message. */
+function endOfId(contentType: string | undefined): string {
+  if (contentType === undefined) return AFTER_ID;
+  const text = AFTER_ID_BY_TYPE.get(contentType);
+  if (text === undefined) throw noContentType(contentType);
+  return text;
+}
+
 function encodeMessageProperties(message: OutgoingMessage, messageId: string): string {
   const { tag, keys, properties, contentType, shardingKey, delay } = message;
-  let text = `${PropertyName.UNIQUE_KEY}\x01${messageId}\x02${PropertyName.WAIT_STORE_MSG_OK}\x01true\x02`;
+  let text = UNIQUE_KEY_NAME + messageId + endOfId(contentType);
   if (tag !== undefined && tag !== '') text += entry(PropertyName.TAGS, checkTag(tag));
   if (keys !== undefined && keys.length > 0) text += entry(PropertyName.KEYS, joinKeys(keys));
-  if (contentType !== undefined) text += entry(ExtensionProperty.CONTENT_TYPE, checkContentType(contentType));
   if (shardingKey !== undefined) {
     if (shardingKey === '') throw invalid('The sharding key is empty; leave it out, or name what is to stay in order');
     text += entry('__SHARDINGKEY', shardingKey);
@@ -97,7 +109,7 @@ function encodeOwn(properties: Readonly<Record<string, string>>): string {
     const value = properties[name];
     if (value === undefined) continue;
     if (typeof value !== 'string') throw invalid(`The property ${name} must be a string, not ${typeof value}`);
-    if (name === ExtensionProperty.CONTENT_TYPE) checkContentType(value);
+    if (name === ExtensionProperty.CONTENT_TYPE) endOfId(value);
     else if (isReservedProperty(name)) {
       throw invalid(`The property name ${name} is reserved; choose another, or use the option that it stands for`);
     }
@@ -142,9 +154,8 @@ function joinKeys(keys: readonly string[]): string {
   return keys.join(' ');
 }
 
-function checkContentType(type: string): string {
-  if (!CONTENT_TYPES.has(type)) throw invalid(`The content type ${JSON.stringify(type)} is none of text, json, binary`);
-  return type;
+function noContentType(type: string): MessagingError {
+  return invalid(`The content type ${JSON.stringify(type)} is none of text, json, binary`);
 }
 
 function delayEntry(delay: NonNullable<OutgoingMessage['delay']>): string {
