@@ -3,8 +3,10 @@ import {
   type ConsumerSendMsgBackRequestHeader,
   decodeProperties,
   encodeOffsetMessageId,
+  isDeadLetterTopic,
   type MessageRecord,
   MessagingError,
+  PropertyName,
   type RemotingCommand,
   retryDelayLevel,
   retryTopic,
@@ -32,6 +34,8 @@ const KEPT_FLAGS = SysFlag.COMPRESSED | SysFlag.MULTI_TAGS | 0x700;
 /** What a failed delivery becomes. */
 interface Failed {
   readonly record: MessageRecord;
+  /** Retries that the group has had of it. */
+  readonly retries: number;
   readonly properties: ReadonlyMap<string, string>;
   readonly origin: Origin;
   readonly reason: FailureReason;
@@ -67,15 +71,19 @@ export class SendBackProcessor {
     const record = await this.store.recordAt(header.offset);
     this.refuseForeign(group, record);
     const properties = decodeProperties(record.properties);
+    // What another group has given up carries where that group had it from, and how often it tried: nothing to this one.
+    const afresh = isDeadLetterTopic(record.topic);
+    if (afresh) properties.delete(PropertyName.RETRY_TOPIC);
+    const retries = afresh ? 0 : record.reconsumeTimes;
     const reason = parseReason(header.reason);
     const now = this.platform.clock.now();
     const messageId = encodeOffsetMessageId(this.options.address, record.physicalOffset);
     const { topic, queueId, queueOffset } = record;
     const origin = originOf({ topic, queueId, queueOffset, messageId }, properties, reason, now);
-    const failed = { record, properties, origin, reason, now };
+    const failed = { record, retries, properties, origin, reason, now };
     const chosen = clientVersion >= FIRST_VERSION_WITH_LIMIT ? header.maxReconsumeTimes : undefined;
     const limit = chosen === undefined || chosen < 0 ? group.retryMaxTimes : chosen;
-    if (header.delayLevel < 0 || record.reconsumeTimes >= limit) await this.giveUp(group, failed);
+    if (header.delayLevel < 0 || retries >= limit) await this.giveUp(group, failed);
     else await this.retry(group, failed, header);
   }
 
@@ -96,18 +104,18 @@ export class SendBackProcessor {
 
   private async giveUp(group: GroupConfig, failed: Failed): Promise<void> {
     const topic = await this.topics.ensureDeadLetterTopic(group.name);
-    const attempts = failed.record.reconsumeTimes + 1;
+    const attempts = failed.retries + 1;
     const properties = deadLetterProperties(failed.properties, failed.origin, failed.reason, attempts, failed.now);
-    await this.store.putAsync(again(failed.record, topic.name, 0, properties));
+    await this.store.putAsync(again(failed, topic.name, 0, properties));
     this.deadLetters++;
   }
 
   private async retry(group: GroupConfig, failed: Failed, header: ConsumerSendMsgBackRequestHeader): Promise<void> {
     const topic = await this.topics.ensureRetryTopic(group.name, group.retryQueueNums);
     const queueId = this.platform.random.below(Math.min(group.retryQueueNums, topic.writeQueueNums));
-    const message = again(failed.record, topic.name, queueId, retryProperties(failed.properties, failed.origin));
+    const message = again(failed, topic.name, queueId, retryProperties(failed.properties, failed.origin));
     if (header.retryDelayMs === undefined) {
-      parkOnLevel(message, header.delayLevel > 0 ? header.delayLevel : retryDelayLevel(failed.record.reconsumeTimes));
+      parkOnLevel(message, header.delayLevel > 0 ? header.delayLevel : retryDelayLevel(failed.retries));
     } else if (header.retryDelayMs > 0) {
       parkUntil(message, failed.now + header.retryDelayMs);
     }
@@ -116,7 +124,7 @@ export class SendBackProcessor {
 }
 
 /** The same message for its next attempt; its body is read before `put` returns. */
-function again(record: MessageRecord, topic: string, queueId: number, properties: string): StoreMessage {
+function again({ record, retries }: Failed, topic: string, queueId: number, properties: string): StoreMessage {
   return {
     topic,
     queueId,
@@ -124,7 +132,7 @@ function again(record: MessageRecord, topic: string, queueId: number, properties
     sysFlag: record.sysFlag & KEPT_FLAGS,
     bornTimestamp: record.bornTimestamp,
     bornHost: record.bornHost,
-    reconsumeTimes: record.reconsumeTimes + 1,
+    reconsumeTimes: retries + 1,
     preparedTransactionOffset: 0,
     properties,
     body: record.body,

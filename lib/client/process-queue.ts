@@ -1,4 +1,10 @@
-import { messageQueueKey, type MessageQueue, type MessageRecord, type MessagingError } from '../protocol/index.js';
+import {
+  isDeadLetterTopic,
+  messageQueueKey,
+  type MessageQueue,
+  type MessageRecord,
+  type MessagingError,
+} from '../protocol/index.js';
 import type { Listener } from './listener-table.js';
 import type { DeliveryView } from './received-message.js';
 import type { Suspicion } from './suspicion.js';
@@ -21,7 +27,12 @@ export class Delivery implements DeliveryView {
     /** Why the message cannot be given to its listener at all. */
     readonly fault: MessagingError | undefined,
   ) {
-    this.attempt = record.reconsumeTimes + 1;
+    this.attempt = this.retries + 1;
+  }
+
+  /** Retries that the group has had through the broker. What a dead letter counts are those of the group that gave it up. */
+  get retries(): number {
+    return this.queue.holdsDeadLetters ? 0 : this.record.reconsumeTimes;
   }
 
   get brokerName(): string {
@@ -41,6 +52,7 @@ export class ProcessQueue implements MessageQueue {
   readonly brokerName: string;
   readonly queueId: number;
   readonly key: string;
+  readonly holdsDeadLetters: boolean;
   /** Where the next pull begins. */
   nextOffset: number;
   /** The broker that the master suggests to read from; 0 is itself. */
@@ -74,6 +86,7 @@ export class ProcessQueue implements MessageQueue {
     this.brokerName = queue.brokerName;
     this.queueId = queue.queueId;
     this.key = messageQueueKey(queue);
+    this.holdsDeadLetters = isDeadLetterTopic(queue.topic);
     this.nextOffset = offset;
     this.persistedOffset = offset;
   }

@@ -110,14 +110,14 @@ export class SendBack {
     reason: FailureReason,
   ): Promise<void> {
     const { core, retryTopic } = this.group;
-    const { record } = delivery;
+    const { record, retries } = delivery;
     const max = back.maxReconsumeTimes!;
-    const last = back.delayLevel < 0 || record.reconsumeTimes >= max;
+    const last = back.delayLevel < 0 || retries >= max;
     // Beyond the limit a broker makes a dead letter of it; ours already at the limit when the group holds locks, as our
     // groups do. So the limit says what is meant: below the attempts of a dead letter, above those of any other.
-    const reconsumeTimes = last ? Math.max(1, delivery.attempt - 1) : record.reconsumeTimes + 1;
+    const reconsumeTimes = last ? Math.max(1, delivery.attempt - 1) : retries + 1;
     const limit = last ? reconsumeTimes - 1 : Math.max(max, reconsumeTimes + 1);
-    const level = back.delayLevel > 0 ? back.delayLevel : retryDelayLevel(record.reconsumeTimes);
+    const level = back.delayLevel > 0 ? back.delayLevel : retryDelayLevel(retries);
     const { RETRY_TOPIC, RECONSUME_TIME, MAX_RECONSUME_TIMES, DELAY_TIME_LEVEL, ORIGIN_MESSAGE_ID } = PropertyName;
     let properties = removeProperties(delivery.properties, [
       RETRY_TOPIC,
@@ -166,7 +166,7 @@ function isRefused(error: unknown, tries: number): error is ResponseError {
 }
 
 /** What our broker adds by itself to what is sent back to it, as far as there is room. */
-function withReason(properties: string, { queueOffset, record }: Delivery, reason: FailureReason): string {
+function withReason(properties: string, { queueOffset, record, retries }: Delivery, reason: FailureReason): string {
   let text = properties;
   const add = (name: string, value: string | number): void => {
     const longer = value === '' ? text : setProperty(text, name, String(value));
@@ -175,7 +175,7 @@ function withReason(properties: string, { queueOffset, record }: Delivery, reaso
   if (getProperty(text, ExtensionProperty.FIRST_FAILED_AT) === undefined)
     add(ExtensionProperty.FIRST_FAILED_AT, reason.firstFailedAt);
   // A retry knows where it came from, or nobody does.
-  if (record.reconsumeTimes === 0) {
+  if (retries === 0) {
     add(ExtensionProperty.ORIGIN_QUEUE_ID, record.queueId);
     add(ExtensionProperty.ORIGIN_QUEUE_OFFSET, queueOffset);
   }

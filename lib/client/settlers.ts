@@ -12,7 +12,7 @@ export function settleWithBroker({ core, settings }: GroupContext, sendBack: Sen
   const giveBack = async (delivery: Delivery, settlement: Settlement & { error: unknown }): Promise<void> => {
     const max = delivery.listener?.maxReconsumeTimes ?? settings.maxReconsumeTimes;
     const rejected = settlement.kind === 'dead-letter';
-    const last = rejected || delivery.record.reconsumeTimes >= max;
+    const last = rejected || delivery.retries >= max;
     const delay = rejected ? undefined : safeDelay(delivery, settlement);
     if (!(await sendBack.giveBack(delivery, settlement.error, delay, rejected))) return;
     if (last) counters.deadLettered++;
