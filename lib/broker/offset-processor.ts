@@ -37,7 +37,7 @@ export class OffsetProcessor {
 
   private position(header: QueryConsumerOffsetRequestHeader): RemotingCommand {
     const { consumerGroup, topic, queueId } = header;
-    let offset = this.offsets.query(consumerGroup, topic, queueId, header.setZeroIfNotFound !== false);
+    let offset = this.offsets.query(consumerGroup, topic, queueId);
     // A queue whose very first messages kill has no position, but something to warn of.
     const first = this.store.minOffset(topic, queueId);
     if (offset === undefined && this.deaths.warning(consumerGroup, topic, queueId, first) !== undefined) offset = first;

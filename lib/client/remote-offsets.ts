@@ -91,7 +91,8 @@ export class RemoteOffsets implements OffsetStore {
     }
   }
 
-  // Our broker stores the latest positions itself with the group's first heartbeat; then there is nothing left to do.
+  // Our broker stores the latest positions itself with the group's first heartbeat, and knows that a queue without one is
+  // younger than the group; then there is nothing left to do.
   private async initialiseQueue(queue: MessageQueue): Promise<void> {
     const { core, settings, retryTopic } = this.group;
     if ((await core.brokers.queryOffset(settings.group, queue, true)) !== undefined) return;

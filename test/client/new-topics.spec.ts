@@ -25,6 +25,21 @@ describe('a listener for a topic that does not exist yet', () => {
     expect(seen[0]! - startedAt).toBeLessThan(100);
   });
 
+  it.each([ConsumeMode.CONCURRENT, ConsumeMode.ORDERLY])(
+    'gets what was sent while its whole group was away, also when the group never had a position there: %s',
+    async (mode) => {
+      const away = listening.consumer({ group: 'g', mode });
+      away.add({ name: 'l', topic: 'fresh', handle: () => undefined });
+      await world.drive(away.register());
+      await world.drive(away.stop(0));
+      const other = await world.client();
+      for (const body of ['a', 'b', 'c']) await world.drive(other.producer.send(text('fresh', body)));
+      const { seen } = await world.consume(listening, { group: 'g', mode }, { topic: 'fresh' });
+      await world.until(() => seen.length === 3);
+      expect(bodies(seen).toSorted()).toEqual(['a', 'b', 'c']);
+    },
+  );
+
   // The broker tells the group of the new topic; waiting for the next look at missing topics would take up to 2 s.
   describe.each([ConsumeMode.CONCURRENT, ConsumeMode.ORDERLY, ConsumeMode.BROADCAST])('%s', (mode) => {
     it.each<[string, (other: MessagingClient) => Promise<unknown>]>([

@@ -5,7 +5,7 @@ export interface QueryConsumerOffsetRequestHeader {
   consumerGroup: string;
   topic: string;
   queueId: number;
-  /** Default true: a group without a stored offset may be answered with 0 while the queue is young. */
+  /** Default true: Apache may answer a group without a stored offset with 0 while the queue is young. */
   setZeroIfNotFound?: boolean;
 }
 
