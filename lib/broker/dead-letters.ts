@@ -6,6 +6,7 @@ export interface FailureReason {
   message?: string;
   /** Milliseconds since 1970. */
   firstFailedAt?: number;
+  attempts?: number;
 }
 
 /** Where the group first met the message, and since when it fails. Survives the whole ladder of retries. */
@@ -60,11 +61,12 @@ export function parseReason(json: string | undefined): FailureReason {
     return { message: json };
   }
   if (typeof parsed !== 'object' || parsed === null) return {};
-  const { errorClass, message, firstFailedAt } = parsed as Record<string, unknown>;
+  const { errorClass, message, firstFailedAt, attempts } = parsed as Record<string, unknown>;
   return {
     errorClass: typeof errorClass === 'string' ? errorClass : undefined,
     message: typeof message === 'string' ? message : undefined,
-    firstFailedAt: isInstant(firstFailedAt) ? firstFailedAt : undefined,
+    firstFailedAt: isPositive(firstFailedAt) ? firstFailedAt : undefined,
+    attempts: isPositive(attempts) ? attempts : undefined,
   };
 }
 
@@ -149,6 +151,6 @@ function whole(text: string | undefined): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-function isInstant(value: unknown): value is number {
+function isPositive(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 }

@@ -104,7 +104,8 @@ export class SendBackProcessor {
 
   private async giveUp(group: GroupConfig, failed: Failed): Promise<void> {
     const topic = await this.topics.ensureDeadLetterTopic(group.name);
-    const attempts = failed.retries + 1;
+    // An orderly client has tried by itself as well.
+    const attempts = Math.max(failed.reason.attempts ?? 0, failed.retries + 1);
     const properties = deadLetterProperties(failed.properties, failed.origin, failed.reason, attempts, failed.now);
     await this.store.putAsync(again(failed, topic.name, 0, properties));
     this.deadLetters++;

@@ -43,7 +43,7 @@ export class SendBack {
     const { core, settings } = this.group;
     const { clock, logger } = core.platform;
     const firstFailedAt = delivery.firstFailedAt === 0 ? clock.now() : delivery.firstFailedAt;
-    const reason = failureReason(error, firstFailedAt);
+    const reason = failureReason(error, firstFailedAt, delivery.attempt);
     const header = this.header(delivery, reason, delayMillis, deadLetter);
     for (let tries = 1; ; tries++) {
       try {

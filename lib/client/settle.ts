@@ -47,11 +47,18 @@ export interface FailureReason {
   message: string;
   /** Milliseconds since 1970. */
   firstFailedAt: number;
+  /** With this one. An orderly queue tries again where it is, so its broker cannot count them. */
+  attempts: number;
 }
 
-export function failureReason(error: unknown, firstFailedAt: number): FailureReason {
+export function failureReason(error: unknown, firstFailedAt: number, attempts: number): FailureReason {
   const name = error instanceof Error ? error.constructor?.name || error.name : typeof error;
-  return { errorClass: clip(asText(name), 200), message: clip(reasonText(error), REASON_MESSAGE_CHARS), firstFailedAt };
+  return {
+    errorClass: clip(asText(name), 200),
+    message: clip(reasonText(error), REASON_MESSAGE_CHARS),
+    firstFailedAt,
+    attempts,
+  };
 }
 
 /** What a thrown value says. Never throws itself: anything may be thrown, with any `message` and any `toString`. */

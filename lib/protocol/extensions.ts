@@ -12,7 +12,7 @@ export const ExtensionField = {
    */
   RETRY_DELAY_MS: 'NESTMQ_RETRY_DELAY_MS',
   /**
-   * On CONSUMER_SEND_MSG_BACK: why the message comes back, JSON `{errorClass, message, firstFailedAt}`.
+   * On CONSUMER_SEND_MSG_BACK: why the message comes back, JSON `{errorClass, message, firstFailedAt, attempts}`.
    * Apache ignores it: the dead letter then carries no reason.
    */
   REASON: 'NESTMQ_REASON',

@@ -58,6 +58,7 @@ describe('an orderly group', () => {
     const waits = seen.slice(2, 6).map(({ at }, index) => at - seen[index + 1]!.at);
     expect(waits).toEqual([1000, 250, 1000, 1000]);
     expect(dead.seen[0]!.message.systemProperty('NESTMQ_DLQ_ERROR_CLASS')).toBe('TypeError');
+    expect(dead.seen[0]!.message.systemProperty('NESTMQ_DLQ_ATTEMPTS')).toBe('5');
     expect(Number(dead.seen[0]!.message.systemProperty('NESTMQ_DLQ_FIRST_FAILED_AT'))).toBe(seen[1]!.at);
     expect(client.counters).toMatchObject({ deadLettered: 1, retried: 4 });
   });

@@ -59,21 +59,22 @@ describe('what a settled delivery means', () => {
 
 describe('the reason of a failure', () => {
   it('names the class and the bounded message of whatever was thrown', () => {
-    expect(failureReason(new HttpException(404), 7)).toEqual({
+    expect(failureReason(new HttpException(404), 7, 1)).toEqual({
       errorClass: 'HttpException',
       message: 'status 404',
       firstFailedAt: 7,
+      attempts: 1,
     });
-    expect(failureReason(new Error('x'.repeat(5000)), 0).message).toHaveLength(REASON_MESSAGE_CHARS);
-    expect(failureReason('text', 0)).toMatchObject({ errorClass: 'string', message: 'text' });
-    expect(failureReason(Object.create(null), 0).message).toBe('a value that cannot be shown');
+    expect(failureReason(new Error('x'.repeat(5000)), 0, 1).message).toHaveLength(REASON_MESSAGE_CHARS);
+    expect(failureReason('text', 0, 1)).toMatchObject({ errorClass: 'string', message: 'text' });
+    expect(failureReason(Object.create(null), 0, 1).message).toBe('a value that cannot be shown');
     const odd = Object.assign(new Error('x'), { message: { toString: null } });
-    expect(failureReason(odd, 0).message).toBe('a value that cannot be shown');
-    expect(failureReason(new Error('a\u0001b\u0002c'), 0).message).toBe('a b c');
+    expect(failureReason(odd, 0, 1).message).toBe('a value that cannot be shown');
+    expect(failureReason(new Error('a\u0001b\u0002c'), 0, 1).message).toBe('a b c');
   });
 
   it('never ends in half a character', () => {
-    const { message } = failureReason(new Error(`${'x'.repeat(REASON_MESSAGE_CHARS - 1)}😀`), 0);
+    const { message } = failureReason(new Error(`${'x'.repeat(REASON_MESSAGE_CHARS - 1)}😀`), 0, 1);
     expect(message).toBe('x'.repeat(REASON_MESSAGE_CHARS - 1));
   });
 });
