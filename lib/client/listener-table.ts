@@ -1,6 +1,7 @@
 import {
   buildSubscriptionData,
   checkTopic,
+  deadLetterTopic,
   getProperty,
   MessagingError,
   parseTagExpression,
@@ -8,6 +9,7 @@ import {
   type SubscriptionData,
   type TagFilter,
 } from '../protocol/index.js';
+import { ConsumeMode } from './consume-mode.js';
 import { DEFAULT_CONCURRENCY, type ConsumerSettings, type ListenerBinding } from './options.js';
 
 /** A listener with its defaults filled in. */
@@ -28,8 +30,15 @@ export class ListenerTable {
 
   /** Throws CONFIGURATION when another listener of the group could get the same message. */
   add(binding: ListenerBinding): void {
-    const { group } = this.settings;
+    const { group, mode } = this.settings;
     checkTopic(binding.topic);
+    if (mode !== ConsumeMode.BROADCAST && binding.topic === deadLetterTopic(group)) {
+      throw new MessagingError(
+        'CONFIGURATION',
+        `${binding.name} listens to the dead letters of its own group ${group}: one that it cannot handle would come back to it ` +
+          'at once, for ever. Give it a group of its own',
+      );
+    }
     const filter = parseTagExpression(binding.tag);
     if (this.names.has(binding.name)) {
       throw new MessagingError('CONFIGURATION', `The group ${group} has two listeners named ${binding.name}`);

@@ -47,6 +47,11 @@ describe('boot errors', () => {
       /could match the same message of x \(a \|\| b and b \|\| c\)/,
     ],
     [
+      'a group with its own dead letters',
+      [{ topic: '%DLQ%g', group: 'g' }],
+      /Listener\.handle listens to the dead letters of its own group g/,
+    ],
+    [
       'two modes in a group',
       [
         { topic: 'x', group: 'g' },
