@@ -51,16 +51,19 @@ export class Producer {
    * and counted (`onewayFailed`).
    */
   sendOneWay(message: OutgoingMessage): void {
+    if (this.closing) return this.lost(message.topic, shutDown());
     const unit = this.unitOf(message, { retries: 0 });
     // The order of keys needs to know when a send is settled.
     const sent = unit.shardingKey === undefined ? this.sender.deliverOneway(unit) : this.enterLane(unit);
     sent.then(
       () => this.core.counters.onewaySent++,
-      (error: Error) => {
-        this.core.counters.onewayFailed++;
-        this.core.platform.logger.warn(`A one-way message to ${message.topic} was lost: ${error.message}`);
-      },
+      (error: Error) => this.lost(message.topic, error),
     );
+  }
+
+  private lost(topic: string, error: Error): void {
+    this.core.counters.onewayFailed++;
+    this.core.platform.logger.warn(`A one-way message to ${topic} was lost: ${error.message}`);
   }
 
   /**
@@ -99,7 +102,7 @@ export class Producer {
   }
 
   private deadline(options: SendOptions | undefined): number {
-    if (this.closing) throw new MessagingError('SHUTTING_DOWN', 'This client is shut down; it sends nothing any more');
+    if (this.closing) throw shutDown();
     const timeout = options?.timeoutMillis ?? this.core.settings.sendTimeoutMillis;
     if (!(timeout > 0))
       throw new MessagingError('BAD_ARGUMENT', `The time-out of a send must be above 0 ms, not ${timeout}`);
@@ -183,4 +186,8 @@ function checkBatch(messages: readonly SendUnit[]): void {
       );
     }
   }
+}
+
+function shutDown(): MessagingError {
+  return new MessagingError('SHUTTING_DOWN', 'This client is shut down; it sends nothing any more');
 }

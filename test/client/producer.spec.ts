@@ -176,6 +176,9 @@ describe('a producer', () => {
     await outcome(cluster, Promise.all([sending, down]));
     expect(cluster.stored).toHaveLength(2);
     await expect(client.producer.send(text('t', 'z'))).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    // A one-way message is lost as with any later failure: whoever sends it does not expect an error.
+    client.producer.sendOneWay(text('t', 'z'));
+    expect(client.counters).toMatchObject({ onewayFailed: 1 });
   });
 });
 
