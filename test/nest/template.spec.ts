@@ -79,6 +79,16 @@ describe('the verbs', () => {
     await until(() => logger.find('error', /callback of asyncSend to x threw: in callback/).length === 1, 'the log');
   });
 
+  it('so is one that is asynchronous and rejects', async () => {
+    const logger = new LogBook();
+    const app = await startApplication({ providers: [Everything], logger });
+    const fail = async (): Promise<never> => {
+      throw new Error('in asynchronous callback');
+    };
+    app.get(MessagingTemplate).asyncSend('x', 'y', { onSuccess: fail, onException: fail });
+    await until(() => logger.find('error', /callback of asyncSend to x threw: in asynch/).length === 1, 'the log');
+  });
+
   it('sendOneWay sends and returns nothing', async () => {
     expect((await template()).sendOneWay('x', 'hello')).toBeUndefined();
     expect((await received())[0]!.payload).toBe('hello');

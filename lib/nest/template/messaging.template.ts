@@ -181,10 +181,10 @@ export class MessagingTemplate {
       try {
         result = await sent;
       } catch (error) {
-        callbacks.onException(error as Error);
+        await (callbacks.onException(error as Error) as void | Promise<void>);
         return;
       }
-      callbacks.onSuccess(result);
+      await (callbacks.onSuccess(result) as void | Promise<void>);
     } catch (error) {
       this.connection.logger.error(`a callback of asyncSend to ${topic} threw: ${(error as Error).message}`, error);
     }
