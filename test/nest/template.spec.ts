@@ -89,6 +89,12 @@ describe('the verbs', () => {
     await until(() => logger.find('error', /callback of asyncSend to x threw: in asynch/).length === 1, 'the log');
   });
 
+  it('refuses to send to the topics in which the broker keeps retries and dead letters', async () => {
+    const sender = await template();
+    for (const topic of ['%RETRY%g', '%DLQ%g'])
+      await expect(sender.syncSend(topic, 1)).rejects.toMatchObject({ code: 'NO_PERMISSION' });
+  });
+
   it('sendOneWay sends and returns nothing', async () => {
     expect((await template()).sendOneWay('x', 'hello')).toBeUndefined();
     expect((await received())[0]!.payload).toBe('hello');

@@ -1,4 +1,4 @@
-import { MessagingError, checkTopic, isSendableTopic } from '../../protocol/index.js';
+import { MessagingError, checkTopic, isDeadLetterTopic, isRetryTopic, isSendableTopic } from '../../protocol/index.js';
 import { describeValue } from '../payload/index.js';
 
 export interface Destination {
@@ -31,7 +31,7 @@ function parseDestination(text: unknown): Destination {
   const colon = text.indexOf(':');
   const topic = colon < 0 ? text : text.slice(0, colon);
   checkTopic(topic);
-  if (!isSendableTopic(topic)) {
+  if (!isSendableTopic(topic) || isRetryTopic(topic) || isDeadLetterTopic(topic)) {
     throw new MessagingError('NO_PERMISSION', `the topic ${topic} belongs to the broker; send to one of your own`);
   }
   return { topic, tag: colon < 0 ? undefined : checkTag(text.slice(colon + 1), `destination ${JSON.stringify(text)}`) };
