@@ -13,4 +13,4 @@ export type { ClientOptions, ConsumerOptions, ListenerBinding } from './options.
 export { Producer } from './producer.js';
 export { PushConsumer, type AssignedQueue, type ConsumerState } from './push-consumer.js';
 export { ReceivedMessage } from './received-message.js';
-export { decide, type Settlement, type Stage } from './settle.js';
+export { decide, reasonText, type Settlement, type Stage } from './settle.js';

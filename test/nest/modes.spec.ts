@@ -2,7 +2,7 @@ import { Injectable, createParamDecorator, type ExecutionContext } from '@nestjs
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { of } from 'rxjs';
 import { ConsumeMode, Ctx, MessageContext, MessageListener, MessagingTemplate, Payload } from '../../lib/index.js';
-import { closeApplications, startApplication } from './support/application.js';
+import { LogBook, closeApplications, startApplication } from './support/application.js';
 import { gate, until } from './support/until.js';
 
 afterEach(closeApplications);
@@ -34,6 +34,31 @@ describe('modes', () => {
     await until(() => done === 12, 'all messages');
     expect(most).toBe(3);
   });
+
+  it.each([ConsumeMode.CONCURRENT, ConsumeMode.ORDERLY, ConsumeMode.BROADCAST])(
+    '%s: a handler may throw what has no text, and others go on',
+    async (mode) => {
+      const logger = new LogBook();
+      const seen: string[] = [];
+      @Injectable()
+      class Listener {
+        @MessageListener({ topic: 'x', mode, maxReconsumeTimes: 0 })
+        handle(payload: string): void {
+          seen.push(payload);
+          if (payload === 'a') throw Object.create(null);
+        }
+      }
+      const app = await startApplication({ providers: [Listener], logger });
+      const sender = app.get(MessagingTemplate);
+      await sender.sendOrderly('x', 'a', 'key');
+      await until(() => logger.find('error', /a value that cannot be shown/).length === 1, 'the log');
+      await sender.sendOrderly('x', 'b', 'key');
+      await until(() => seen.length === 2, 'the next message');
+      const closing = Date.now();
+      await app.close();
+      expect(Date.now() - closing).toBeLessThan(5000);
+    },
+  );
 
   it('orderly: a failing message holds those behind it', async () => {
     const order: string[] = [];

@@ -79,6 +79,17 @@ describe('the verbs', () => {
     await until(() => logger.find('error', /callback of asyncSend to x threw: in callback/).length === 1, 'the log');
   });
 
+  it('so is one that throws nothing at all', async () => {
+    const logger = new LogBook();
+    const app = await startApplication({ providers: [Everything], logger });
+    const nothing: unknown = null;
+    const fail = (): never => {
+      throw nothing;
+    };
+    app.get(MessagingTemplate).asyncSend('x', 'y', { onSuccess: fail, onException: fail });
+    await until(() => logger.find('error', /callback of asyncSend to x threw: null/).length === 1, 'the log');
+  });
+
   it('so is one that is asynchronous and rejects', async () => {
     const logger = new LogBook();
     const app = await startApplication({ providers: [Everything], logger });

@@ -1,5 +1,12 @@
 import type { Logger } from '@nestjs/common';
-import { ReceivedMessage, type Settlement, type Stage, decide, isAcknowledgement } from '../../client/index.js';
+import {
+  ReceivedMessage,
+  type Settlement,
+  type Stage,
+  decide,
+  isAcknowledgement,
+  reasonText,
+} from '../../client/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { HandlerPipeline, Passage } from '../nest-internals.js';
 import { DefaultMessageConverter, type MessageConverter } from '../payload/index.js';
@@ -114,7 +121,7 @@ export class ListenerHandler {
 
 function undecodable(error: unknown, message: ReceivedMessage): unknown {
   if (error instanceof MessagingError && error.code === 'UNDECODABLE') return error;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = reasonText(error);
   return new MessagingError(
     'UNDECODABLE',
     `message ${message.messageId} of ${message.topic} cannot be decoded: ${why}`,

@@ -1,4 +1,10 @@
-import type { OutgoingMessage, Producer, SendOptions as ProducerOptions, SendResult } from '../../client/index.js';
+import {
+  type OutgoingMessage,
+  type Producer,
+  type SendOptions as ProducerOptions,
+  type SendResult,
+  reasonText,
+} from '../../client/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { MessagingConnection } from '../connection/messaging-connection.js';
 import { sendInParts, splitBatch } from './batch.js';
@@ -186,7 +192,7 @@ export class MessagingTemplate {
       }
       await (callbacks.onSuccess(result) as void | Promise<void>);
     } catch (error) {
-      this.connection.logger.error(`a callback of asyncSend to ${topic} threw: ${(error as Error).message}`, error);
+      this.connection.logger.error(`a callback of asyncSend to ${topic} threw: ${reasonText(error)}`, error);
     }
   }
 }
