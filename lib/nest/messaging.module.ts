@@ -46,6 +46,8 @@ export interface MessagingModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
 @Module({})
 export class MessagingModule {
   static forRoot(options: MessagingModuleOptions = {}): DynamicModule {
+    // Those of the connection are checked when it is set up, as the ones that forRootAsync gets.
+    checkOptions('MessagingModule.forRoot', options, { isGlobal: rule.boolean }, 'some');
     const { connection = DEFAULT_CONNECTION, isGlobal = true, ...rest } = options;
     return define(connection, isGlobal, [], [{ provide: optionsToken(connection), useFactory: () => rest }]);
   }
@@ -121,7 +123,13 @@ function asyncProviders(connection: string, options: MessagingModuleAsyncOptions
   const factory = {
     provide,
     inject: [useClass ?? useExisting!],
-    useFactory: (from: MessagingOptionsFactory) => from.createMessagingOptions(),
+    useFactory: (from: MessagingOptionsFactory) => {
+      if (typeof from?.createMessagingOptions === 'function') return from.createMessagingOptions();
+      throw new MessagingError(
+        'CONFIGURATION',
+        `MessagingModule.forRootAsync, connection ${connection}: what useClass or useExisting names has no method createMessagingOptions`,
+      );
+    },
   };
   return useClass === undefined ? [factory] : [useClass, factory];
 }

@@ -35,6 +35,7 @@ describe('boot errors', () => {
     ['an unknown mode', [{ topic: 'x', mode: 'PARALLEL' as never }], /mode must be ConsumeMode\.CONCURRENT/],
     ['a concurrency of 0', [{ topic: 'x', concurrency: 0 }], /concurrency must be a whole number/],
     ['a fractional number of retries', [{ topic: 'x', maxReconsumeTimes: 1.5 }], /maxReconsumeTimes must be/],
+    ['less than no retries', [{ topic: 'x', maxReconsumeTimes: -1 }], /maxReconsumeTimes must be/],
     ['an empty backoff', [{ topic: 'x', backoff: [] }], /backoff must be/],
     ['an invalid date', [{ topic: 'x', from: new Date('never') }], /from must be "latest"/],
     ['an unknown connection', [{ topic: 'x', connection: 'orders' }], /no messaging connection orders; known: default/],
@@ -99,6 +100,9 @@ describe('boot errors', () => {
     ['a wrong application', { application: '***' }, /application must have/],
     ['a wrong converter', { converter: {} }, /converter must be/],
     ['a wrong connection name', { connection: 'a b' }, /connection must be a name/],
+    ['a store that is no path', { broker: { store: 5 } }, /broker\.store must be the path/],
+    ['no time for a send', { producer: { timeout: 0 } }, /timeout must be more than 0/],
+    ['a port that is none', { nameServer: 'a:99999', broker: undefined }, /host:port.*"a:99999"/],
   ];
 
   it.each(wrongOptions)('forRoot with %s is refused', async (_what, options, message) => {
@@ -132,6 +136,21 @@ describe('boot errors', () => {
     expect(() => MessagingModule.forRootAsync({})).toThrow(/exactly one of useFactory, useClass and useExisting/);
     expect(() => MessagingModule.forRootAsync(both)).toThrow(/exactly one/);
     expect(() => MessagingModule.forRootAsync({ useFactroy: 1 } as never)).toThrow(/unknown option "useFactroy"/);
+  });
+
+  it('forRoot takes an object, and isGlobal is true or false', () => {
+    expect(() => MessagingModule.forRoot(null as never)).toThrow(/the options must be an object, not null/);
+    expect(() => MessagingModule.forRoot([] as never)).toThrow(/the options must be an object, not an array/);
+    expect(() => MessagingModule.forRoot({ isGlobal: 'no' as never })).toThrow(/isGlobal must be true or false/);
+  });
+
+  it('what useClass names must make options', async () => {
+    class Nothing {}
+    const imports = [MessagingModule.forRootAsync({ useClass: Nothing as never })];
+    expect(await refusal({ messaging: false, imports })).toMatchObject({
+      code: 'CONFIGURATION',
+      message: expect.stringMatching(/has no method createMessagingOptions/),
+    });
   });
 
   it('only methods of instances can listen', () => {

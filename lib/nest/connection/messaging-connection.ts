@@ -54,7 +54,11 @@ export class MessagingConnection {
   /** The directory of the store of the broker inside; undefined when there is none on disk. */
   get storePath(): string | undefined {
     const { nameServers, broker } = this.options;
-    return nameServers === undefined && broker.memory !== true ? resolve(broker.store ?? DEFAULT_STORE) : undefined;
+    const store: unknown = broker.store ?? DEFAULT_STORE;
+    // What is no path is refused where the broker starts.
+    return nameServers === undefined && broker.memory !== true && typeof store === 'string'
+      ? resolve(store)
+      : undefined;
   }
 
   /** Opens the connection; starts the broker first when it runs inside. */

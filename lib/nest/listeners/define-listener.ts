@@ -25,7 +25,7 @@ const RULES: OptionRules = {
     accepts: (value) => MODES.includes(value as string),
   },
   concurrency: wholeNumber(1, 10_000),
-  maxReconsumeTimes: wholeNumber(-1),
+  maxReconsumeTimes: wholeNumber(0),
   backoff: {
     what: 'an array of milliseconds with at least one element, or a function of the attempt',
     accepts: (value) =>

@@ -35,14 +35,19 @@ export function oneOf(...values: readonly unknown[]): OptionRule {
   return { what: values.map((value) => describeValue(value)).join(' or '), accepts: (value) => values.includes(value) };
 }
 
-/** Throws CONFIGURATION for the first option that is unknown or has a value that it cannot have. Undefined means: the default. */
-export function checkOptions(where: string, options: unknown, rules: OptionRules): void {
+/**
+ * Throws CONFIGURATION for the first option that is unknown or has a value that it cannot have. Undefined means: the
+ * default.
+ * @param which `some`: others are checked elsewhere.
+ */
+export function checkOptions(where: string, options: unknown, rules: OptionRules, which: 'all' | 'some' = 'all'): void {
   if (!rule.object.accepts(options)) {
     throw new MessagingError('CONFIGURATION', `${where}: the options must be an object, not ${describeValue(options)}`);
   }
   for (const [name, value] of Object.entries(options as object)) {
     const known = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (known === undefined) {
+      if (which === 'some') continue;
       const all = Object.keys(rules).join(', ');
       throw new MessagingError('CONFIGURATION', `${where}: unknown option ${JSON.stringify(name)}; known: ${all}`);
     }

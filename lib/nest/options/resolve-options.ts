@@ -1,5 +1,5 @@
 import { MessagingError } from '../../protocol/index.js';
-import { DefaultMessageConverter, parseDuration } from '../payload/index.js';
+import { DefaultMessageConverter, durationMillis, parseDuration } from '../payload/index.js';
 import { applicationName, nameSafe } from './application-name.js';
 import type { MessagingConnectionOptions, ResolvedConnectionOptions } from './messaging-options.js';
 import { type OptionRule, type OptionRules, checkOptions, rule, wholeNumber } from './option-checker.js';
@@ -31,7 +31,10 @@ const CONNECTION_RULES: OptionRules = {
 };
 
 const PRODUCER_RULES: OptionRules = {
-  timeout: rule.duration,
+  timeout: {
+    what: 'more than 0 milliseconds or a text like "500ms", "10s", "5m"',
+    accepts: (value) => (durationMillis(value) ?? 0) > 0,
+  },
   retries: wholeNumber(0, 100),
   maxMessageBytes: wholeNumber(1, 4 * 1024 * 1024),
   compressOverBytes: wholeNumber(1),
@@ -81,10 +84,14 @@ function nameServers(text: string, where: string): string[] {
     .split(/[;,]/)
     .map((address) => address.trim())
     .filter((address) => address !== '');
-  const bad = list.find((address) => !NAME_SERVER.test(address));
+  const bad = list.find((address) => !NAME_SERVER.test(address) || portOf(address) < 1 || portOf(address) > 65_535);
   if (list.length > 0 && bad === undefined) return list;
   throw new MessagingError(
     'CONFIGURATION',
     `${where}: nameServer must be host:port, several separated by ";", not ${JSON.stringify(bad ?? text)}`,
   );
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
 }
