@@ -23,6 +23,8 @@ export class LocalOffsets implements OffsetStore {
   /** The file says so while a process is at work: found at a start, it means that the last one died. */
   private open = false;
   private known = false;
+  /** What the instance listens to; undefined for a file that was written before this was noted. */
+  private topics: ReadonlySet<string> | undefined;
   private loaded = false;
   private dirty = false;
   private writing: Promise<void> = Promise.resolve();
@@ -35,15 +37,16 @@ export class LocalOffsets implements OffsetStore {
     this.path = `${localOffsets ?? ''}/${name}.json`;
   }
 
-  async initialise(queues: readonly MessageQueue[]): Promise<void> {
+  async initialise(queues: readonly MessageQueue[], topics: readonly string[]): Promise<void> {
     await this.load();
     for (const queue of queues) {
       const key = messageQueueKey(queue);
       if (this.offsets.has(key)) continue;
-      // A queue that an instance with a history does not know was added meanwhile: all of it is new.
-      this.offsets.set(key, this.known ? 0 : await startOffset(this.group, queue));
-      this.dirty = true;
+      // A queue that an instance does not know was added meanwhile, when it has listened to the topic before: all of it
+      // is new. To a topic that it begins with now it comes like a new group.
+      this.offsets.set(key, this.hasListenedTo(queue.topic) ? 0 : await startOffset(this.group, queue));
     }
+    this.topics = new Set(topics);
     this.open = true;
     this.dirty = true;
     await this.write();
@@ -79,6 +82,10 @@ export class LocalOffsets implements OffsetStore {
     for (const [key, suspicion] of this.suspicions) this.suspicions.set(key, { ...suspicion, alone: undefined });
     this.dirty = true;
     await this.write();
+  }
+
+  private hasListenedTo(topic: string): boolean {
+    return this.known && (this.topics === undefined || this.topics.has(topic));
   }
 
   private async countDeath(queue: MessageQueue, key: string, offset: number): Promise<void> {
@@ -135,7 +142,13 @@ export class LocalOffsets implements OffsetStore {
   }
 
   private take(text: string): void {
-    const content = JSON.parse(text) as { format?: unknown; offsets?: unknown; open?: unknown; suspects?: unknown };
+    const content = JSON.parse(text) as {
+      format?: unknown;
+      offsets?: unknown;
+      topics?: unknown;
+      open?: unknown;
+      suspects?: unknown;
+    };
     if (content.format !== FORMAT || typeof content.offsets !== 'object' || content.offsets === null) {
       throw new Error(`it has the format ${String(content.format)}, not ${FORMAT}`);
     }
@@ -144,6 +157,7 @@ export class LocalOffsets implements OffsetStore {
       this.offsets.set(key, offset as number);
       if (content.open === true) this.uncounted.add(key);
     }
+    if (Array.isArray(content.topics)) this.topics = new Set(content.topics as string[]);
     for (const [key, value] of Object.entries(content.suspects ?? {})) {
       const suspicion = readSuspicion(value);
       if (suspicion !== undefined) this.suspicions.set(key, suspicion);
@@ -174,6 +188,7 @@ export class LocalOffsets implements OffsetStore {
     const content = {
       format: FORMAT,
       offsets: Object.fromEntries(this.offsets),
+      topics: [...(this.topics ?? [])],
       open: this.open,
       suspects: Object.fromEntries(this.suspicions),
     };

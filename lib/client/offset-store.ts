@@ -4,8 +4,8 @@ import type { Suspicion } from './suspicion.js';
 
 /** Where a group's positions are kept: at the brokers, or in a local file for broadcast groups. */
 export interface OffsetStore {
-  /** Stores a position for every queue that has none yet. Resolves when that is safe. */
-  initialise(queues: readonly MessageQueue[]): Promise<void>;
+  /** Stores a position for every queue that has none yet; `topics` are all that the group listens to. Resolves when that is safe. */
+  initialise(queues: readonly MessageQueue[], topics: readonly string[]): Promise<void>;
   /** Where to begin with a queue that this member takes over. */
   read(queue: MessageQueue): Promise<StartPosition>;
   /** Takes many positions at once, soon. A failure is logged; the next call repeats what is missing. */

@@ -133,7 +133,7 @@ export class PushConsumer {
     await heartbeats.register(registrationOf(this.group, this.listeners, this.version));
     // The broker has made the retry topic just now.
     if (this.settings.mode !== ConsumeMode.BROADCAST) await routes.refresh(this.group.retryTopic);
-    await this.offsets.initialise(queues);
+    await this.offsets.initialise(queues, this.topics());
     this.phase = 'registered';
   }
 

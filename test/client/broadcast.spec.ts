@@ -57,6 +57,26 @@ describe('a broadcast group', () => {
     expect(files.every((name) => /^[0-9a-f]{40}\.json$/.test(name))).toBe(true);
   });
 
+  it('begins with a topic that it listens to for the first time like a new group, and misses nothing afterwards', async () => {
+    const producer = await world.client();
+    await world.drive(producer.producer.send(text('other', 'old')));
+    const options = { instance: 'one', localOffsets: '/positions' };
+    const first = await world.client(options);
+    await world.consume(first, BROADCAST, { topic: 't' }, { topic: 'unborn' });
+    await world.drive(first.shutdown(1000));
+    const second = await world.client(options);
+    const both = await world.consume(second, BROADCAST, { topic: 't' }, { topic: 'other' }, { topic: 'unborn' });
+    await world.drive(producer.producer.send(text('other', 'new')));
+    await world.until(() => both.seen.length >= 1);
+    await world.clock.advance(5000);
+    expect(bodies(both.seen)).toEqual(['new']);
+    await world.drive(second.shutdown(1000));
+    await world.drive(producer.producer.send(text('unborn', 'born while it was away')));
+    const third = await world.consume(await world.client(options), BROADCAST, { topic: 't' }, { topic: 'unborn' });
+    await world.until(() => third.seen.length === 1);
+    expect(bodies(third.seen)).toEqual(['born while it was away']);
+  });
+
   it('starts anew, and says so, when its file cannot be read', async () => {
     const options = { instance: 'one', localOffsets: '/positions' };
     const first = await world.client(options);
