@@ -101,6 +101,38 @@ describe('segments', () => {
     await again.store.close();
   });
 
+  it('are not used again while the next one is being prepared: nothing is written where it is not found again', async () => {
+    const disk = new SimulatedFileSystem();
+    let hold = false;
+    let letGo: (() => void) | undefined;
+    const holding = new Proxy(disk, {
+      get(target, name) {
+        if (name !== 'open') return Reflect.get(target, name).bind(target);
+        return async (path: string, mode: 'create' | 'write' | 'read') => {
+          if (hold && mode === 'read' && path.endsWith('/00000000000000000000'))
+            await new Promise<void>((resolve) => (letGo = resolve));
+          return target.open(path, mode);
+        };
+      },
+    });
+    const { store } = await openStore(holding);
+    await putAll(store, texts(70, 900));
+    hold = true;
+    const deleted = store.log.deleteOldestSegment();
+    await until(() => letGo !== undefined);
+    // Meanwhile the writer comes so far that it wants the next segment.
+    for (let at = 70; at < 90; at++) await putAll(store, texts(1, 900, at));
+    hold = false;
+    letGo!();
+    await deleted;
+    await putAll(store, texts(60, 900, 90));
+    await store.close();
+    const again = await openStore(disk);
+    const min = again.store.minOffset(TOPIC, 0);
+    expect(await readTexts(again.store)).toEqual(texts(150 - min, 900, min));
+    await again.store.close();
+  });
+
   it('never go while they are appended to', async () => {
     const { store } = await openStore(new MemoryFileSystem());
     await putAll(store, texts(3));

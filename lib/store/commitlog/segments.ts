@@ -130,13 +130,17 @@ export class Segments implements LogWriter {
     const segment = this.list.shift()!;
     const path = this.paths.segment(segment.base);
     await this.pool.forget(path);
-    if (this.preparation !== undefined || this.recycling || (await this.sizeOf(path)) !== this.segmentBytes) {
-      await fileSystem.remove(path);
-      await fileSystem.syncDirectory(this.paths.log);
+    if (this.preparation !== undefined || this.recycling) {
+      await this.removeOld(path);
       return;
     }
+    // Before the first await: a preparation that began meanwhile would fill a file that the rename below unlinks.
     this.recycling = true;
     try {
+      if ((await this.sizeOf(path)) !== this.segmentBytes) {
+        await this.removeOld(path);
+        return;
+      }
       // Old bytes are harmless there: a record counts only at the offset that it names itself.
       await fileSystem.rename(path, `${this.paths.log}/${PREPARED_NAME}`);
       await fileSystem.syncDirectory(this.paths.log);
@@ -206,6 +210,11 @@ export class Segments implements LogWriter {
       this.segmentBytes,
       () => this.used,
     );
+  }
+
+  private async removeOld(path: string): Promise<void> {
+    await this.platform.fileSystem.remove(path);
+    await this.platform.fileSystem.syncDirectory(this.paths.log);
   }
 
   private async adoptPrepared(): Promise<void> {
