@@ -232,6 +232,20 @@ describe('recovery', () => {
       await expect(openStore(fileSystem)).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
     });
 
+    it.each([
+      ['the newest segment is', ['00000000000000065536']],
+      ['all segments are', ['00000000000000000000', '00000000000000065536']],
+    ])('is reported when %s missing, also after an orderly end', async (_which, names) => {
+      const { store, fileSystem } = await openStore();
+      await putAll(store, texts(100, 900));
+      await store.close();
+      for (const name of names) await fileSystem.remove(`/store/commitlog/${name}`);
+      await expect(openStore(fileSystem)).rejects.toMatchObject({
+        code: 'STORE_DAMAGED',
+        message: expect.stringContaining('Restore the missing files of /store/commitlog'),
+      });
+    });
+
     it('that appears while the store runs is left out of an answer, counted and logged', async () => {
       const fileSystem = new MemoryFileSystem();
       const { store } = await openStore(fileSystem);

@@ -124,7 +124,9 @@ export class Recovery {
   private async replay(start: number, unsyncedBytes: number, clean: boolean): Promise<number> {
     const { segments } = this.parts;
     const all = segments.all;
-    let offset = start;
+    const last = all.at(-1);
+    // A checkpoint behind the last file must not hide that files are missing: they would be replaced by empty ones.
+    let offset = Math.min(start, last === undefined ? 0 : last.base + segments.segmentBytes);
     for (let index = Math.floor((start - segments.startOffset) / segments.segmentBytes); index < all.length; index++) {
       const end = all[index]!.base + segments.segmentBytes;
       while (offset < end) {
@@ -141,9 +143,9 @@ export class Recovery {
           offset = known;
           continue;
         }
-        const last = index === all.length - 1;
-        if (last && offset >= this.derivedTo && clean) return offset;
-        const damaged = await this.damagedFrom(stop, all[index]!.base, last, unsyncedBytes);
+        const newest = all[index] === last;
+        if (newest && offset >= this.derivedTo && clean) return offset;
+        const damaged = await this.damagedFrom(stop, all[index]!.base, newest, unsyncedBytes);
         if (damaged === undefined) return offset;
         await this.report(damaged, all[index]!.base);
         this.passedDamage = true;
