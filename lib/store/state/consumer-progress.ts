@@ -30,6 +30,7 @@ export class ConsumerProgress {
   private written = 0;
   private timer: Timer | undefined;
   private failed = false;
+  private closed = false;
 
   private constructor(
     private readonly platform: Platform,
@@ -141,7 +142,9 @@ export class ConsumerProgress {
     if (this.changes !== this.written) await this.writer.run();
   }
 
+  /** The last write: whoever comes later, a retry of this one included, might write into what another process has opened. */
   async close(): Promise<void> {
+    this.closed = true;
     this.timer?.cancel();
     this.timer = undefined;
     await this.flush();
@@ -162,7 +165,7 @@ export class ConsumerProgress {
 
   private changed(): void {
     this.changes++;
-    if (this.timer === undefined) {
+    if (this.timer === undefined && !this.closed) {
       this.timer = this.platform.clock.after(FLUSH_MILLIS, () => {
         this.timer = undefined;
         this.flush().catch(() => undefined);

@@ -70,6 +70,20 @@ describe('ConsumerProgress', () => {
     expect((await ConsumerProgress.open(platform, STATE, one)).query('g', 'orders', 0)).toBe(10);
   });
 
+  it("writes nothing once it is closed, not even what the disk did not take then: the store may be another one's", async () => {
+    const disk = new SimulatedFileSystem();
+    await disk.makeDirectory(STATE);
+    const platform = world(disk);
+    const progress = await ConsumerProgress.open(platform, STATE, one);
+    disk.inject({ kind: 'ENOSPC', at: 0, lasts: 'from' });
+    progress.commit('g', 'orders', 0, 10);
+    await expect(progress.close()).rejects.toMatchObject({ code: 'DISK_FULL' });
+    disk.clearFaults();
+    progress.commit('g', 'orders', 0, 11);
+    await platform.clock.advance(10_000);
+    expect((await ConsumerProgress.open(platform, STATE, one)).query('g', 'orders', 0)).toBeUndefined();
+  });
+
   it('sets positions beyond the end of a queue back to it and names them', async () => {
     const platform = await memoryWorld();
     const progress = await ConsumerProgress.open(platform, STATE, one);
