@@ -162,7 +162,7 @@ export class MessageStore {
       if (result !== undefined) results.push(result);
       if (--open === 0) done(failure, failure === undefined ? results : undefined);
     };
-    for (const message of messages) this.append(message, one, false);
+    for (const message of messages) this.append(message, one, false, true);
   }
 
   putAsync(message: StoreMessage): Promise<PutResult> {
@@ -297,9 +297,9 @@ export class MessageStore {
     await pool.close();
   }
 
-  private append(message: StoreMessage, done: PutCallback, evenWhenFull: boolean): void {
+  private append(message: StoreMessage, done: PutCallback, evenWhenFull: boolean, verified = false): void {
     try {
-      this.parts.log.append(message, this.queueFor(message, evenWhenFull), done);
+      this.parts.log.append(message, this.queueFor(message, evenWhenFull), done, verified);
     } catch (error) {
       const refusal = asMessagingError(error);
       this.parts.platform.clock.defer(() => done(refusal, undefined));

@@ -127,4 +127,23 @@ describe('group commit', () => {
     await Promise.all(waiting);
     await store.close();
   });
+
+  it('refuses a batch as a whole or not at all when so much waits for the disk', async () => {
+    const disk = holdingBack(new MemoryFileSystem());
+    const { store } = await openStore(disk, { segmentBytes: 16 * 1024 * 1024 });
+    disk.hold();
+    const large = 'x'.repeat(1024 * 1024);
+    const waiting = Array.from({ length: 59 }, () => store.putAsync(message(large)));
+    const batch = new Promise<unknown>((resolve) => {
+      store.putBatch(
+        Array.from({ length: 8 }, () => message(large, { queueId: 1 })),
+        (error, results) => resolve(error ?? results),
+      );
+    });
+    disk.letGo();
+    await Promise.all(waiting);
+    expect(await batch).toHaveLength(8);
+    expect(store.maxOffset(TOPIC, 1)).toBe(8);
+    await store.close();
+  });
 });

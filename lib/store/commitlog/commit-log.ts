@@ -103,12 +103,13 @@ export class CommitLog {
   }
 
   /**
-   * Encodes the message into the batch that fills. `done` is called in log order.
+   * Encodes the message into the batch that fills. `done` is called in log order. `verified` messages were looked at by
+   * `verify` in this turn: a batch of which some are appended already is no longer refused.
    * @throws MessagingError when nothing was appended: MESSAGE_TOO_LARGE, PROPERTIES_INVALID, BAD_ARGUMENT, BROKER_BUSY.
    */
-  append(message: StoreMessage, queue: ConsumeQueue, done: PutCallback | undefined): void {
+  append(message: StoreMessage, queue: ConsumeQueue, done: PutCallback | undefined, verified = false): void {
     const most = mostRecordBytes(message, queue.topicBytes);
-    this.check(message, most);
+    if (!verified) this.check(message, most);
     const segmentBytes = this.options.segmentBytes;
     const inSegment = this.tail.end % segmentBytes;
     if (inSegment + most + BLANK_BYTES > segmentBytes) this.endSegment(segmentBytes - inSegment);
