@@ -97,11 +97,7 @@ export class RetentionService {
   /** Looks for expired segments now and then from now on. */
   start(): void {
     this.stopped = false;
-    this.timer ??= this.platform.clock.every(this.options.checkMillis ?? 60_000, () => {
-      this.check().catch((error: unknown) => {
-        this.platform.logger.error('Looking for expired segments failed', error);
-      });
-    });
+    this.timer ??= this.platform.clock.every(this.options.checkMillis ?? 60_000, () => this.look());
   }
 
   /** Resolves when a pass under way has come to a safe point. Never rejects: ages that are not stored keep data longer. */
@@ -119,6 +115,16 @@ export class RetentionService {
       this.pass = undefined;
     });
     return this.pass;
+  }
+
+  /** Pass after pass until nothing is left: ten segments a minute would be less than what a busy log grows by. */
+  private look(): void {
+    this.check().then(
+      (gone) => {
+        if (gone === MOST_PER_PASS && !this.stopped) this.platform.clock.defer(() => this.look());
+      },
+      (error: unknown) => this.platform.logger.error('Looking for expired segments failed', error),
+    );
   }
 
   private async expire(): Promise<number> {
