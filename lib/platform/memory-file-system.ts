@@ -6,8 +6,8 @@ import { parentOf, nameOf, normalPath } from './paths.js';
 
 /** Small enough that the many little files of a store do not add up, large enough that a 64 MiB segment is 4,096 pages. */
 const PAGE_BYTES = 16 * 1024;
-/** What `diskSpace` reports as the whole: no limit of its own, only something that ratios can be computed of. */
-const TOTAL_BYTES = 2 ** 40;
+/** As good as no limit, and yet something that ratios can be computed of. */
+const AMPLE_BYTES = 2 ** 40;
 
 class MemoryFileHandle implements FileHandle {
   private open = true;
@@ -56,6 +56,9 @@ class MemoryFileHandle implements FileHandle {
 export class MemoryFileSystem implements FileSystem {
   private readonly directories = new Map<string, Map<string, PagedBytes | 'directory'>>([[normalPath('/'), new Map()]]);
   private readonly locks = new LockTable();
+
+  /** `totalBytes` is what `diskSpace` reports as the whole; whoever writes has to look there, a write itself never fails. */
+  constructor(private readonly totalBytes = AMPLE_BYTES) {}
 
   async open(path: string, mode: 'create' | 'write' | 'read'): Promise<FileHandle> {
     const at = normalPath(path);
@@ -130,7 +133,7 @@ export class MemoryFileSystem implements FileSystem {
     let used = 0;
     for (const entries of this.directories.values())
       for (const entry of entries.values()) if (entry !== 'directory') used += entry.allocatedBytes;
-    return { freeBytes: TOTAL_BYTES - used, totalBytes: TOTAL_BYTES };
+    return { freeBytes: Math.max(0, this.totalBytes - used), totalBytes: this.totalBytes };
   }
 
   async lock(path: string): Promise<FileLock | { holder: string }> {

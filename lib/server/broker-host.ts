@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { totalmem } from 'node:os';
 import { Broker, type BrokerFigures, serveByTable } from '../broker/index.js';
 import { type AnnouncedTopic, type LocalBroker, NameServer } from '../nameserver/index.js';
 import { type FileLock, MemoryFileSystem, type Platform, systemPlatform } from '../platform/index.js';
@@ -27,7 +28,10 @@ import { describeHost } from './summary.js';
 
 /** Stands in the records of a broker that nobody can connect to. */
 const NO_ADDRESS = '127.0.0.1:0';
-const MEMORY_PATH = '/nestmq';
+/** Named in messages for operators, such as that of a memory that is full. */
+const MEMORY_PATH = '/memory';
+/** Share of the memory that this process may use which a broker in memory takes for the whole of its disk. */
+const MEMORY_SHARE = 0.5;
 
 export interface HostHealth {
   readonly state: 'running' | 'stopped';
@@ -69,7 +73,7 @@ export class BrokerHost {
    */
   static async start(settings: BrokerSettings = {}, platform: Platform = systemPlatform()): Promise<BrokerHost> {
     const resolved = resolveSettings(settings);
-    const world = resolved.memory ? { ...platform, fileSystem: new MemoryFileSystem() } : platform;
+    const world = resolved.memory ? { ...platform, fileSystem: new MemoryFileSystem(memoryLimit()) } : platform;
     const undo: (() => Promise<void>)[] = [];
     try {
       return new BrokerHost(await open(resolved, world, undo));
@@ -183,6 +187,13 @@ function storeHostOf(advertised: string | undefined, bound: string | undefined):
   if (isIP(host) !== 0) return formatAddress(host, port);
   const own = parseAddress(bound);
   return formatAddress(own.host, own.port);
+}
+
+/** Without a limit what nobody takes away would end the process: refused sends can be seen and mended, a dead process not. */
+function memoryLimit(): number {
+  // 0 or a number beyond everything where no container sets a limit.
+  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY;
+  return Math.floor(MEMORY_SHARE * Math.min(totalmem(), constrained));
 }
 
 function announceTopics(broker: Broker, nameServer: NameServer, local: LocalBroker): void {

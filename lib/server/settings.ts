@@ -22,7 +22,11 @@ export interface ListenSetting {
 export interface BrokerSettings {
   /** Directory of the store; created when absent. Default `./.nestmq`. */
   store?: string;
-  /** Keeps everything in memory: nothing is written to the disk, nothing outlives the process. Default false. */
+  /**
+   * Keeps everything in memory: nothing is written to the disk, nothing outlives the process. Half of the machine's (or
+   * container's) memory stands for the disk: nearly full, it refuses sends with DISK_FULL. A process that runs for long
+   * wants a short `retention.ageMillis`. Default false.
+   */
   memory?: boolean;
   /** `sync` (default): acknowledged once on the disk. `async`: acknowledged once written; a power cut loses up to 500 ms. */
   flush?: 'sync' | 'async';

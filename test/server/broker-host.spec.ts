@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { MemoryFileSystem, type Platform, silentLogger, systemPlatform } from '../../lib/platform/index.js';
 import {
@@ -54,6 +54,18 @@ describe('a broker host', () => {
     expect(host.summary()).toBe(
       `nestmq ${VERSION} broker nestmq; in memory: every message is lost when the process ends; no port opened`,
     );
+  });
+
+  it("in memory has the limits of a disk of half the machine's memory: sends are refused before the process dies", async () => {
+    const host = await start({ memory: true });
+    const channel = await host.connector.connect('anything');
+    for (let sent = 0; sent < 4; sent++)
+      expect((await send(channel, 'orders', 'x'.repeat(4 * 1024 * 1024))).code).toBe(0);
+    const limit = (): number => (16 * 1024 * 1024) / host.health().store.diskUsedRatio;
+    // The room is looked at once a second.
+    for (let turn = 0; limit() > totalmem() && turn < 100; turn++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(limit()).toBeLessThan(totalmem());
   });
 
   it('announces a topic in the moment in which a send creates it', async () => {

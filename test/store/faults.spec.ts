@@ -100,6 +100,27 @@ describe('a full disk', () => {
     await store.close();
   });
 
+  it('refuses sends when memory in the place of a disk is nearly full, and accepts again once some is given back', async () => {
+    const clock = new VirtualClock();
+    const { store } = await openStore(new MemoryFileSystem(1024 * 1024), {}, { clock });
+    const fill = async (): Promise<unknown> => {
+      for (let turn = 0; turn < 100; turn++) {
+        try {
+          await putAll(store, texts(20, 900));
+        } catch (error) {
+          return error;
+        }
+        await clock.advance(1_000);
+      }
+      return undefined;
+    };
+    expect(await fill()).toMatchObject({ code: 'DISK_FULL' });
+    for (let deleted = 0; deleted < 5; deleted++) await store.log.deleteOldestSegment();
+    await clock.advance(1_000);
+    await store.putAsync(message('goes on'));
+    await store.close();
+  });
+
   it('does not refuse anything on a large disk that is nearly full but has room', async () => {
     const clock = new VirtualClock();
     const disk = new TightDisk();
