@@ -5,12 +5,12 @@ export {
   RetryLaterError,
   Settle,
   type Acknowledgement,
-} from './control-errors.js';
+} from './settle/control-errors.js';
 export type { ClientCounters } from './counters.js';
-export type { ContentType, OutgoingMessage, SendOptions, SendResult, SendStatus } from './messages.js';
+export type { ContentType, OutgoingMessage, SendOptions, SendResult, SendStatus } from './producer/messages.js';
 export { MessagingClient } from './messaging-client.js';
 export type { ClientOptions, ConsumerOptions, ListenerBinding } from './options.js';
-export { Producer } from './producer.js';
-export { PushConsumer, type AssignedQueue, type ConsumerState } from './push-consumer.js';
-export { ReceivedMessage } from './received-message.js';
-export { decide, reasonText, type Settlement, type Stage } from './settle.js';
+export { Producer } from './producer/producer.js';
+export { PushConsumer, type AssignedQueue, type ConsumerState } from './consumer/push-consumer.js';
+export { ReceivedMessage } from './consumer/received-message.js';
+export { decide, reasonText, type Settlement, type Stage } from './settle/settle.js';

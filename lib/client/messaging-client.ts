@@ -13,17 +13,17 @@ import {
   type NotifyConsumerIdsChangedRequestHeader,
 } from '../protocol/index.js';
 import type { RequestHandler } from '../remoting/index.js';
-import { BrokerCalls } from './broker-calls.js';
-import type { ClientCore } from './client-core.js';
-import { Connections } from './connections.js';
+import { BrokerCalls } from './connection/broker-calls.js';
+import type { ClientCore } from './connection/client-core.js';
+import { Connections } from './connection/connections.js';
 import { createCounters, type ClientCounters } from './counters.js';
-import { HeartbeatService } from './heartbeats.js';
-import { NameServers } from './name-servers.js';
+import { HeartbeatService } from './connection/heartbeats.js';
+import { NameServers } from './connection/name-servers.js';
 import { withClientDefaults, type ClientOptions, type ClientSettings, type ConsumerOptions } from './options.js';
-import { Producer } from './producer.js';
-import { PushConsumer } from './push-consumer.js';
-import { RouteTable } from './route-table.js';
-import { Suspects } from './suspects.js';
+import { Producer } from './producer/producer.js';
+import { PushConsumer } from './consumer/push-consumer.js';
+import { RouteTable } from './connection/route-table.js';
+import { Suspects } from './dispatch/suspects.js';
 
 const RANDOM_ID = 0x1_0000_0000;
 

@@ -1,7 +1,7 @@
 import type { Connector } from '../remoting/index.js';
 import type { ConsumeMode } from './consume-mode.js';
-import type { ReceivedMessage } from './received-message.js';
-import type { Settlement } from './settle.js';
+import type { ReceivedMessage } from './consumer/received-message.js';
+import type { Settlement } from './settle/settle.js';
 
 /** What a client is told. Times in milliseconds. */
 export interface ClientOptions {

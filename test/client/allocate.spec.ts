@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { allocateAveragely } from '../../lib/client/allocate.js';
+import { allocateAveragely } from '../../lib/client/consumer/allocate.js';
 
 describe('dividing queues among members', () => {
   it('gives every queue to exactly one member, and no member more than one above another', () => {

@@ -11,10 +11,10 @@ import {
 } from '../../lib/protocol/index.js';
 import { ConsumeMode } from '../../lib/client/index.js';
 import { createCounters } from '../../lib/client/counters.js';
-import { ListenerTable } from '../../lib/client/listener-table.js';
+import { ListenerTable } from '../../lib/client/consumer/listener-table.js';
 import { withConsumerDefaults } from '../../lib/client/options.js';
-import { ProcessQueue } from '../../lib/client/process-queue.js';
-import { PulledBodyDecoder } from '../../lib/client/pulled-body.js';
+import { ProcessQueue } from '../../lib/client/consumer/process-queue.js';
+import { PulledBodyDecoder } from '../../lib/client/consumer/pulled-body.js';
 import { ACK } from './support.js';
 
 function record(queueOffset: number, change: Partial<RecordFields> = {}): Buffer {

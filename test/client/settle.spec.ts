@@ -8,7 +8,7 @@ import {
   Settle,
   type Stage,
 } from '../../lib/client/index.js';
-import { failureReason, REASON_MESSAGE_CHARS } from '../../lib/client/settle.js';
+import { failureReason, REASON_MESSAGE_CHARS } from '../../lib/client/settle/settle.js';
 
 class HttpException extends Error {
   constructor(readonly status: number) {

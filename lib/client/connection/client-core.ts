@@ -1,0 +1,30 @@
+import type { Platform } from '../../platform/index.js';
+import type { ConsumerData } from '../../protocol/index.js';
+import type { BrokerCalls } from './broker-calls.js';
+import type { ClientCounters } from '../counters.js';
+import type { ClientSettings } from '../options.js';
+import type { RouteTable } from './route-table.js';
+import type { Suspects } from '../dispatch/suspects.js';
+
+/** What the parts of one client share. */
+export interface ClientCore {
+  readonly clientId: string;
+  readonly producerGroup: string;
+  readonly settings: ClientSettings;
+  readonly platform: Platform;
+  readonly counters: ClientCounters;
+  readonly routes: RouteTable;
+  readonly brokers: BrokerCalls;
+  readonly heartbeats: Heartbeats;
+  readonly suspects: Suspects;
+}
+
+/** Which groups this client has; every broker is told at once when that changes, and again every 30 s. */
+export interface Heartbeats {
+  /** Resolves when every broker that can be reached knows the group; rejects when none can. */
+  register(data: ConsumerData): Promise<void>;
+  /** Tells every broker that this client has left the group. */
+  unregister(group: string): Promise<void>;
+  /** Tells one broker again: it has answered that it does not know the group. */
+  repeat(address: string): Promise<void>;
+}

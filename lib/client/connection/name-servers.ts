@@ -1,0 +1,42 @@
+import type { Random } from '../../platform/index.js';
+import { MessagingError, type RemotingCommand } from '../../protocol/index.js';
+import type { Connections } from './connections.js';
+import { asMessagingError } from './response-error.js';
+
+/** The NameServers: independent of each other, asked one at a time, from a random one on, the next after a failure. */
+export class NameServers {
+  private current: number;
+
+  constructor(
+    private readonly addresses: readonly string[],
+    private readonly connections: Connections,
+    random: Random,
+    private readonly timeoutMillis: number,
+  ) {
+    if (addresses.length === 0) {
+      throw new MessagingError('CONFIGURATION', 'No NameServer is given; name at least one as host:port');
+    }
+    this.current = random.below(addresses.length);
+  }
+
+  /** The answer of the first that answers. Rejects when none does, naming them all. */
+  async invoke(createRequest: () => RemotingCommand): Promise<RemotingCommand> {
+    let last: MessagingError | undefined;
+    for (let tried = 0; tried < this.addresses.length; tried++) {
+      const address = this.addresses[this.current]!;
+      try {
+        const channel = await this.connections.open(address);
+        return await channel.invoke(createRequest(), this.timeoutMillis);
+      } catch (error) {
+        last = asMessagingError(error, `Asking the NameServer ${address}`);
+        if (last.code === 'SHUTTING_DOWN') throw last;
+        this.current = (this.current + 1) % this.addresses.length;
+      }
+    }
+    throw new MessagingError(
+      last!.code === 'TIMEOUT' ? 'TIMEOUT' : 'CONNECT_FAILED',
+      `No NameServer answers (${this.addresses.join(', ')}): ${last!.message}`,
+      { cause: last },
+    );
+  }
+}

@@ -1,0 +1,111 @@
+import {
+  buildSubscriptionData,
+  checkTopic,
+  deadLetterTopic,
+  getProperty,
+  MessagingError,
+  parseTagExpression,
+  PropertyName,
+  type SubscriptionData,
+  type TagFilter,
+} from '../../protocol/index.js';
+import { ConsumeMode } from '../consume-mode.js';
+import { DEFAULT_CONCURRENCY, type ConsumerSettings, type ListenerBinding } from '../options.js';
+
+/** A listener with its defaults filled in. */
+export interface Listener {
+  readonly binding: ListenerBinding;
+  readonly filter: TagFilter;
+  readonly concurrency: number;
+  readonly maxReconsumeTimes: number;
+  paused: boolean;
+}
+
+/** The listeners of one group: what they subscribe to together, and which of them a message is for. */
+export class ListenerTable {
+  private readonly topics = new Map<string, Listener[]>();
+  private readonly names = new Map<string, Listener>();
+
+  constructor(private readonly settings: ConsumerSettings) {}
+
+  /** Throws CONFIGURATION when another listener of the group could get the same message. */
+  add(binding: ListenerBinding): void {
+    const { group, mode } = this.settings;
+    checkTopic(binding.topic);
+    if (mode !== ConsumeMode.BROADCAST && binding.topic === deadLetterTopic(group)) {
+      throw new MessagingError(
+        'CONFIGURATION',
+        `${binding.name} listens to the dead letters of its own group ${group}: one that it cannot handle would come back to it ` +
+          'at once, for ever. Give it a group of its own',
+      );
+    }
+    const filter = parseTagExpression(binding.tag);
+    if (this.names.has(binding.name)) {
+      throw new MessagingError('CONFIGURATION', `The group ${group} has two listeners named ${binding.name}`);
+    }
+    const concurrency = binding.concurrency ?? DEFAULT_CONCURRENCY;
+    if (!Number.isInteger(concurrency) || concurrency < 1) {
+      throw new MessagingError(
+        'CONFIGURATION',
+        `The concurrency of ${binding.name} must be a whole number above 0, not ${concurrency}`,
+      );
+    }
+    const others = this.topics.get(binding.topic) ?? [];
+    const rival = others.find((other) => other.filter.overlaps(filter));
+    if (rival !== undefined) {
+      throw new MessagingError(
+        'CONFIGURATION',
+        `The group ${group} has two listeners for the same messages of ${binding.topic}: ${rival.binding.name} (${rival.filter.expression}) ` +
+          `and ${binding.name} (${filter.expression}). Give them different groups or tags`,
+      );
+    }
+    const maxReconsumeTimes = binding.maxReconsumeTimes ?? this.settings.maxReconsumeTimes;
+    const listener: Listener = { binding, filter, concurrency, maxReconsumeTimes, paused: false };
+    this.topics.set(binding.topic, [...others, listener]);
+    this.names.set(binding.name, listener);
+  }
+
+  get size(): number {
+    return this.names.size;
+  }
+
+  all(): Iterable<Listener> {
+    return this.names.values();
+  }
+
+  /** Throws BAD_ARGUMENT for a name that is none. */
+  named(name: string): Listener {
+    const listener = this.names.get(name);
+    if (listener !== undefined) return listener;
+    throw new MessagingError(
+      'BAD_ARGUMENT',
+      `The group ${this.settings.group} has no listener ${name}, only ${[...this.names.keys()].join(', ')}`,
+    );
+  }
+
+  get topicNames(): string[] {
+    return [...this.topics.keys()];
+  }
+
+  /** The one listener that the message is for. The broker filters by hash code only, so there may be none. */
+  find(topic: string, properties: string): Listener | undefined {
+    const listeners = this.topics.get(topic);
+    if (listeners === undefined) return undefined;
+    const first = listeners[0]!;
+    if (first.filter.matchesAll) return first;
+    const tag = getProperty(properties, PropertyName.TAGS);
+    for (const listener of listeners) {
+      if (listener.filter.matches(tag)) return listener;
+    }
+    return undefined;
+  }
+
+  /** Per topic the union of the listeners' tags. */
+  subscriptions(version: number): SubscriptionData[] {
+    return [...this.topics].map(([topic, listeners]) => {
+      const all = listeners.some((listener) => listener.filter.matchesAll);
+      const tags = listeners.flatMap((listener) => listener.filter.tags);
+      return buildSubscriptionData(topic, all ? '*' : tags.join(' || '), version);
+    });
+  }
+}

@@ -1,0 +1,174 @@
+import {
+  createRequest,
+  type MessagingError,
+  PullSysFlag,
+  RequestCode,
+  ResponseCode,
+  type PullMessageRequestHeader,
+  type PullMessageResponseHeader,
+  type RemotingCommand,
+} from '../../protocol/index.js';
+import type { ClientCore } from '../connection/client-core.js';
+import { ConsumeMode } from '../consume-mode.js';
+import type { ConsumerSettings } from '../options.js';
+import type { Delivery, ProcessQueue } from './process-queue.js';
+import type { PulledBodyDecoder } from './pulled-body.js';
+import { responseError } from '../connection/response-error.js';
+import { MASTER_ID } from '../connection/topic-route.js';
+
+/** How long a broker may hold a pull, and how long the client waits for it: RocketMQ's numbers. */
+const SUSPEND_MILLIS = 15_000;
+const PULL_TIMEOUT_MILLIS = 30_000;
+
+const FIRST_PAUSE_MILLIS = 100;
+const LONGEST_PAUSE_MILLIS = 3000;
+const FLOW_CONTROL_PAUSE_MILLIS = 20;
+
+/** What pulling depends on beside the queue itself. */
+export interface PullGate {
+  /** Resolves at once, or when the group goes on after a pause. */
+  resumed(): Promise<void> | undefined;
+  /** Orderly queues are read only while locked; one that is not is given up. */
+  mayRead(queue: ProcessQueue): boolean;
+}
+
+/** Long polling: one loop and one open request per queue. */
+export class PullService {
+  constructor(
+    private readonly core: ClientCore,
+    private readonly settings: ConsumerSettings,
+    private readonly decoder: PulledBodyDecoder,
+    private readonly gate: PullGate,
+    private readonly subscriptionVersion: () => number,
+    private readonly deliver: (queue: ProcessQueue, deliveries: Delivery[]) => void,
+  ) {}
+
+  start(queue: ProcessQueue): void {
+    void this.loop(queue);
+  }
+
+  private async loop(queue: ProcessQueue): Promise<void> {
+    const { clock } = this.core.platform;
+    while (!queue.draining) {
+      const paused = this.gate.resumed();
+      if (paused !== undefined) await paused;
+      else if (queue.full) await queue.room();
+      else if (!this.gate.mayRead(queue)) return;
+      else {
+        const pause = await this.pullOnce(queue);
+        if (pause > 0) await this.pause(queue, pause);
+        // Without this a long backlog would be read and handled in one turn of the host's event loop.
+        else await new Promise<void>((resolve) => clock.defer(resolve));
+      }
+    }
+  }
+
+  /** Returns how long to wait before the next pull. Never rejects: a queue is pulled until it is taken away. */
+  private async pullOnce(queue: ProcessQueue): Promise<number> {
+    const { counters, platform } = this.core;
+    try {
+      counters.pulls++;
+      const address = this.address(queue);
+      const channel = this.core.brokers.peek(address) ?? (await this.core.brokers.open(address));
+      if (queue.draining) return 0;
+      const response = await channel.invoke(this.request(queue), PULL_TIMEOUT_MILLIS);
+      if (queue.draining) return 0;
+      return await this.take(queue, response, address);
+    } catch (error) {
+      if (queue.draining) return 0;
+      counters.pullFailed++;
+      queue.suggestedBrokerId = MASTER_ID;
+      const text = `Pulling ${queue.key} for the group ${this.settings.group} failed: ${(error as Error).message}`;
+      // One line per outage, not one per attempt.
+      if (queue.failures++ === 0) platform.logger.warn(text);
+      else platform.logger.debug(text);
+      return Math.min(FIRST_PAUSE_MILLIS * 2 ** Math.min(queue.failures - 1, 10), LONGEST_PAUSE_MILLIS);
+    }
+  }
+
+  private async take(queue: ProcessQueue, response: RemotingCommand, address: string): Promise<number> {
+    switch (response.code) {
+      case ResponseCode.SUCCESS: {
+        const header = this.follow(queue, response);
+        const decoded = this.decoder.decode(queue, response.body ?? Buffer.alloc(0), header.nextBeginOffset);
+        const { deliveries, nextOffset } = decoded instanceof Promise ? await decoded : decoded;
+        if (queue.draining) return 0;
+        queue.append(deliveries, nextOffset);
+        if (deliveries.length > 0) this.deliver(queue, deliveries);
+        return 0;
+      }
+      case ResponseCode.PULL_NOT_FOUND:
+      case ResponseCode.PULL_RETRY_IMMEDIATELY:
+        queue.nextOffset = this.follow(queue, response).nextBeginOffset;
+        return 0;
+      case ResponseCode.PULL_OFFSET_MOVED: {
+        const { nextBeginOffset, minOffset, maxOffset } = this.follow(queue, response);
+        this.core.platform.logger.warn(
+          `The group ${this.settings.group} wanted ${queue.key} from offset ${queue.nextOffset} on, which is outside ${minOffset} to ` +
+            `${maxOffset}: expired before it was read, or cut off. It goes on at ${nextBeginOffset}`,
+        );
+        queue.nextOffset = nextBeginOffset;
+        return 0;
+      }
+      case ResponseCode.FLOW_CONTROL:
+        return FLOW_CONTROL_PAUSE_MILLIS;
+      case ResponseCode.SUBSCRIPTION_NOT_EXIST:
+      case ResponseCode.SUBSCRIPTION_NOT_LATEST:
+      case ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST:
+        await this.core.heartbeats.repeat(address);
+        throw this.refusal(response, address);
+      default:
+        throw this.refusal(response, address);
+    }
+  }
+
+  private refusal(response: RemotingCommand, address: string): MessagingError {
+    const error = responseError(response, 'The pull');
+    this.core.brokers.leaveIfGoing(address, error);
+    return error;
+  }
+
+  private follow(queue: ProcessQueue, response: RemotingCommand): PullMessageResponseHeader {
+    const header = response.header as PullMessageResponseHeader;
+    queue.suggestedBrokerId = header.suggestWhichBrokerId;
+    queue.failures = 0;
+    return header;
+  }
+
+  private address(queue: ProcessQueue): string {
+    const { routes, brokers } = this.core;
+    if (queue.suggestedBrokerId !== MASTER_ID) {
+      const address = routes.address(queue.brokerName, queue.suggestedBrokerId);
+      if (address !== undefined) return address;
+    }
+    return brokers.master(queue.brokerName);
+  }
+
+  private request(queue: ProcessQueue): RemotingCommand {
+    const { group, mode, pullBatchSize } = this.settings;
+    const commits = mode !== ConsumeMode.BROADCAST && queue.suggestedBrokerId === MASTER_ID;
+    const header: PullMessageRequestHeader = {
+      consumerGroup: group,
+      topic: queue.topic,
+      queueId: queue.queueId,
+      queueOffset: queue.nextOffset,
+      maxMsgNums: pullBatchSize,
+      sysFlag: PullSysFlag.SUSPEND | (commits ? PullSysFlag.COMMIT_OFFSET : 0),
+      commitOffset: commits ? queue.committedOffset : 0,
+      suspendTimeoutMillis: SUSPEND_MILLIS,
+      subVersion: this.subscriptionVersion(),
+      subscription: undefined,
+      expressionType: 'TAG',
+      maxMsgBytes: undefined,
+    };
+    return createRequest(RequestCode.PULL_MESSAGE, header);
+  }
+
+  private async pause(queue: ProcessQueue, milliseconds: number): Promise<void> {
+    try {
+      await this.core.platform.clock.sleep(milliseconds, queue.stopping);
+    } catch {
+      // The queue is taken away: the loop sees that by itself.
+    }
+  }
+}

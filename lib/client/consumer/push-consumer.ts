@@ -1,0 +1,288 @@
+import type { Timer } from '../../platform/index.js';
+import { checkGroup, MessagingError, retryTopic } from '../../protocol/index.js';
+import { Assignment } from './assignment.js';
+import type { ClientCore } from '../connection/client-core.js';
+import { ConcurrentDispatcher } from '../dispatch/concurrent-dispatcher.js';
+import { ConsumeMode } from '../consume-mode.js';
+import type { Dispatcher } from '../dispatch/dispatcher.js';
+import type { GroupContext } from './group-context.js';
+import { ListenerTable } from './listener-table.js';
+import { LocalOffsets } from '../offsets/local-offsets.js';
+import type { OffsetStore } from '../offsets/offset-store.js';
+import { withConsumerDefaults, type ConsumerOptions, type ConsumerSettings, type ListenerBinding } from '../options.js';
+import { OrderlyDispatcher } from '../dispatch/orderly-dispatcher.js';
+import { PauseGate } from './pause-gate.js';
+import { PullService } from './pull-service.js';
+import { PulledBodyDecoder } from './pulled-body.js';
+import type { ProcessQueue } from './process-queue.js';
+import { LOCK_RENEWAL_MILLIS, QueueLocks } from './queue-locks.js';
+import { Rebalancer } from './rebalancer.js';
+import { registrationOf } from './registration.js';
+import { RemoteOffsets } from '../offsets/remote-offsets.js';
+import { SendBack } from '../settle/send-back.js';
+import { settleLocally, settleWithBroker } from '../settle/settlers.js';
+
+export interface AssignedQueue {
+  topic: string;
+  brokerName: string;
+  queueId: number;
+  /** Everything before this offset is settled. */
+  committedOffset: number;
+  /** Where the next pull begins. */
+  nextOffset: number;
+  /** Messages that are fetched and not settled. */
+  buffered: number;
+}
+
+export interface ConsumerState {
+  group: string;
+  mode: ConsumeMode;
+  queues: AssignedQueue[];
+  /** Messages whose handler runs, or whose outcome is on its way to the broker. */
+  inFlight: number;
+  /** Whether the whole group is paused. */
+  paused: boolean;
+  pausedListeners: string[];
+}
+
+type Phase = 'new' | 'registered' | 'started' | 'stopped';
+
+/** The topics that do not exist yet are looked for more often than routes are refreshed. */
+const MISSING_TOPIC_MILLIS = 2000;
+
+/** Consumes for one group: `add` listeners, `register`, `start`; later `stop`. */
+export class PushConsumer {
+  /** @internal */
+  readonly settings: ConsumerSettings;
+  private readonly group: GroupContext;
+  private readonly listeners: ListenerTable;
+  private readonly gate = new PauseGate();
+  private readonly locks: QueueLocks;
+  private readonly offsets: OffsetStore;
+  private readonly assignment: Assignment;
+  private readonly rebalancer: Rebalancer;
+  private readonly dispatcher: Dispatcher;
+  private readonly timers: Timer[] = [];
+  private phase: Phase = 'new';
+  private version = 0;
+  private saving = false;
+  private announced = false;
+  private forgetRoutes: (() => void) | undefined;
+  private forgetSuspects: (() => void) | undefined;
+
+  /** @internal */
+  constructor(
+    private readonly core: ClientCore,
+    options: ConsumerOptions,
+    private readonly left: () => void,
+  ) {
+    checkGroup(options.group);
+    this.settings = withConsumerDefaults(options);
+    if (this.settings.from instanceof Date && Number.isNaN(this.settings.from.getTime())) {
+      throw new MessagingError('CONFIGURATION', `The group ${options.group} is to start from an invalid date`);
+    }
+    const { mode, group } = this.settings;
+    this.group = { core, settings: this.settings, retryTopic: retryTopic(group) };
+    this.listeners = new ListenerTable(this.settings);
+    this.locks = new QueueLocks(this.group);
+    this.offsets = mode === ConsumeMode.BROADCAST ? new LocalOffsets(this.group) : new RemoteOffsets(this.group);
+    const dispatcher = this.createDispatcher();
+    this.dispatcher = dispatcher;
+    const pulls = new PullService(
+      core,
+      this.settings,
+      new PulledBodyDecoder(this.listeners, this.group.retryTopic, core.counters),
+      {
+        resumed: () => this.gate.resumed(),
+        mayRead: (queue) => this.mayRead(queue),
+      },
+      () => this.version,
+      (queue, deliveries) => dispatcher.accept(queue, deliveries),
+    );
+    this.assignment = new Assignment(
+      this.group,
+      this.locks,
+      this.offsets,
+      (queue) => pulls.start(queue),
+      () => dispatcher.sweep?.(),
+    );
+    this.rebalancer = new Rebalancer(this.group, this.assignment, () => this.topics());
+  }
+
+  /** Adds a listener; only before `register`. */
+  add(binding: ListenerBinding): void {
+    this.expect('new', 'A listener is added before register()');
+    this.listeners.add(binding);
+  }
+
+  /**
+   * Makes the group known to all brokers and stores its start position, so that whatever is sent after this reaches it.
+   * Rejects when no broker can be reached.
+   */
+  async register(): Promise<void> {
+    this.expect('new', 'register() is called once');
+    if (this.listeners.size === 0) {
+      throw new MessagingError('CONFIGURATION', `The group ${this.settings.group} has no listener`);
+    }
+    const { routes, heartbeats, platform } = this.core;
+    this.version = platform.clock.now();
+    await Promise.all(this.topics().map((topic) => routes.refresh(topic)));
+    // Only what is there before the group is: a queue that appears later has nothing that is older than the group.
+    const queues = this.topics().flatMap((topic) => routes.peek(topic)?.readQueues ?? []);
+    this.announced = true;
+    await heartbeats.register(registrationOf(this.group, this.listeners, this.version));
+    // The broker has made the retry topic just now.
+    if (this.settings.mode !== ConsumeMode.BROADCAST) await routes.refresh(this.group.retryTopic);
+    await this.offsets.initialise(queues, this.topics());
+    this.phase = 'registered';
+  }
+
+  /** Starts pulling. Resolves when the queues are divided for the first time. */
+  async start(): Promise<void> {
+    this.expect('registered', 'start() follows register()');
+    this.phase = 'started';
+    const { settings, platform, routes } = this.core;
+    const { clock } = platform;
+    this.forgetRoutes = routes.onChange((topic) => {
+      if (this.topics().includes(topic)) this.rebalance();
+    });
+    this.forgetSuspects = this.core.suspects.onFree(() => this.dispatcher.wake());
+    this.timers.push(
+      clock.every(settings.rebalanceMillis, () => this.rebalance()),
+      clock.every(settings.offsetPersistMillis, () => void this.savePositions()),
+      clock.every(MISSING_TOPIC_MILLIS, () => this.lookForMissingTopics()),
+    );
+    if (this.settings.mode !== ConsumeMode.BROADCAST) {
+      this.timers.push(clock.every(LOCK_RENEWAL_MILLIS, () => void this.renewLocks()));
+    }
+    this.lookForMissingTopics();
+    await this.rebalancer.request();
+  }
+
+  /** Holds one listener, or the whole group. What runs goes on; what is fetched waits. */
+  pause(listenerName?: string): void {
+    if (listenerName === undefined) this.gate.pause();
+    else this.listeners.named(listenerName).paused = true;
+  }
+
+  resume(listenerName?: string): void {
+    if (listenerName === undefined) this.gate.resume();
+    else this.listeners.named(listenerName).paused = false;
+    this.dispatcher.wake();
+  }
+
+  /**
+   * Stops pulling and waits for the handlers that run, `budgetMillis` at the most; the signals of the others fire then.
+   * What is not settled is given back: the group gets it again. Then the member leaves the group.
+   */
+  async stop(budgetMillis: number): Promise<void> {
+    if (this.phase === 'stopped') return;
+    this.phase = 'stopped';
+    this.forgetRoutes?.();
+    for (const timer of this.timers) timer.cancel();
+    this.rebalancer.close();
+    this.gate.resume();
+    await this.assignment.close(budgetMillis);
+    this.forgetSuspects?.();
+    await this.offsets.close();
+    if (this.announced) await this.core.heartbeats.unregister(this.settings.group);
+    this.left();
+  }
+
+  state(): ConsumerState {
+    const queues = [...this.assignment.active.values()];
+    return {
+      group: this.settings.group,
+      mode: this.settings.mode,
+      queues: queues.map((queue) => ({
+        topic: queue.topic,
+        brokerName: queue.brokerName,
+        queueId: queue.queueId,
+        committedOffset: queue.committedOffset,
+        nextOffset: queue.nextOffset,
+        buffered: queue.size,
+      })),
+      inFlight: queues.reduce((sum, queue) => sum + queue.inFlight, 0),
+      paused: this.gate.paused,
+      pausedListeners: [...this.listeners.all()]
+        .filter((listener) => listener.paused)
+        .map((listener) => listener.binding.name),
+    };
+  }
+
+  /** @internal The members of the group have changed, or a topic that it waits for has appeared. */
+  rebalance(): void {
+    if (this.phase !== 'started') return;
+    this.lookForMissingTopics();
+    void this.rebalancer.request();
+  }
+
+  private createDispatcher(): Dispatcher {
+    const sendBack = new SendBack(this.group);
+    switch (this.settings.mode) {
+      case ConsumeMode.ORDERLY:
+        return new OrderlyDispatcher(this.group, this.gate, this.locks, sendBack, (queue) => this.unlocked(queue));
+      case ConsumeMode.BROADCAST:
+        return new ConcurrentDispatcher(this.group, this.gate, settleLocally(this.group));
+      case ConsumeMode.CONCURRENT:
+        return new ConcurrentDispatcher(this.group, this.gate, settleWithBroker(this.group, sendBack));
+      default:
+        throw new MessagingError(
+          'CONFIGURATION',
+          `The mode of the group ${this.settings.group} is none of ConsumeMode`,
+        );
+    }
+  }
+
+  private mayRead(queue: ProcessQueue): boolean {
+    if (this.settings.mode !== ConsumeMode.ORDERLY || this.locks.holds(queue)) return true;
+    this.unlocked(queue);
+    return false;
+  }
+
+  private unlocked(queue: ProcessQueue): void {
+    this.core.platform.logger.warn(
+      `The group ${this.settings.group} has lost its lock on ${queue.key} and asks for it again`,
+    );
+    this.assignment.renounce(queue);
+  }
+
+  private async renewLocks(): Promise<void> {
+    for (const key of await this.locks.renew()) {
+      const queue = this.assignment.active.get(key);
+      if (queue !== undefined) this.unlocked(queue);
+    }
+  }
+
+  private topics(): string[] {
+    const topics = this.listeners.topicNames;
+    return this.settings.mode === ConsumeMode.BROADCAST ? topics : [...topics, this.group.retryTopic];
+  }
+
+  private async savePositions(): Promise<void> {
+    if (this.saving) return;
+    this.saving = true;
+    await this.offsets.save(
+      [...this.assignment.active.values()].map((queue) => ({ queue, offset: queue.committedOffset })),
+    );
+    this.saving = false;
+  }
+
+  private lookForMissingTopics(): void {
+    for (const topic of this.topics()) {
+      const route = this.core.routes.peek(topic);
+      if (route !== undefined && !route.provisional) continue;
+      this.core.routes.refresh(topic).catch((error: unknown) => {
+        this.core.platform.logger.debug(`The topic ${topic} could not be looked for: ${(error as Error).message}`);
+      });
+    }
+  }
+
+  private expect(phase: Phase, rule: string): void {
+    if (this.phase === phase) return;
+    throw new MessagingError(
+      'CONFIGURATION',
+      `The consumer of the group ${this.settings.group} is ${this.phase}: ${rule}`,
+    );
+  }
+}

@@ -1,0 +1,46 @@
+import type { ClientCounters } from '../counters.js';
+import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
+import { ReceivedMessage } from '../consumer/received-message.js';
+import type { ListenerBinding } from '../options.js';
+import { ACKNOWLEDGED, type Settlement } from '../settle/settle.js';
+
+type Outcome = Awaited<ReturnType<ListenerBinding['handle']>>;
+
+/** Brings fetched messages to their listeners and settles what becomes of them. One kind per consume mode. */
+export interface Dispatcher {
+  accept(queue: ProcessQueue, deliveries: readonly Delivery[]): void;
+  /** After a pause has ended. */
+  wake(): void;
+  /** After queues have been given up. */
+  sweep?(): void;
+}
+
+/** What becomes of a delivery whose handler has settled. Must complete it in its queue, at once or later; never rejects. */
+export type SettleDelivery = (delivery: Delivery, settlement: Settlement) => void | Promise<void>;
+
+/** Whether the whole group is paused; listeners carry their own flag. */
+export interface PauseState {
+  readonly paused: boolean;
+}
+
+/** Calls the listener, or says what keeps it from being called. May throw what the handler throws. */
+export function callListener(delivery: Delivery): Outcome | Promise<Outcome> {
+  if (delivery.fault !== undefined) return { kind: 'dead-letter', error: delivery.fault };
+  return delivery.listener!.binding.handle(
+    new ReceivedMessage(delivery.record, delivery),
+    delivery.queue.handlerSignal,
+  );
+}
+
+/** Calls the listener once and counts it. Never rejects: a handler that throws has failed. */
+export async function runHandler(delivery: Delivery, counters: ClientCounters): Promise<Settlement> {
+  counters.inFlight++;
+  try {
+    return (await callListener(delivery)) ?? ACKNOWLEDGED;
+  } catch (error) {
+    return { kind: 'retry', error };
+  } finally {
+    counters.inFlight--;
+    counters.consumed++;
+  }
+}

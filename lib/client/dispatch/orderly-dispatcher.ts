@@ -1,0 +1,150 @@
+import { runHandler, type Dispatcher, type PauseState } from './dispatcher.js';
+import type { GroupContext } from '../consumer/group-context.js';
+import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
+import type { QueueLocks } from '../consumer/queue-locks.js';
+import { retryDelay } from '../settle/retry-delay.js';
+import type { SendBack } from '../settle/send-back.js';
+import { describe } from '../settle/settlers.js';
+import { reasonText, type Settlement } from '../settle/settle.js';
+
+/** The deliveries of one queue that wait, in their order. */
+class Line {
+  items: Delivery[] = [];
+  running = false;
+}
+
+/**
+ * One message at a time per queue, in the order of the queue; queues go on side by side. A message that fails holds its
+ * queue: it is tried again here, and becomes a dead letter when its retries are used up.
+ */
+export class OrderlyDispatcher implements Dispatcher {
+  private readonly lines = new Map<ProcessQueue, Line>();
+  private waking: (() => void)[] = [];
+
+  constructor(
+    private readonly group: GroupContext,
+    private readonly pause: PauseState,
+    private readonly locks: QueueLocks,
+    private readonly sendBack: SendBack,
+    /** The queue's lock is not ours any more: gives the queue up, which also ends its line here. */
+    private readonly unlocked: (queue: ProcessQueue) => void,
+  ) {}
+
+  accept(queue: ProcessQueue, deliveries: readonly Delivery[]): void {
+    let line = this.lines.get(queue);
+    if (line === undefined) {
+      this.lines.set(queue, (line = new Line()));
+      queue.stopping.addEventListener('abort', () => {
+        this.lines.delete(queue);
+        this.wake();
+      });
+    }
+    line.items.push(...deliveries);
+    if (!line.running) void this.run(queue, line);
+  }
+
+  wake(): void {
+    const waking = this.waking;
+    this.waking = [];
+    for (const resolve of waking) resolve();
+  }
+
+  private async run(queue: ProcessQueue, line: Line): Promise<void> {
+    line.running = true;
+    while (line.items.length > 0 && !queue.draining) {
+      const batch = line.items;
+      line.items = [];
+      for (const delivery of batch) {
+        await this.untilSettled(queue, delivery);
+        if (queue.draining) break;
+      }
+    }
+    line.running = false;
+  }
+
+  private async untilSettled(queue: ProcessQueue, delivery: Delivery): Promise<void> {
+    while (!queue.draining && !delivery.settled) {
+      if (this.isPaused(delivery) || this.group.core.suspects.alone)
+        await new Promise<void>((resolve) => this.waking.push(resolve));
+      else if (!this.locks.holds(queue)) this.unlocked(queue);
+      else {
+        const wait = queue.suspects(delivery)
+          ? await this.attemptAlone(queue, delivery)
+          : await this.attempt(queue, delivery);
+        if (wait > 0) await this.sleep(queue, wait);
+      }
+    }
+  }
+
+  private isPaused(delivery: Delivery): boolean {
+    return this.pause.paused || delivery.listener?.paused === true;
+  }
+
+  /** Returns how long the queue waits before the next attempt; 0 when the message is settled. */
+  private async attempt(queue: ProcessQueue, delivery: Delivery, verdict?: Settlement): Promise<number> {
+    queue.begin();
+    try {
+      const settlement = verdict ?? (await runHandler(delivery, this.group.core.counters));
+      return queue.dropped ? 0 : await this.settle(queue, delivery, settlement);
+    } finally {
+      queue.end();
+    }
+  }
+
+  /** The same with a message that may have killed a process. */
+  private async attemptAlone(queue: ProcessQueue, delivery: Delivery): Promise<number> {
+    let wait = 0;
+    await this.group.core.suspects.handle(delivery, async (verdict) => {
+      // Its turn may have come late.
+      if (this.isPaused(delivery) || !this.locks.holds(queue)) return;
+      wait = await this.attempt(queue, delivery, verdict);
+    });
+    return wait;
+  }
+
+  private async settle(queue: ProcessQueue, delivery: Delivery, settlement: Settlement): Promise<number> {
+    const { counters, platform } = this.group.core;
+    const { group, suspendMillis } = this.group.settings;
+    if (settlement.kind === 'acknowledge') {
+      counters.acknowledged++;
+      queue.complete(delivery);
+      return 0;
+    }
+    if (delivery.firstFailedAt === 0) delivery.firstFailedAt = platform.clock.now();
+    const text = `${describe(delivery)} failed in the orderly group ${group}: ${reasonText(settlement.error)}`;
+    const max = delivery.listener?.maxReconsumeTimes ?? this.group.settings.maxReconsumeTimes;
+    if (settlement.kind === 'retry' && delivery.attempt <= max) {
+      const delay = this.delay(delivery, settlement) ?? suspendMillis;
+      counters.retried++;
+      delivery.attempt++;
+      platform.logger.warn(`${text}; its queue waits ${delay} ms for attempt ${delivery.attempt}`);
+      return Math.max(1, delay);
+    }
+    if (await this.sendBack.giveBack(delivery, settlement.error, undefined, true)) {
+      counters.deadLettered++;
+      queue.complete(delivery);
+      platform.logger.error(`${text}; it is a dead letter now (attempt ${delivery.attempt})`, settlement.error);
+    }
+    return 0;
+  }
+
+  private delay(delivery: Delivery, settlement: Settlement): number | undefined {
+    try {
+      return retryDelay(delivery, settlement);
+    } catch (error) {
+      this.group.core.platform.logger.error(
+        `The backoff of ${delivery.listener?.binding.name} threw; the default is used`,
+        error,
+      );
+      return undefined;
+    }
+  }
+
+  private async sleep(queue: ProcessQueue, milliseconds: number): Promise<void> {
+    try {
+      await this.group.core.platform.clock.sleep(milliseconds, queue.stopping);
+    } catch {
+      // The queue is taken away; the loop sees that by itself.
+    }
+  }
+}

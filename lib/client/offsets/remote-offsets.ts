@@ -1,0 +1,102 @@
+import { messageQueueKey, type MessageQueue, type QueryConsumerOffsetResponseHeader } from '../../protocol/index.js';
+import type { GroupContext } from '../consumer/group-context.js';
+import { startOffset, suspectsText, type OffsetStore, type QueuePosition, type StartPosition } from './offset-store.js';
+import { ResponseError } from '../connection/response-error.js';
+
+/** Our broker writes positions down every second. */
+const POSITION_MILLIS = 2000;
+
+/** Positions at the brokers, shared by all members of the group. */
+export class RemoteOffsets implements OffsetStore {
+  constructor(private readonly group: GroupContext) {}
+
+  async initialise(queues: readonly MessageQueue[]): Promise<void> {
+    await Promise.all(queues.map((queue) => this.initialiseQueue(queue)));
+  }
+
+  async read(queue: MessageQueue): Promise<StartPosition> {
+    const { core, settings, retryTopic } = this.group;
+    const stored = await core.brokers.queryOffset(settings.group, queue, false);
+    if (stored !== undefined) return this.position(queue, stored);
+    // What was there when the group registered got its position then; this queue is younger, and nothing of it is old.
+    // A date may still lie ahead of it.
+    if (queue.topic === retryTopic || !(settings.from instanceof Date)) return { offset: 0 };
+    return { offset: await startOffset(this.group, queue) };
+  }
+
+  async save(positions: readonly QueuePosition[]): Promise<void> {
+    const { core, settings } = this.group;
+    for (const { queue, offset } of positions) {
+      if (offset === queue.persistedOffset) continue;
+      if (core.brokers.commitOffsetOneway(settings.group, queue, offset)) queue.persistedOffset = offset;
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async saveNow(positions: readonly QueuePosition[]): Promise<void> {
+    const { core, settings } = this.group;
+    await Promise.all(
+      positions.map(async ({ queue, offset }) => {
+        try {
+          await core.brokers.commitOffset(settings.group, queue, offset);
+          queue.persistedOffset = offset;
+        } catch (error) {
+          core.platform.logger.warn(
+            `The group ${settings.group} could not store its position ${offset} in ${queue.topic}@${queue.brokerName}:${queue.queueId}; ` +
+              `messages since the last one may come again: ${(error as Error).message}`,
+          );
+        }
+      }),
+    );
+  }
+
+  private position(queue: MessageQueue, stored: QueryConsumerOffsetResponseHeader): StartPosition {
+    const { offset, deaths, suspectsUntil: until, killer } = stored;
+    if (deaths === undefined || until === undefined || until <= offset) return { offset };
+    this.group.core.platform.logger.warn(suspectsText(this.group, queue, deaths, until));
+    return {
+      offset,
+      suspicion: {
+        deaths,
+        until,
+        killer,
+        announce: (at, done) => this.announce(queue, at, done),
+        leaveBehind: (position, stopping) => this.leaveBehind(queue, position, stopping),
+      },
+    };
+  }
+
+  private async announce({ brokerName, topic, queueId }: MessageQueue, offset: number, done: boolean): Promise<void> {
+    const { brokers, heartbeats } = this.group.core;
+    const header = { consumerGroup: this.group.settings.group, topic, queueId, queueOffset: offset, done };
+    try {
+      await brokers.handleAlone(brokerName, header);
+    } catch (error) {
+      if (!(error instanceof ResponseError) || error.code !== 'GROUP_NOT_FOUND') throw error;
+      await heartbeats.repeat(brokers.master(brokerName));
+      await brokers.handleAlone(brokerName, header);
+    }
+  }
+
+  private async leaveBehind(queue: MessageQueue, position: number, stopping: AbortSignal): Promise<void> {
+    const { brokers, platform } = this.group.core;
+    try {
+      await brokers.commitOffset(this.group.settings.group, queue, position);
+      await platform.clock.sleep(POSITION_MILLIS, stopping);
+    } catch (error) {
+      platform.logger.debug(
+        `The position ${position} in ${messageQueueKey(queue)} may come back: ${(error as Error).message}`,
+      );
+    }
+  }
+
+  // Our broker stores the latest positions itself with the group's first heartbeat, and knows that a queue without one is
+  // younger than the group; then there is nothing left to do.
+  private async initialiseQueue(queue: MessageQueue): Promise<void> {
+    const { core, settings, retryTopic } = this.group;
+    if ((await core.brokers.queryOffset(settings.group, queue, true)) !== undefined) return;
+    const offset = queue.topic === retryTopic ? 0 : await startOffset(this.group, queue);
+    await core.brokers.commitOffset(settings.group, queue, offset);
+  }
+}

@@ -1,0 +1,195 @@
+import {
+  checkTopic,
+  ExtensionProperty,
+  isReservedProperty,
+  isSendableTopic,
+  LIMITS,
+  MAX_DELAY_LEVEL,
+  MessagingError,
+  PropertyName,
+  RequestCode,
+} from '../../protocol/index.js';
+import { BodyCopies } from './body-copies.js';
+import type { OutgoingMessage } from './messages.js';
+import type { SendUnit } from './send-unit.js';
+
+const TOPICS_REMEMBERED = 10_000;
+
+/** Checks what is to be sent, before anything is: a typed error here costs no round trip and leaves no trace. */
+export class MessagePreparer {
+  /** Topics whose name is fine. Bounded, since names may be made up per message. */
+  private readonly topics = new Set<string>();
+  private readonly copies = new BodyCopies();
+
+  constructor(
+    private readonly createId: () => string,
+    private readonly maxMessageBytes: number,
+    private readonly compressOverBytes: number,
+  ) {}
+
+  prepare(message: OutgoingMessage, deadline: number, retries: number): SendUnit {
+    const { topic, body } = message;
+    if (!this.topics.has(topic)) this.checkNewTopic(topic);
+    this.checkBody(topic, body);
+    const messageId = this.createId();
+    return {
+      requestCode: RequestCode.SEND_MESSAGE_V2,
+      topic,
+      // The caller's buffer may change while the message waits for its turn, for the socket or for another attempt.
+      body: this.copies.copy(body),
+      properties: encodeMessageProperties(message, messageId),
+      messageId,
+      batch: undefined,
+      shardingKey: message.shardingKey,
+      delayed: message.delay !== undefined,
+      compressible: body.length >= this.compressOverBytes,
+      deadline,
+      retries,
+    };
+  }
+
+  private checkNewTopic(topic: string): void {
+    checkTopic(topic);
+    if (!isSendableTopic(topic)) {
+      throw new MessagingError('NO_PERMISSION', `The topic ${topic} belongs to the broker; nothing can be sent to it`);
+    }
+    if (this.topics.size >= TOPICS_REMEMBERED) this.topics.clear();
+    this.topics.add(topic);
+  }
+
+  private checkBody(topic: string, body: Buffer): void {
+    if (!(body instanceof Uint8Array)) {
+      throw new MessagingError('BAD_ARGUMENT', `The body of a message to ${topic} must be a Buffer`);
+    }
+    if (body.length > this.maxMessageBytes) {
+      throw new MessagingError(
+        'MESSAGE_TOO_LARGE',
+        `A message to ${topic} has ${body.length} bytes; at most ${this.maxMessageBytes} are allowed. Store it elsewhere and send a reference`,
+      );
+    }
+    if (body.length === 0) {
+      throw new MessagingError('BAD_ARGUMENT', `A message to ${topic} has an empty body; RocketMQ knows none`);
+    }
+  }
+}
+
+const UNIQUE_KEY_NAME = `${PropertyName.UNIQUE_KEY}\x01`;
+const AFTER_ID = `\x02${PropertyName.WAIT_STORE_MSG_OK}\x01true\x02`;
+const AFTER_ID_BY_TYPE: ReadonlyMap<string, string> = new Map(
+  ['text', 'json', 'binary'].map((type) => [type, `${AFTER_ID}${ExtensionProperty.CONTENT_TYPE}\x01${type}\x02`]),
+);
+
+/** What follows the id of every message: put together once, not per message. */
+function endOfId(contentType: string | undefined): string {
+  if (contentType === undefined) return AFTER_ID;
+  const text = AFTER_ID_BY_TYPE.get(contentType);
+  if (text === undefined) throw noContentType(contentType);
+  return text;
+}
+
+function encodeMessageProperties(message: OutgoingMessage, messageId: string): string {
+  const { tag, keys, properties, contentType, shardingKey, delay } = message;
+  let text = UNIQUE_KEY_NAME + messageId + endOfId(contentType);
+  if (tag !== undefined && tag !== '') text += entry(PropertyName.TAGS, checkTag(tag));
+  if (keys !== undefined && keys.length > 0) text += entry(PropertyName.KEYS, joinKeys(keys));
+  if (shardingKey !== undefined) {
+    if (shardingKey === '') throw invalid('The sharding key is empty; leave it out, or name what is to stay in order');
+    text += entry('__SHARDINGKEY', shardingKey);
+  }
+  if (delay !== undefined) text += delayEntry(delay);
+  const own = properties === undefined ? '' : encodeOwn(properties);
+  text += own;
+  checkSize(text, own);
+  return text;
+}
+
+function encodeOwn(properties: Readonly<Record<string, string>>): string {
+  let text = '';
+  for (const name of Object.keys(properties)) {
+    const value = properties[name];
+    if (value === undefined) continue;
+    if (typeof value !== 'string') throw invalid(`The property ${name} must be a string, not ${typeof value}`);
+    if (name === ExtensionProperty.CONTENT_TYPE) endOfId(value);
+    else if (isReservedProperty(name)) {
+      throw invalid(`The property name ${name} is reserved; choose another, or use the option that it stands for`);
+    }
+    text += entry(name, value);
+  }
+  return text;
+}
+
+function entry(name: string, value: string): string {
+  if (name === '' || value === '') {
+    throw invalid(
+      `The property ${JSON.stringify(name)} has no ${name === '' ? 'name' : 'value'}; leave it out, readers drop it`,
+    );
+  }
+  if (hasSeparator(name) || hasSeparator(value)) {
+    throw invalid(
+      `The property ${JSON.stringify(name)} has a character 0x01 or 0x02, which separate properties; encode it`,
+    );
+  }
+  return `${name}\x01${value}\x02`;
+}
+
+function hasSeparator(text: string): boolean {
+  return text.includes('\x01') || text.includes('\x02');
+}
+
+function checkTag(tag: string): string {
+  if (tag.includes('||') || tag === '*' || tag !== tag.trim()) {
+    throw invalid(
+      `The tag ${JSON.stringify(tag)} could not be subscribed to: one tag without "||", "*" and outer spaces`,
+    );
+  }
+  return tag;
+}
+
+function joinKeys(keys: readonly string[]): string {
+  for (const key of keys) {
+    if (typeof key !== 'string' || key === '' || /\s/.test(key)) {
+      throw invalid(`The key ${JSON.stringify(key)} is empty or has white space, which separates keys`);
+    }
+  }
+  return keys.join(' ');
+}
+
+function noContentType(type: string): MessagingError {
+  return invalid(`The content type ${JSON.stringify(type)} is none of text, json, binary`);
+}
+
+function delayEntry(delay: NonNullable<OutgoingMessage['delay']>): string {
+  if ('level' in delay) {
+    if (!Number.isInteger(delay.level) || delay.level < 1 || delay.level > MAX_DELAY_LEVEL) {
+      throw new MessagingError('BAD_ARGUMENT', `The delay level ${delay.level} is none of 1 to ${MAX_DELAY_LEVEL}`);
+    }
+    return entry(PropertyName.DELAY_TIME_LEVEL, String(delay.level));
+  }
+  if (!Number.isSafeInteger(delay.deliverAt) || delay.deliverAt < 0) {
+    throw new MessagingError(
+      'BAD_ARGUMENT',
+      `The delivery time ${delay.deliverAt} is no time in milliseconds since 1970`,
+    );
+  }
+  return entry(PropertyName.TIMER_DELIVER_MS, String(delay.deliverAt));
+}
+
+// A UTF-16 unit takes 3 bytes at the most: the usual short string needs no counting.
+function checkSize(text: string, own: string): void {
+  if (text.length * 3 <= LIMITS.userPropertiesBytes) return;
+  const ownBytes = Buffer.byteLength(own);
+  if (ownBytes > LIMITS.userPropertiesBytes) {
+    throw invalid(
+      `The properties take ${ownBytes} bytes; at most ${LIMITS.userPropertiesBytes} are allowed. Put them into the body`,
+    );
+  }
+  // The broker adds to them (region, origin, reason of a failure), so the rest is not all ours either.
+  const bytes = Buffer.byteLength(text);
+  if (bytes > LIMITS.propertiesBytes) {
+    throw invalid(`Tag, keys and properties take ${bytes} bytes; at most ${LIMITS.propertiesBytes} are allowed`);
+  }
+}
+
+function invalid(message: string): MessagingError {
+  return new MessagingError('PROPERTIES_INVALID', message);
+}

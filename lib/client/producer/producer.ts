@@ -1,0 +1,193 @@
+import { MessagingError } from '../../protocol/index.js';
+import type { ClientCore } from '../connection/client-core.js';
+import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
+import { OrderedLanes } from './ordered-lanes.js';
+import { MessagePreparer } from './outgoing.js';
+import { QueueSelector } from './queue-selector.js';
+import { batchUnit, countOf, type SendUnit } from './send-unit.js';
+import { Sender } from './sender.js';
+import { Unsettled } from './unsettled.js';
+
+/** Sends messages. One per client; every method may be called at any time and from anywhere. */
+export class Producer {
+  private readonly preparer: MessagePreparer;
+  private readonly lanes: OrderedLanes;
+  private readonly queues: QueueSelector;
+  private readonly sender: Sender;
+  /** Keyed sends that wait for their topic's first route, in the order in which they came. */
+  private readonly gates = new Map<string, (() => void)[]>();
+  private readonly unsettled = new Unsettled();
+  private closing = false;
+
+  /** @internal */
+  constructor(
+    private readonly core: ClientCore,
+    createId: () => string,
+  ) {
+    const { settings, platform } = core;
+    this.preparer = new MessagePreparer(createId, settings.maxMessageBytes, settings.compressOverBytes);
+    this.queues = new QueueSelector(core.routes, platform.random.below(1 << 16));
+    this.sender = new Sender(core, this.queues, this.unsettled);
+    this.lanes = new OrderedLanes(
+      (unit, index) => this.sender.deliver(unit, index),
+      () => platform.clock.monotonic(),
+    );
+  }
+
+  /**
+   * Resolves when the broker has the message safely (`flush: 'sync'`: on the disk).
+   * Rejects with a `MessagingError`; after TIMEOUT and CHANNEL_CLOSED the message may have been stored all the same.
+   */
+  send(message: OutgoingMessage, options?: SendOptions): Promise<SendResult> {
+    try {
+      return this.dispatch(this.unitOf(message, options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Sends without waiting for anything. Throws only for a message that could never be sent; any later failure is logged
+   * and counted (`onewayFailed`).
+   */
+  sendOneWay(message: OutgoingMessage): void {
+    if (this.closing) return this.lost(message.topic, shutDown());
+    const unit = this.unitOf(message, { retries: 0 });
+    // The order of keys needs to know when a send is settled.
+    const sent = unit.shardingKey === undefined ? this.sender.deliverOneway(unit) : this.enterLane(unit);
+    sent.then(
+      () => this.core.counters.onewaySent++,
+      (error: Error) => this.lost(message.topic, error),
+    );
+  }
+
+  private lost(topic: string, error: Error): void {
+    this.core.counters.onewayFailed++;
+    this.core.platform.logger.warn(`A one-way message to ${topic} was lost: ${error.message}`);
+  }
+
+  /**
+   * Sends all in one request to one queue: one acknowledgement, contiguous offsets, all or nothing.
+   * Same topic, no delays, the same sharding key or none; together within the limit of one message.
+   */
+  sendBatch(messages: readonly OutgoingMessage[], options?: SendOptions): Promise<SendResult> {
+    try {
+      const deadline = this.deadline(options);
+      const retries = this.retries(options);
+      const units = messages.map((message) => this.preparer.prepare(message, deadline, retries));
+      checkBatch(units);
+      const unit = batchUnit(units, deadline, retries);
+      const limit = this.core.settings.maxMessageBytes;
+      if (unit.body.length > limit) {
+        throw new MessagingError(
+          'MESSAGE_TOO_LARGE',
+          `A batch of ${messages.length} messages to ${unit.topic} has ${unit.body.length} bytes; at most ${limit} are allowed. Split it`,
+        );
+      }
+      return this.dispatch(unit);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** @internal Refuses further sends and waits for the unsettled ones, within the budget. */
+  async close(budgetMillis: number): Promise<void> {
+    this.closing = true;
+    const left = await this.unsettled.none(this.core.platform.clock, budgetMillis);
+    if (left > 0) this.core.platform.logger.warn(`${left} sends were not settled when the time to shut down was over`);
+  }
+
+  private unitOf(message: OutgoingMessage, options: SendOptions | undefined): SendUnit {
+    return this.preparer.prepare(message, this.deadline(options), this.retries(options));
+  }
+
+  private deadline(options: SendOptions | undefined): number {
+    if (this.closing) throw shutDown();
+    const timeout = options?.timeoutMillis ?? this.core.settings.sendTimeoutMillis;
+    if (!(timeout > 0))
+      throw new MessagingError('BAD_ARGUMENT', `The time-out of a send must be above 0 ms, not ${timeout}`);
+    return Math.ceil(this.core.platform.clock.monotonic() + timeout);
+  }
+
+  private retries(options: SendOptions | undefined): number {
+    return options?.retries ?? this.core.settings.sendRetries;
+  }
+
+  private dispatch(unit: SendUnit): Promise<SendResult> {
+    return unit.shardingKey === undefined ? this.sender.deliver(unit, undefined) : this.enterLane(unit);
+  }
+
+  // Which lane it is takes a route. Until the first one is there, keyed sends of the topic queue up in call order.
+  private enterLane(unit: SendUnit): Promise<SendResult> {
+    this.unsettled.begin();
+    return new Promise<SendResult>((resolve, reject) => {
+      const done = (result: SendResult): void => {
+        this.unsettled.end();
+        resolve(result);
+      };
+      const failed = (error: unknown): void => {
+        this.core.counters.sendFailed += countOf(unit);
+        this.unsettled.end();
+        reject(error);
+      };
+      const enter = (): void => {
+        const route = this.core.routes.peek(unit.topic);
+        if (route === undefined) return this.openGate(unit, enter, failed);
+        try {
+          this.lanes.enter(unit, this.queues.orderedIndex(route, unit.shardingKey!), done, failed);
+        } catch (error) {
+          failed(error);
+        }
+      };
+      const gate = this.gates.get(unit.topic);
+      if (gate === undefined) enter();
+      else gate.push(enter);
+    });
+  }
+
+  private openGate(unit: SendUnit, first: () => void, failed: (error: unknown) => void): void {
+    const gate: (() => void)[] = [];
+    this.gates.set(unit.topic, gate);
+    const open = (): void => {
+      this.gates.delete(unit.topic);
+      // One that finds no route opens another gate; those behind it must wait at that one.
+      for (const enter of gate) {
+        const closed = this.gates.get(unit.topic);
+        if (closed === undefined) enter();
+        else closed.push(enter);
+      }
+    };
+    this.sender.within(this.core.routes.forSending(unit.topic), unit).then(
+      () => {
+        first();
+        open();
+      },
+      (error: unknown) => {
+        failed(error);
+        open();
+      },
+    );
+  }
+}
+
+function checkBatch(messages: readonly SendUnit[]): void {
+  const first = messages[0];
+  if (first === undefined) throw new MessagingError('BAD_ARGUMENT', 'A batch needs at least one message');
+  for (const message of messages) {
+    if (message.topic !== first.topic) {
+      throw new MessagingError('BAD_ARGUMENT', `A batch goes to one topic, not to ${first.topic} and ${message.topic}`);
+    }
+    if (message.delayed)
+      throw new MessagingError('BAD_ARGUMENT', `A batch to ${first.topic} cannot be delayed; send one by one`);
+    if (message.shardingKey !== first.shardingKey) {
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        `A batch to ${first.topic} goes to one queue: give all its messages the same sharding key`,
+      );
+    }
+  }
+}
+
+function shutDown(): MessagingError {
+  return new MessagingError('SHUTTING_DOWN', 'This client is shut down; it sends nothing any more');
+}

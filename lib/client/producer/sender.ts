@@ -1,0 +1,285 @@
+import {
+  createRequest,
+  DEFAULT_TOPIC,
+  MessagingError,
+  ResponseCode,
+  type MessageQueue,
+  type RemotingCommand,
+  type SendMessageRequestHeader,
+  type SendMessageResponseHeader,
+} from '../../protocol/index.js';
+import type { Asker } from '../../remoting/index.js';
+import { compressFor, type WireBody } from './body-codec.js';
+import type { ClientCore } from '../connection/client-core.js';
+import type { SendResult, SendStatus } from './messages.js';
+import type { QueueSelector } from './queue-selector.js';
+import { asMessagingError, isSendRetried, responseError } from '../connection/response-error.js';
+import { countOf, type SendUnit } from './send-unit.js';
+import type { Unsettled } from './unsettled.js';
+import { masterAddress, type TopicRoute } from '../connection/topic-route.js';
+
+/** Before another attempt at the broker that has just failed; doubled each time. */
+const RETRY_PAUSE_MILLIS = 20;
+
+const STATUS: ReadonlyMap<number, SendStatus> = new Map([
+  [ResponseCode.SUCCESS, 'SEND_OK'],
+  [ResponseCode.FLUSH_DISK_TIMEOUT, 'FLUSH_DISK_TIMEOUT'],
+  [ResponseCode.FLUSH_SLAVE_TIMEOUT, 'FLUSH_SLAVE_TIMEOUT'],
+  [ResponseCode.SLAVE_NOT_AVAILABLE, 'SLAVE_NOT_AVAILABLE'],
+]);
+
+interface FailedAttempt {
+  readonly failure: MessagingError;
+  readonly brokerName: string;
+}
+
+/** A send under way: all that has to be known of it when its answer comes, in one object. */
+class SendCall implements Asker {
+  queue: MessageQueue | undefined = undefined;
+  route: TopicRoute | undefined = undefined;
+
+  constructor(
+    private readonly sender: Sender,
+    readonly unit: SendUnit,
+    readonly ordered: number | undefined,
+    readonly resolve: (result: SendResult) => void,
+    readonly reject: (error: Error) => void,
+  ) {}
+
+  answered(error: MessagingError | undefined, response: RemotingCommand | undefined): void {
+    this.sender.answered(this, error, response);
+  }
+}
+
+/** Brings one unit to a broker, with all its attempts. */
+export class Sender {
+  constructor(
+    private readonly core: ClientCore,
+    private readonly queues: QueueSelector,
+    private readonly unsettled: Unsettled,
+  ) {}
+
+  /** One unit with all its attempts; `ordered` is the index of its ordered queue. */
+  deliver(unit: SendUnit, ordered: number | undefined): Promise<SendResult> {
+    return new Promise((resolve, reject) => {
+      this.unsettled.begin();
+      const call = new SendCall(this, unit, ordered, resolve, reject);
+      if (unit.compressible || !this.attemptAtOnce(call)) void this.finish(call, undefined);
+    });
+  }
+
+  /**
+   * The first attempt where everything is known: it costs no promise but that of the send. False, and nothing done but
+   * for choosing the queue, when something has to be awaited first.
+   */
+  private attemptAtOnce(call: SendCall): boolean {
+    const { unit, ordered } = call;
+    const { routes, brokers, platform } = this.core;
+    const route = routes.peek(unit.topic);
+    if (route === undefined) return false;
+    let queue: MessageQueue;
+    try {
+      queue = ordered === undefined ? this.queues.next(route, undefined) : this.queues.ordered(route, ordered);
+    } catch {
+      return false;
+    }
+    call.queue = queue;
+    call.route = route;
+    const address = masterAddress(route, queue.brokerName);
+    const channel = address === undefined ? undefined : brokers.peek(address);
+    const remaining = unit.deadline - platform.clock.monotonic();
+    if (channel === undefined || remaining <= 0) return false;
+    channel.call(this.request(unit, queue, unit.body, 0), remaining, call);
+    return true;
+  }
+
+  /** @internal Takes the answer to the first attempt. */
+  answered(call: SendCall, error: MessagingError | undefined, response: RemotingCommand | undefined): void {
+    const { unit } = call;
+    const queue = call.queue!;
+    const status = response === undefined ? undefined : STATUS.get(response.code);
+    if (status !== undefined) {
+      this.unsettled.end();
+      call.resolve(this.succeeded(unit, queue, status, response!, call.route!));
+      return;
+    }
+    const failure = error ?? this.refused(unit, queue, masterAddress(call.route!, queue.brokerName)!, response!);
+    const first = { failure: asMessagingError(failure, `Sending to ${unit.topic}`), brokerName: queue.brokerName };
+    void this.finish(call, first);
+  }
+
+  private async finish(call: SendCall, first: FailedAttempt | undefined): Promise<void> {
+    const { unit, ordered } = call;
+    try {
+      call.resolve(await this.attempts(unit, ordered, first, call.queue));
+    } catch (error) {
+      // Keyed units are counted where their lane lets go of them: it may try again in another form.
+      if (ordered === undefined) this.core.counters.sendFailed += countOf(unit);
+      call.reject(error as Error);
+    } finally {
+      this.unsettled.end();
+    }
+  }
+
+  /** All attempts, the first one to the chosen queue; or those after a first one that has failed. */
+  private async attempts(
+    unit: SendUnit,
+    ordered: number | undefined,
+    first: FailedAttempt | undefined,
+    chosen?: MessageQueue,
+  ): Promise<SendResult> {
+    const { counters, platform } = this.core;
+    let wire: WireBody = { body: unit.body, sysFlag: 0 };
+    let failedBroker: string | undefined;
+    let before: MessagingError | undefined;
+    for (let attempt = 0; ; attempt++) {
+      let brokerName: string | undefined;
+      let failure: MessagingError;
+      if (attempt === 0 && first !== undefined) ({ brokerName, failure } = first);
+      else {
+        try {
+          const route =
+            this.core.routes.peek(unit.topic) ?? (await this.within(this.core.routes.forSending(unit.topic), unit));
+          const queue =
+            (attempt === 0 ? chosen : undefined) ??
+            (ordered === undefined ? this.queues.next(route, failedBroker) : this.queues.ordered(route, ordered));
+          brokerName = queue.brokerName;
+          const address = masterAddress(route, brokerName)!;
+          const channel = this.core.brokers.peek(address) ?? (await this.within(this.core.brokers.open(address), unit));
+          if (unit.compressible && wire.sysFlag === 0) wire = await compressFor(channel, wire);
+          const request = this.request(unit, queue, wire.body, wire.sysFlag);
+          const response = await channel.invoke(request, this.remaining(unit));
+          const status = STATUS.get(response.code);
+          if (status !== undefined) return this.succeeded(unit, queue, status, response, route);
+          failure = this.refused(unit, queue, address, response);
+        } catch (error) {
+          failure = asMessagingError(error, `Sending to ${unit.topic}`);
+        }
+      }
+      const remaining = unit.deadline - platform.clock.monotonic();
+      // That the time is over says less than what it was lost with.
+      if (remaining <= 0 && before !== undefined) throw before;
+      before = failure;
+      if (attempt >= unit.retries || !isSendRetried(failure) || remaining <= 0) throw failure;
+      counters.sendRetried++;
+      await this.beforeRetry(unit, failure, brokerName, failedBroker, attempt, remaining);
+      failedBroker = brokerName;
+    }
+  }
+
+  private refused(unit: SendUnit, queue: MessageQueue, address: string, response: RemotingCommand): MessagingError {
+    const failure = responseError(response, `Sending to ${unit.topic} on ${queue.brokerName}`);
+    this.core.brokers.leaveIfGoing(address, failure);
+    return failure;
+  }
+
+  /** Resolves when the message has been handed to the channel. */
+  async deliverOneway(unit: SendUnit): Promise<void> {
+    const { routes, brokers } = this.core;
+    this.unsettled.begin();
+    try {
+      const route = routes.peek(unit.topic) ?? (await this.within(routes.forSending(unit.topic), unit));
+      const queue = this.queues.next(route, undefined);
+      const address = masterAddress(route, queue.brokerName)!;
+      const channel = brokers.peek(address) ?? (await this.within(brokers.open(address), unit));
+      let wire: WireBody = { body: unit.body, sysFlag: 0 };
+      if (unit.compressible) wire = await compressFor(channel, wire);
+      channel.oneway(this.request(unit, queue, wire.body, wire.sysFlag));
+      if (route.provisional) this.learnRealRoute(unit.topic);
+    } finally {
+      this.unsettled.end();
+    }
+  }
+
+  // A queue of another broker is tried at once. The same one gets a moment, and may by then have another address.
+  private async beforeRetry(
+    unit: SendUnit,
+    failure: MessagingError,
+    brokerName: string | undefined,
+    failedBroker: string | undefined,
+    attempt: number,
+    remaining: number,
+  ): Promise<void> {
+    const { routes, platform } = this.core;
+    platform.logger.debug(`${failure.message}; attempt ${attempt + 2} follows`);
+    const route = routes.peek(unit.topic);
+    const another =
+      unit.shardingKey === undefined && route?.writeQueues.some((queue) => queue.brokerName !== brokerName);
+    if (another === true && failedBroker === undefined) return;
+    await platform.clock.sleep(Math.min(RETRY_PAUSE_MILLIS * 2 ** attempt, remaining));
+    try {
+      await this.within(routes.refresh(unit.topic), unit);
+    } catch (error) {
+      // The attempt goes by the route that is known.
+      platform.logger.debug(`The route of ${unit.topic} could not be refreshed: ${(error as Error).message}`);
+    }
+  }
+
+  private request(unit: SendUnit, queue: MessageQueue, body: Buffer, sysFlag: number): RemotingCommand {
+    const { core } = this;
+    const header: SendMessageRequestHeader = {
+      producerGroup: core.producerGroup,
+      topic: unit.topic,
+      defaultTopic: DEFAULT_TOPIC,
+      defaultTopicQueueNums: core.settings.defaultTopicQueues,
+      queueId: queue.queueId,
+      sysFlag,
+      bornTimestamp: core.platform.clock.now(),
+      flag: 0,
+      properties: unit.properties,
+      reconsumeTimes: 0,
+      unitMode: false,
+      maxReconsumeTimes: undefined,
+      batch: unit.batch !== undefined,
+      brokerName: queue.brokerName,
+    };
+    return createRequest(unit.requestCode, header, body);
+  }
+
+  private succeeded(
+    unit: SendUnit,
+    queue: MessageQueue,
+    status: SendStatus,
+    response: RemotingCommand,
+    route: TopicRoute,
+  ): SendResult {
+    const header = response.header as SendMessageResponseHeader;
+    this.core.counters.sent += countOf(unit);
+    if (route.provisional) this.learnRealRoute(unit.topic);
+    return {
+      status,
+      messageId: unit.messageId,
+      offsetMessageId: header.msgId,
+      topic: unit.topic,
+      brokerName: queue.brokerName,
+      queueId: header.queueId,
+      queueOffset: header.queueOffset,
+      messageIds: unit.batch === undefined ? undefined : [...unit.batch],
+    };
+  }
+
+  // The send has made the topic: its consumers in this client should not wait for the next refresh.
+  private learnRealRoute(topic: string): void {
+    this.core.routes.refresh(topic).catch((error: unknown) => {
+      this.core.platform.logger.debug(`The new route of ${topic} is not known yet: ${(error as Error).message}`);
+    });
+  }
+
+  private remaining(unit: SendUnit): number {
+    const remaining = unit.deadline - this.core.platform.clock.monotonic();
+    if (remaining <= 0) throw timeout(unit);
+    return remaining;
+  }
+
+  /** Off the hot path: a promise that others share, bounded by this unit's own deadline. */
+  within<T>(promise: Promise<T>, unit: SendUnit): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = this.core.platform.clock.after(this.remaining(unit), () => reject(timeout(unit)));
+      promise.then(resolve, reject).finally(() => timer.cancel());
+    });
+  }
+}
+
+function timeout(unit: SendUnit): MessagingError {
+  return new MessagingError('TIMEOUT', `Sending to ${unit.topic} took longer than allowed`);
+}

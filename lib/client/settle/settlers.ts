@@ -1,0 +1,69 @@
+import type { SettleDelivery } from '../dispatch/dispatcher.js';
+import type { GroupContext } from '../consumer/group-context.js';
+import type { Delivery } from '../consumer/process-queue.js';
+import { retryDelay } from './retry-delay.js';
+import type { SendBack } from './send-back.js';
+import { reasonText, type Settlement } from './settle.js';
+
+/** Concurrent groups: what failed goes back to the broker, one by one. */
+export function settleWithBroker({ core, settings }: GroupContext, sendBack: SendBack): SettleDelivery {
+  const { counters, platform } = core;
+
+  const giveBack = async (delivery: Delivery, settlement: Settlement & { error: unknown }): Promise<void> => {
+    const max = delivery.listener?.maxReconsumeTimes ?? settings.maxReconsumeTimes;
+    const rejected = settlement.kind === 'dead-letter';
+    const last = rejected || delivery.retries >= max;
+    const delay = rejected ? undefined : safeDelay(delivery, settlement);
+    if (!(await sendBack.giveBack(delivery, settlement.error, delay, rejected))) return;
+    if (last) counters.deadLettered++;
+    else counters.retried++;
+    delivery.queue.complete(delivery);
+    const text = `${describe(delivery)} failed in the group ${settings.group}: ${reasonText(settlement.error)}`;
+    if (last) platform.logger.error(`${text}; it is a dead letter now (attempt ${delivery.attempt})`, settlement.error);
+    else
+      platform.logger.warn(
+        `${text}; attempt ${delivery.attempt + 1} follows${delay === undefined ? '' : ` in ${delay} ms`}`,
+      );
+  };
+
+  // A `backoff` function is the user's and may throw; the ladder then decides.
+  const safeDelay = (delivery: Delivery, settlement: Settlement): number | undefined => {
+    try {
+      return retryDelay(delivery, settlement);
+    } catch (error) {
+      platform.logger.error(
+        `The backoff of ${delivery.listener?.binding.name} threw; the broker's ladder is used`,
+        error,
+      );
+      return undefined;
+    }
+  };
+
+  return (delivery, settlement) => {
+    if (settlement.kind !== 'acknowledge') return giveBack(delivery, settlement);
+    counters.acknowledged++;
+    delivery.queue.complete(delivery);
+  };
+}
+
+/** Broadcast groups: every instance has its own copy, there is nobody to give it back to. */
+export function settleLocally({ core, settings }: GroupContext): SettleDelivery {
+  const { counters, platform } = core;
+  return (delivery, settlement) => {
+    delivery.queue.complete(delivery);
+    if (settlement.kind === 'acknowledge') {
+      counters.acknowledged++;
+      return;
+    }
+    counters.broadcastFailed++;
+    platform.logger.error(
+      `${describe(delivery)} failed in the broadcast group ${settings.group}, which has no retries: ${reasonText(settlement.error)}`,
+      settlement.error,
+    );
+  };
+}
+
+/** For logs: never the body. */
+export function describe(delivery: Delivery): string {
+  return `The message at ${delivery.topic}@${delivery.brokerName}:${delivery.record.queueId}:${delivery.queueOffset}`;
+}
