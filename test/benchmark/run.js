@@ -53,7 +53,7 @@ Module({
   providers: [Receiver],
 })(BenchModule);
 
-const application = await NestFactory.createApplicationContext(BenchModule, { logger: ['error', 'warn'] });
+const application = await NestFactory.createApplicationContext(BenchModule, { logger: ['error'] });
 const template = application.get(MessagingTemplate);
 const receiver = application.get(Receiver);
 const listeners = application.get(MessageListenerRegistry, { strict: false });
