@@ -6,7 +6,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { OnApplicationShutdown } from '@nestjs/common';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { MessageListener, MessageListenerRegistry, MessagingModule, MessagingTemplate } from '../../lib/index.js';
 import { LogBook, closeApplications, createApplication, startApplication } from './support/application.js';
 import { gate, until } from './support/until.js';
@@ -226,12 +226,17 @@ describe('the life of an application', () => {
 
   it('does not warn of shutdown hooks that are switched on after the start', async () => {
     const logger = new LogBook();
-    const app = await startApplication({ logger });
-    app.enableShutdownHooks();
-    // Timers of one length fire in the order in which they were set: after this one the check is over.
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    expect(logger.find('warn', /shutdown hooks/)).toEqual([]);
-    await app.close();
+    const asked = jest.spyOn(process, 'listenerCount');
+    try {
+      const app = await startApplication({ logger });
+      asked.mockClear();
+      app.enableShutdownHooks();
+      await until(() => asked.mock.calls.some(([event]) => event === 'SIGTERM'), 'the check');
+      expect(logger.find('warn', /shutdown hooks/)).toEqual([]);
+      await app.close();
+    } finally {
+      asked.mockRestore();
+    }
   });
 
   it('keeps the process alive until it is closed', async () => {
