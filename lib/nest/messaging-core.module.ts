@@ -1,13 +1,19 @@
 import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { MessagingConnections } from './connection/index.js';
+import { ConnectionEnvironment, MessagingConnections } from './connection/index.js';
 import { ListenerExplorer, MessageListenerRegistry, MessagingOrchestrator } from './listeners/index.js';
 
 /** What an application has once, however many connections it has. */
 @Global()
 @Module({
   imports: [DiscoveryModule],
-  providers: [MessagingConnections, ListenerExplorer, MessageListenerRegistry, MessagingOrchestrator],
-  exports: [MessagingConnections, MessageListenerRegistry],
+  providers: [
+    ConnectionEnvironment,
+    MessagingConnections,
+    ListenerExplorer,
+    MessageListenerRegistry,
+    MessagingOrchestrator,
+  ],
+  exports: [ConnectionEnvironment, MessagingConnections, MessageListenerRegistry],
 })
 export class MessagingCoreModule {}

@@ -8,7 +8,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { MessagingError } from '../protocol/index.js';
-import { MessagingConnection, MessagingConnections } from './connection/index.js';
+import { ConnectionEnvironment, MessagingConnection, MessagingConnections } from './connection/index.js';
 import { DEFAULT_CONNECTION, getTemplateToken } from './decorators/index.js';
 import { MessagingCoreModule } from './messaging-core.module.js';
 import {
@@ -92,9 +92,13 @@ function define(
       ...optionProviders,
       {
         provide: connectionToken(connection),
-        inject: [optionsToken(connection), MessagingConnections],
-        useFactory: (options: MessagingConnectionOptions, connections: MessagingConnections) => {
-          const opened = new MessagingConnection(resolveOptions(connection, options));
+        inject: [optionsToken(connection), MessagingConnections, ConnectionEnvironment],
+        useFactory: (
+          options: MessagingConnectionOptions,
+          connections: MessagingConnections,
+          environment: ConnectionEnvironment,
+        ) => {
+          const opened = new MessagingConnection(resolveOptions(connection, options), environment);
           connections.add(opened);
           return opened;
         },

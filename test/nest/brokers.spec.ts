@@ -30,8 +30,10 @@ async function storeDirectory(): Promise<string> {
 }
 
 function addressOf(app: INestApplication): string {
-  const connection = app.get(MessagingConnections).get('default', 'test') as unknown as { host: { address: string } };
-  return connection.host.address;
+  const connection = app.get(MessagingConnections).get('default', 'test') as unknown as {
+    broker: { host: { address: string } };
+  };
+  return connection.broker.host.address;
 }
 
 describe('where the broker is', () => {

@@ -1,2 +1,3 @@
+export { type BrokerAccess, ConnectionEnvironment } from './connection-environment.js';
 export { MessagingConnection } from './messaging-connection.js';
 export { MessagingConnections } from './messaging-connections.js';

@@ -1,11 +1,10 @@
 import { join, resolve } from 'node:path';
 import { type ConsumerOptions, MessagingClient, type Producer, type PushConsumer } from '../../client/index.js';
-import { type Clock, type Logger, type Platform, systemPlatform } from '../../platform/index.js';
+import type { Clock, Logger, Platform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
-import { type Connector, TcpConnector } from '../../remoting/index.js';
-import { BrokerHost } from '../../server/index.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
 import { type MessageConverter, parseDuration } from '../payload/index.js';
+import type { BrokerAccess, ConnectionEnvironment } from './connection-environment.js';
 import { nestLogger } from './nest-logger.js';
 
 const DEFAULT_STORE = './.nestmq';
@@ -34,12 +33,15 @@ export class MessagingConnection {
   /** Engine and client never keep a process alive by themselves: an application that only listens would end at once. */
   private keepAlive: NodeJS.Timeout | undefined;
   private client: MessagingClient | undefined;
-  private host: BrokerHost | undefined;
+  private broker: BrokerAccess | undefined;
 
-  constructor(readonly options: ResolvedConnectionOptions) {
+  constructor(
+    readonly options: ResolvedConnectionOptions,
+    private readonly environment: ConnectionEnvironment,
+  ) {
     this.name = options.connection;
     this.logger = nestLogger(this.name === 'default' ? 'Messaging' : `Messaging:${this.name}`);
-    this.platform = systemPlatform({ logger: this.logger });
+    this.platform = environment.platform(this.logger);
     this.clock = this.platform.clock;
     this.converter = options.converter;
     this.maxMessageBytes = options.producer.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
@@ -65,14 +67,9 @@ export class MessagingConnection {
   async open(): Promise<void> {
     const { options, platform } = this;
     this.keepAlive = setInterval(() => undefined, KEEP_ALIVE_MILLIS);
-    let connector: Connector;
-    if (options.nameServers === undefined) {
-      this.host = await BrokerHost.start(options.broker, platform);
-      this.logger.log(this.host.summary());
-      connector = this.host.connector;
-    } else {
-      connector = new TcpConnector({}, platform.clock);
-    }
+    this.broker = await this.environment.openBroker(options, platform);
+    const { connector, host } = this.broker;
+    if (host !== undefined) this.logger.log(host.summary());
     const { producer } = options;
     this.client = new MessagingClient(
       {
@@ -149,17 +146,17 @@ export class MessagingConnection {
   /** Closes client and broker. Never throws: the rest of the application has to close as well. */
   async close(): Promise<void> {
     this.failReady(new MessagingError('SHUTTING_DOWN', `the connection ${this.name} is closed`));
-    const { client, host } = this;
+    const { client, broker } = this;
     clearInterval(this.keepAlive);
     this.client = undefined;
-    this.host = undefined;
+    this.broker = undefined;
     try {
       await client?.shutdown(CLOSE_MILLIS);
     } catch (error) {
       this.logger.error(`the client of connection ${this.name} did not close cleanly`, error);
     }
     try {
-      await host?.stop();
+      await broker?.close();
     } catch (error) {
       this.logger.error(`the broker of connection ${this.name} did not stop cleanly`, error);
     }

@@ -17,14 +17,14 @@ export class DeadLetterReader {
   private constructor(private readonly client: MessagingClient) {}
 
   static async open(app: INestApplication, group: string, connection = 'default'): Promise<DeadLetterReader> {
-    const { host } = app.get(MessagingConnections).get(connection, 'test') as unknown as {
-      host: { connector: Connector };
+    const { broker } = app.get(MessagingConnections).get(connection, 'test') as unknown as {
+      broker: { connector: Connector };
     };
     const client = new MessagingClient(
       {
         application: 'dead-letter-reader',
         nameServers: ['in-process'],
-        connector: host.connector,
+        connector: broker.connector,
       },
       systemPlatform({ logger: silentLogger }),
     );
