@@ -60,7 +60,12 @@ export async function lockNodeFile(path: string): Promise<FileLock | { holder: s
   try {
     if (!native.tryLock(file.fd, LOCKED_BYTE, 1)) return { holder: await readHolder(file) };
     const taken = new NodeFileLock(native, file);
-    await taken.describe(JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() }));
+    const description = JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() });
+    await taken.describe(description).catch((error: unknown) => {
+      // The lock is held all the same. On a full disk only its holder's name is missing, for whoever finds it taken.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+    });
     lock = taken;
     return lock;
   } finally {

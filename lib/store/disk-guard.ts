@@ -1,5 +1,6 @@
 import type { Platform, Timer } from '../platform/index.js';
 import { MessagingError } from '../protocol/index.js';
+import { isDiskFull } from './state/write-failure.js';
 
 const CHECK_MILLIS = 1_000;
 /** With this much free nothing is refused, whatever share of a large disk is in use. */
@@ -12,6 +13,11 @@ export interface DiskLimits {
   readonly neededBytes: number;
 }
 
+interface Owed {
+  readonly what: string;
+  write(): Promise<unknown>;
+}
+
 /**
  * Watches the room on the store's disk. Above the hard limit sends are refused, everything else goes on; once there is
  * room again they are accepted without anybody's help.
@@ -19,6 +25,7 @@ export interface DiskLimits {
 export class DiskGuard {
   private refusal: MessagingError | undefined;
   private warned = false;
+  private owed: Owed[] = [];
   private checking: Promise<void> | undefined;
   private readonly timer: Timer;
   usedRatio = 0;
@@ -34,6 +41,34 @@ export class DiskGuard {
   /** The error that sends are refused with, or undefined. */
   get full(): MessagingError | undefined {
     return this.refusal;
+  }
+
+  /** True while something has to be written before anything may be appended, also what goes on above the hard limit. */
+  get blocked(): boolean {
+    return this.owed.length > 0;
+  }
+
+  /**
+   * Writes now what has to be on the disk before the first append; when there is no room, once there is. Reading,
+   * committing and administration do not need it, so a store on a full disk opens all the same.
+   */
+  async first(what: string, write: () => Promise<unknown>): Promise<void> {
+    if (this.owed.length === 0) {
+      try {
+        await write();
+        return;
+      } catch (error) {
+        if (!isDiskFull(error)) throw error;
+        this.ranOut(
+          new MessagingError(
+            'DISK_FULL',
+            `The disk of ${this.path} has no room for ${what}. Sends are refused until there is some; free a little, and they go on by themselves.`,
+            { cause: error },
+          ),
+        );
+      }
+    }
+    this.owed.push({ what, write });
   }
 
   /** A write found no room. */
@@ -75,7 +110,7 @@ export class DiskGuard {
       );
       return;
     }
-    if (this.refusal !== undefined && free >= this.limits.neededBytes) {
+    if (this.refusal !== undefined && free >= this.limits.neededBytes && (await this.settleOwed())) {
       this.refusal = undefined;
       logger.log(`The disk of ${this.path} has room again; sends are accepted.`);
     }
@@ -85,5 +120,19 @@ export class DiskGuard {
         `The disk of ${this.path} is ${percent} % full; above ${Math.round(this.limits.hardRatio * 100)} % sends will be refused.`,
       );
     this.warned = tight;
+  }
+
+  /** In the order in which it was owed; false when there is still no room. */
+  private async settleOwed(): Promise<boolean> {
+    for (let next = this.owed[0]; next !== undefined; next = this.owed[0]) {
+      try {
+        await next.write();
+      } catch (error) {
+        this.platform.logger.warn(`Writing ${next.what} to ${this.path} failed again: ${String(error)}`);
+        return false;
+      }
+      this.owed.shift();
+    }
+    return true;
   }
 }

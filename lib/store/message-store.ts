@@ -92,7 +92,7 @@ export class MessageStore {
       },
       flush: () => checkpointer.run(),
     };
-    const retention = await RetentionService.open(
+    const opening = RetentionService.open(
       parts.options.retention,
       {
         log: withAppend(access, putAlways),
@@ -106,6 +106,10 @@ export class MessageStore {
       platform,
       parts.paths.state,
     );
+    const retention = await opening.catch(async (error: unknown) => {
+      await parts.letGo();
+      throw error;
+    });
     store = new MessageStore(parts, timers, retention);
     timers.start();
     retention.start();
@@ -143,12 +147,17 @@ export class MessageStore {
     this.append(message, done, false);
   }
 
-  /** As `put`; the messages lie in the log one behind the other, and `done` comes once all of them are visible. */
+  /**
+   * As `put`; the messages lie in the log one behind the other, and `done` comes once all of them are visible. A write that
+   * fails keeps none of them. A crash before `done` may leave the first ones, as it may leave any unacknowledged message.
+   */
   putBatch(messages: readonly StoreMessage[], done: PutBatchCallback): void {
     try {
       if (messages.length === 0) throw new MessagingError('BAD_ARGUMENT', 'A batch without messages cannot be stored.');
       // Before the first is appended: a batch is refused as a whole.
-      for (const message of messages) this.parts.log.verify(message, this.queueFor(message, false));
+      let most = 0;
+      for (const message of messages) most += this.parts.log.verify(message, this.queueFor(message, false));
+      this.parts.log.together(most);
     } catch (error) {
       const refusal = asMessagingError(error);
       this.parts.platform.clock.defer(() => done(refusal, undefined));
@@ -309,7 +318,7 @@ export class MessageStore {
   private queueFor(message: StoreMessage, evenWhenFull: boolean) {
     if (this.refusal !== undefined) throw this.refusal;
     const full = this.parts.guard.full;
-    if (full !== undefined && !evenWhenFull) throw full;
+    if (full !== undefined && (!evenWhenFull || this.parts.guard.blocked)) throw full;
     const queue = this.parts.queues.forAppend(message.topic, message.queueId);
     if (queue !== undefined) return queue;
     const topic = this.topics.get(message.topic);

@@ -53,6 +53,8 @@ export interface StoreParts {
   readonly cleanStart: boolean;
   /** Where the log tells its trouble to once the store listens. */
   readonly trouble: { listener: LogTrouble | undefined };
+  /** Closes all that is open without writing anything: for a start that fails further up. */
+  letGo(): Promise<void>;
 }
 
 /**
@@ -60,6 +62,27 @@ export interface StoreParts {
  * @throws MessagingError STORE_NEWER, STORE_DAMAGED.
  */
 export async function openStore(options: ResolvedStoreOptions, platform: Platform): Promise<StoreParts> {
+  const undo: (() => Promise<unknown>)[] = [];
+  const letGo = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse())
+      await step().catch((cause: unknown) =>
+        platform.logger.error(`A store that could not be opened did not let go of ${options.path}`, cause),
+      );
+  };
+  try {
+    return { ...(await open(options, platform, undo)), letGo };
+  } catch (error) {
+    await letGo();
+    throw error;
+  }
+}
+
+/** What it opens it notes in `undo`, for the case that something later fails. */
+async function open(
+  options: ResolvedStoreOptions,
+  platform: Platform,
+  undo: (() => Promise<unknown>)[],
+): Promise<Omit<StoreParts, 'letGo'>> {
   const { fileSystem, logger } = platform;
   const paths = new StorePaths(options.path);
   await fileSystem.makeDirectory(paths.root);
@@ -67,7 +90,9 @@ export async function openStore(options: ResolvedStoreOptions, platform: Platfor
   for (const directory of [paths.log, paths.queues, paths.state]) await fileSystem.makeDirectory(directory);
 
   const topics = await TopicTable.open(platform, paths.state);
+  undo.push(() => topics.close());
   const groups = await GroupTable.open(platform, paths.state);
+  undo.push(() => groups.close());
   const progress = await ConsumerProgress.open(platform, paths.state, (topic) => topics.get(topic)?.number);
   const bounds = await QueueBounds.open(platform, paths.state);
   const epochs = await EpochLog.open(platform, paths.state);
@@ -75,8 +100,10 @@ export async function openStore(options: ResolvedStoreOptions, platform: Platfor
   const timerIndex = await TimerIndex.open(platform, paths.state, header.segmentBytes);
 
   const pool = new HandlePool(fileSystem, OPEN_FILES);
+  undo.push(() => pool.close());
   const list = await listSegments(platform, paths, header.segmentBytes, bounds.logMinOffset);
   const segments = new Segments(platform, paths, pool, header.segmentBytes, list);
+  undo.push(() => segments.close());
   const dispatcher = new Dispatcher(segments, logger);
   dispatcher.add(timerIndex);
   const queues = new QueueTable(fileSystem, pool, paths, options.consumeQueueFileEntries, topics);
@@ -113,7 +140,14 @@ export async function openStore(options: ResolvedStoreOptions, platform: Platfor
     ]);
     logger.log(`Recovered ${paths.root} after a crash: ${replayed} messages read again, the log ends at ${endOffset}.`);
   }
-  if ((!clean && !fresh) || epochs.current === 0) await epochs.begin(endOffset, segments.startOffset);
+  const guard = new DiskGuard(platform, paths.root, {
+    softRatio: options.diskSoftRatio,
+    hardRatio: options.diskHardRatio,
+    neededBytes: 2 * options.batchBytes,
+  });
+  undo.push(() => guard.close());
+  if ((!clean && !fresh) || epochs.current === 0)
+    await guard.first('the new epoch', () => epochs.begin(endOffset, segments.startOffset));
   await readFirstTimestamps(segments, pool, paths);
 
   const tailChunk = Math.min(options.batchBytes, header.segmentBytes);
@@ -133,6 +167,7 @@ export async function openStore(options: ResolvedStoreOptions, platform: Platfor
     dispatcher,
     { fenced: (error) => trouble.listener?.fenced(error), full: (error) => trouble.listener?.full(error) },
   );
+  undo.push(() => log.close());
   const cold = new ColdReader(pool, paths, header.segmentBytes, () => log.writtenOffset);
   const reader = new QueueReader(tail, cold, () => segments.startOffset, logger);
   const checkpointer = new Checkpointer(checkpointFile, log, queues, dispatcher, unsynced, logger);
@@ -151,12 +186,7 @@ export async function openStore(options: ResolvedStoreOptions, platform: Platfor
     },
   });
   // From here on an end without the clean mark is a crash; before it, nothing may be appended.
-  await checkpointer.begin();
-  const guard = new DiskGuard(platform, paths.root, {
-    softRatio: options.diskSoftRatio,
-    hardRatio: options.diskHardRatio,
-    neededBytes: 2 * options.batchBytes,
-  });
+  await guard.first('the checkpoint', () => checkpointer.begin());
   await guard.check();
   return {
     platform,

@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { type DiskSpace, MemoryFileSystem, SeededRandom, SimulatedFileSystem } from '../../lib/platform/index.js';
+import {
+  type DiskSpace,
+  type FileHandle,
+  MemoryFileSystem,
+  SeededRandom,
+  SimulatedFileSystem,
+} from '../../lib/platform/index.js';
 import { message, openStore, putAll, readTexts, texts, TOPIC, VirtualClock } from './support.js';
 
 const inLog = (path: string): boolean => /commitlog\/\d{20}$/.test(path);
@@ -154,4 +160,177 @@ describe('a full disk', () => {
     expect(afterCrash.store.maxOffset(TOPIC, 0)).toBe(3);
     await afterCrash.store.close();
   });
+
+  it.each([1, 9, 17])(
+    'keeps none of a batch when the disk has room for its first %i KiB only, so that the next attempt doubles nothing',
+    async (kib) => {
+      const clock = new VirtualClock();
+      const disk = new RoomForOnly();
+      const { store } = await openStore(disk, { batchBytes: 8 * 1024 }, { clock });
+      await putAll(store, ['before']);
+      const batch = texts(20, 1000).map((each) => message(each));
+      const put = (): Promise<unknown> =>
+        new Promise((resolve, reject) =>
+          store.putBatch(batch, (error, results) => (error ? reject(error) : resolve(results))),
+        );
+      disk.room = kib * 1024;
+      await expect(put()).rejects.toMatchObject({ code: 'DISK_FULL' });
+      disk.room = Number.POSITIVE_INFINITY;
+      await clock.advance(1_000);
+      await put();
+      expect(await readTexts(store)).toEqual(['before', ...texts(20, 1000)]);
+      await store.close();
+    },
+  );
+
+  it('puts a batch that does not fit into the rest of a segment into the next one, whole', async () => {
+    const { store } = await openStore();
+    await putAll(store, texts(40, 1000));
+    const batch = texts(40, 1000, 40).map((each) => message(each));
+    const results = await new Promise<readonly { physicalOffset: number }[]>((resolve, reject) =>
+      store.putBatch(batch, (error, stored) => (error ? reject(error) : resolve(stored!))),
+    );
+    expect(results[0]!.physicalOffset).toBe(64 * 1024);
+    expect(await readTexts(store)).toEqual(texts(80, 1000));
+    await store.close();
+  });
+
+  it('refuses a batch that no segment could hold, and appends nothing of it', async () => {
+    const { store } = await openStore();
+    const batch = texts(70, 1000).map((each) => message(each));
+    await expect(
+      new Promise((resolve, reject) => store.putBatch(batch, (error) => (error ? reject(error) : resolve(undefined)))),
+    ).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE' });
+    expect(await readTexts(store)).toEqual([]);
+    await store.close();
+  });
 });
+
+/** A disk that takes so many further bytes of the log. */
+class RoomForOnly extends SimulatedFileSystem {
+  room = Number.POSITIVE_INFINITY;
+  override async open(path: string, mode: 'create' | 'write' | 'read'): Promise<FileHandle> {
+    const handle = await super.open(path, mode);
+    if (!inLog(path)) return handle;
+    const write = handle.write.bind(handle);
+    handle.write = async (bytes, position) => {
+      const end = position + bytes.length;
+      const size = await handle.size();
+      // Overwriting needs no room.
+      const growth = Math.max(0, end - Math.max(size, position));
+      if (growth > this.room) {
+        if (this.room > 0) await write(bytes.subarray(0, bytes.length - growth + this.room), position);
+        this.room = 0;
+        throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+      }
+      this.room -= growth;
+      return write(bytes, position);
+    };
+    return handle;
+  }
+}
+
+describe('a start on a full disk', () => {
+  // Directories that are there and bytes of the log that are there need no room.
+  const full = {
+    kind: 'ENOSPC',
+    at: 0,
+    lasts: 'from',
+    operations: ['create', 'write', 'truncate'],
+    path: (path: string) => !inLog(path),
+  } as const;
+
+  async function filled(end: 'in order' | 'by a crash'): Promise<SimulatedFileSystem> {
+    const disk = new SimulatedFileSystem();
+    const { store } = await openStore(disk);
+    await putAll(store, texts(5));
+    store.progress.commit('group', TOPIC, 0, 2);
+    await store.progress.flush();
+    if (end === 'by a crash') return disk.crashImage('none', new SeededRandom(1));
+    await store.close();
+    return disk;
+  }
+
+  it.each(['in order', 'by a crash'] as const)(
+    'after an end %s reads, commits, refuses sends, and takes them again once there is room',
+    async (end) => {
+      const clock = new VirtualClock();
+      const disk = await filled(end);
+      disk.inject(full);
+      const { store } = await openStore(disk, {}, { clock });
+      expect(await readTexts(store)).toEqual(texts(5));
+      expect(store.progress.query('group', TOPIC, 0)).toBe(2);
+      store.progress.commit('group', TOPIC, 0, 3);
+      await expect(store.putAsync(message('refused'))).rejects.toMatchObject({ code: 'DISK_FULL', retryable: true });
+      expect(store.health()).toMatchObject({ state: 'open', diskFull: true });
+      await clock.advance(5_000);
+      await expect(store.putAsync(message('still'))).rejects.toMatchObject({ code: 'DISK_FULL' });
+      disk.clearFaults();
+      await clock.advance(2_000);
+      expect(store.epoch).toBe(end === 'in order' ? 1 : 2);
+      await putAll(store, texts(1, 20, 5));
+      const crashed = disk.crashImage('none', new SeededRandom(1));
+      await store.close();
+      const after = await openStore(crashed);
+      expect(after.store.cleanStart).toBe(false);
+      expect(await readTexts(after.store)).toEqual(texts(6));
+      expect(after.store.progress.query('group', TOPIC, 0)).toBe(3);
+      await after.store.close();
+    },
+  );
+
+  it('loses nothing when it ends again before there was room', async () => {
+    const disk = await filled('in order');
+    disk.inject(full);
+    const { store } = await openStore(disk);
+    const crashed = disk.crashImage('none', new SeededRandom(1));
+    await store.close();
+    disk.clearFaults();
+    for (const image of [disk, crashed]) {
+      const again = await openStore(image);
+      expect(await readTexts(again.store)).toEqual(texts(5));
+      await again.store.close();
+    }
+  });
+});
+
+describe('a store that cannot be opened', () => {
+  it.each(['read', 'list', 'open'] as const)('leaves no file open when any %s fails', async (operation) => {
+    const disk = new CountingHandles();
+    const { store } = await openStore(disk);
+    await putAll(store, texts(100, 900));
+    await store.close();
+    expect(disk.handles).toBe(0);
+    const before = disk.operations.length;
+    const again = await openStore(disk);
+    await again.store.close();
+    const numbers = disk.operations
+      .slice(before)
+      .filter((each) => each.name === operation)
+      .map((each) => each.number - before);
+    expect(numbers.length).toBeGreaterThan(0);
+    for (const number of numbers) {
+      disk.inject({ kind: 'EIO', at: disk.operations.length + number });
+      const opened = await openStore(disk).catch(() => undefined);
+      disk.clearFaults();
+      await opened?.store.close();
+      expect({ number, open: disk.handles }).toEqual({ number, open: 0 });
+    }
+  });
+});
+
+class CountingHandles extends SimulatedFileSystem {
+  handles = 0;
+  override async open(path: string, mode: 'create' | 'write' | 'read'): Promise<FileHandle> {
+    const handle = await super.open(path, mode);
+    this.handles++;
+    const close = handle.close.bind(handle);
+    let closed = false;
+    handle.close = async () => {
+      if (!closed) this.handles--;
+      closed = true;
+      await close();
+    };
+    return handle;
+  }
+}

@@ -265,6 +265,30 @@ describe('recovery', () => {
     });
   });
 
+  it.each([
+    ['cut', 40],
+    ['removed', undefined],
+  ])('rebuilds consume queues from the log when a file of one was %s behind its back', async (_how, size) => {
+    for (const end of ['in order', 'by a crash']) {
+      const disk = new SimulatedFileSystem();
+      const { store } = await openStore(disk);
+      await putAll(store, texts(150, 900));
+      await putAll(store, texts(20), 2);
+      await store.checkpoint();
+      const image = end === 'in order' ? disk : await crashed(disk);
+      await store.close();
+      const file = image.paths().find((path) => /consumequeue\/\d+\/0\/\d{20}$/.test(path))!;
+      if (size === undefined) await image.remove(file);
+      else image.cut(file, size);
+      const again = await openStore(image);
+      expect(await readTexts(again.store)).toEqual(texts(150, 900));
+      expect(await readTexts(again.store, 2)).toEqual(texts(20));
+      await putAll(again.store, ['after']);
+      expect((await readAll(again.store)).at(-1)!.queueOffset).toBe(150);
+      await again.store.close();
+    }
+  });
+
   it('rebuilds from the log when the checkpoint cannot be read', async () => {
     const { store, fileSystem } = await openStore();
     await putAll(store, texts(100, 900));

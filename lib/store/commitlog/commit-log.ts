@@ -149,9 +149,32 @@ export class CommitLog {
     if (!this.running && !this.scheduled) this.schedule();
   }
 
-  /** Throws what `append` would throw for the message, before anything of its batch is appended. */
-  verify(message: StoreMessage, queue: ConsumeQueue): void {
-    this.check(message, mostRecordBytes(message, queue.topicBytes));
+  /**
+   * Throws what `append` would throw for the message, before anything of its batch is appended; otherwise returns an upper
+   * bound for its record, for `together`.
+   */
+  verify(message: StoreMessage, queue: ConsumeQueue): number {
+    const most = mostRecordBytes(message, queue.topicBytes);
+    this.check(message, most);
+    return most;
+  }
+
+  /**
+   * Finds one place for the records of a batch, `most` bytes in all, that are appended in this turn: they lie in one chunk
+   * of one segment, so they are written together. A disk that has no room for the last of them then keeps none of them;
+   * otherwise the producer's next attempt would double the first ones.
+   * @throws MessagingError MESSAGE_TOO_LARGE for more than a segment holds.
+   */
+  together(most: number): void {
+    const { segmentBytes } = this.options;
+    if (most + BLANK_BYTES > segmentBytes)
+      throw new MessagingError(
+        'MESSAGE_TOO_LARGE',
+        `A batch takes up to ${most} bytes and the store's segments have ${segmentBytes}. Send it in parts, or create the store with larger segments.`,
+      );
+    const inSegment = this.tail.end % segmentBytes;
+    if (inSegment + most + BLANK_BYTES > segmentBytes) this.endSegment(segmentBytes - inSegment);
+    this.tail.room(most);
   }
 
   /** Resolves when all that is appended so far is on the disk and visible; rejects when the log is fenced before that. */

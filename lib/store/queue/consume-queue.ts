@@ -90,6 +90,11 @@ export class ConsumeQueue {
     this.flushedOffset = to;
   }
 
+  /** Whether the files have all that they are taken to have. */
+  complete(): Promise<boolean> {
+    return this.files.hold(this.minOffset, this.flushedOffset);
+  }
+
   evict(tailStart: number): void {
     this.entries.evict(this.flushedOffset, tailStart);
     this.lastReadBytes = NOTHING_READ;

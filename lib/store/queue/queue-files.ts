@@ -54,6 +54,19 @@ export class QueueFiles {
     return bytes.subarray(0, read - (read % ENTRY_BYTES));
   }
 
+  /** Whether the files have all entries from `from` up to `to`. */
+  async hold(from: number, to: number): Promise<boolean> {
+    if (from >= to) return true;
+    const existing = new Set(await this.existing());
+    const end = to * ENTRY_BYTES;
+    for (let file = from * ENTRY_BYTES - ((from * ENTRY_BYTES) % this.fileBytes); file < end; file += this.fileBytes) {
+      if (!existing.has(file)) return false;
+      const size = await this.pool.use(this.path(file), 'write', (handle) => handle.size());
+      if (size < Math.min(end - file, this.fileBytes)) return false;
+    }
+    return true;
+  }
+
   /** Removes whatever lies at `index` and behind: entries of records that a crash took back. */
   async truncate(index: number): Promise<void> {
     const end = index * ENTRY_BYTES;

@@ -13,6 +13,8 @@ interface TopicQueues {
 
 /** Queues flushed at a time during a checkpoint, each at most one write and one sync. */
 const FLUSHED_AT_A_TIME = 2;
+/** At a start, each a listing and a size: there may be tens of thousands. */
+const LOOKED_AT_A_TIME = 16;
 
 /** All consume queues of a store. A queue exists from its first message on. */
 export class QueueTable {
@@ -93,7 +95,20 @@ export class QueueTable {
     }
   }
 
+  /** A queue whose files lack entries that they are taken to have; undefined when there is none. */
+  async firstShort(): Promise<ConsumeQueue | undefined> {
+    const open = [...this.all()];
+    let short: ConsumeQueue | undefined;
+    const look = async (): Promise<void> => {
+      for (let queue = open.pop(); queue !== undefined && short === undefined; queue = open.pop())
+        if (!(await queue.complete())) short = queue;
+    };
+    await Promise.all(Array.from({ length: LOOKED_AT_A_TIME }, look));
+    return short;
+  }
+
   async removeAll(): Promise<void> {
+    this.topics.clear();
     for (const name of await this.fileSystem.list(this.paths.queues))
       if (Number.isInteger(Number(name))) await this.removeTopic(Number(name));
   }

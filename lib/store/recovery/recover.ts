@@ -66,7 +66,10 @@ export class Recovery {
     sysFlag: 0,
     properties: '',
   };
+  /** The consume queues hold what lies below. */
   private derivedTo = 0;
+  /** What lies below was on the disk once, so anything invalid there is damage. */
+  private syncedTo = 0;
 
   constructor(private readonly parts: RecoveryParts) {}
 
@@ -74,8 +77,8 @@ export class Recovery {
   async run(checkpoint: Checkpoint | undefined): Promise<Recovered> {
     const { segments, dispatcher } = this.parts;
     const usable = checkpoint !== undefined && checkpoint.logOffset >= segments.startOffset ? checkpoint : undefined;
-    await this.restoreQueues(usable);
-    this.derivedTo = usable?.logOffset ?? segments.startOffset;
+    this.syncedTo = usable?.logOffset ?? segments.startOffset;
+    this.derivedTo = (await this.restoreQueues(usable)) ? this.syncedTo : segments.startOffset;
     const safe = dispatcher.fedTargets.map((target) => target.safeOffset);
     const start = Math.max(segments.startOffset, Math.min(this.derivedTo, ...safe));
     const unsyncedBytes = checkpoint?.unsyncedBytes ?? this.parts.unsyncedBytes;
@@ -89,17 +92,28 @@ export class Recovery {
     };
   }
 
-  private async restoreQueues(checkpoint: Checkpoint | undefined): Promise<void> {
-    const { queues, topics, bounds } = this.parts;
+  /** False when the queues have to be derived from the log anew. */
+  private async restoreQueues(checkpoint: Checkpoint | undefined): Promise<boolean> {
+    const { queues, topics, bounds, platform, paths } = this.parts;
     await queues.removeDeleted();
-    if (checkpoint === undefined) {
-      await queues.removeAll();
-      for (const { topicNumber, queueId, min } of bounds.all()) {
-        const config = topics.ofNumber(topicNumber);
-        if (config !== undefined) queues.restore(config, queueId, min, min);
-      }
-      return;
+    if (checkpoint !== undefined) {
+      await this.restoreFromFiles(checkpoint);
+      const short = await queues.firstShort();
+      if (short === undefined) return true;
+      platform.logger.warn(
+        `Queue ${short.queueId} of topic ${short.topic} has lost entries below ${paths.queues}; all queues are derived from the log anew.`,
+      );
     }
+    await queues.removeAll();
+    for (const { topicNumber, queueId, min } of bounds.all()) {
+      const config = topics.ofNumber(topicNumber);
+      if (config !== undefined) queues.restore(config, queueId, min, min);
+    }
+    return false;
+  }
+
+  private async restoreFromFiles(checkpoint: Checkpoint): Promise<void> {
+    const { queues, topics, bounds } = this.parts;
     for (const ends of checkpoint.queues) {
       const config = topics.ofNumber(ends.topicNumber);
       if (config === undefined) continue;
@@ -144,7 +158,7 @@ export class Recovery {
           continue;
         }
         const newest = all[index] === last;
-        if (newest && offset >= this.derivedTo && clean) return offset;
+        if (newest && offset >= this.syncedTo && clean) return offset;
         const damaged = await this.damagedFrom(stop, all[index]!.base, newest, unsyncedBytes);
         if (damaged === undefined) return offset;
         await this.report(damaged, all[index]!.base);
@@ -152,10 +166,10 @@ export class Recovery {
         offset = damaged.to;
       }
     }
-    if (offset < this.derivedTo)
+    if (offset < this.syncedTo)
       throw new MessagingError(
         'STORE_DAMAGED',
-        `The log ends at offset ${offset}, but the checkpoint says that ${this.derivedTo} was on the disk. Restore the missing files of ${this.parts.paths.log}.`,
+        `The log ends at offset ${offset}, but the checkpoint says that ${this.syncedTo} was on the disk. Restore the missing files of ${this.parts.paths.log}.`,
       );
     return offset;
   }
@@ -180,7 +194,7 @@ export class Recovery {
     const { pool, paths, segments } = this.parts;
     const why = stop.invalid!;
     return pool.use(paths.segment(base), 'read', async (file) => {
-      const synced = !last || stop.offset < this.derivedTo;
+      const synced = !last || stop.offset < this.syncedTo;
       const beyond = synced
         ? undefined
         : await findRecord(file, base, segments.segmentBytes, stop.offset + unsyncedBytes);

@@ -60,11 +60,12 @@ export class ConsumerProgress {
    * @throws MessagingError BAD_ARGUMENT for an offset or a queue that cannot be.
    */
   commit(group: string, topic: string, queueId: number, offset: number): boolean {
-    const offsets = this.groups.get(group)?.get(topic) ?? this.create(group, topic);
-    const before = offsets[queueId];
+    const known = this.groups.get(group)?.get(topic);
+    const before = known?.[queueId];
     if (before !== undefined && offset <= before) return false;
     if (before === undefined) checkQueue(group, topic, queueId);
     checkOffset(group, topic, offset);
+    const offsets = known ?? this.create(group, topic);
     this.fill(offsets, queueId);
     offsets[queueId] = offset;
     this.changed();

@@ -43,6 +43,7 @@ export class JournaledTable<V> {
   private oldestJournal = 0;
   private snapshotBytes = 0;
   private mustFold = false;
+  private closed = false;
   private writing = new Map<string, V | undefined>();
   private readonly snapshot: SnapshotFile;
   private readonly writer = new Coalesced(() => this.writeStaged());
@@ -95,6 +96,11 @@ export class JournaledTable<V> {
 
   /** Resolves when the change is durable and visible; after a rejection the entry is as before (on disk perhaps changed). */
   set(key: string, value: V | undefined): Promise<void> {
+    if (this.closed) {
+      return Promise.reject(
+        new MessagingError('STORE_CLOSED', `${this.directory}/${this.name} is closed; the change was not taken.`),
+      );
+    }
     this.staged.set(key, value);
     return this.writer.run();
   }
@@ -106,6 +112,7 @@ export class JournaledTable<V> {
 
   /** Never rejects: what was acknowledged is on the disk already. */
   async close(): Promise<void> {
+    this.closed = true;
     await this.writer.settled();
     await this.closeJournal();
   }
