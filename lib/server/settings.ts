@@ -146,7 +146,7 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     advertisedAddress: settings.advertisedAddress,
     name: settings.name ?? 'nestmq',
     cluster: settings.cluster ?? 'DefaultCluster',
-    topics: (settings.topics ?? []).map(resolveTopic),
+    topics: distinct((settings.topics ?? []).map(resolveTopic)),
     autoCreateTopics: settings.autoCreateTopics ?? true,
     defaultQueues: settings.defaultQueues ?? 4,
     retention: settings.retention,
@@ -185,6 +185,16 @@ function resolveTopic(setting: TopicSetting | string, index: number): TopicSetti
     throw new MessagingError('CONFIGURATION', `${where}: ${(error as Error).message}`, { cause: error });
   }
   return topic;
+}
+
+/** Two settings for one topic would leave open which one counts. */
+function distinct(topics: readonly TopicSetting[]): readonly TopicSetting[] {
+  const names = new Set<string>();
+  for (const { name } of topics) {
+    if (names.has(name)) throw wrong(`broker.topics names ${name} twice; keep one of the two.`);
+    names.add(name);
+  }
+  return topics;
 }
 
 function check(where: string, settings: object, rules: Readonly<Record<string, Rule>>): void {

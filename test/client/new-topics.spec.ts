@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConsumeMode, type MessagingClient } from '../../lib/client/index.js';
+import { createRequest, RequestCode } from '../../lib/protocol/index.js';
 import { bodies, text, World } from './support.js';
 
 describe('a listener for a topic that does not exist yet', () => {
@@ -68,4 +69,29 @@ describe('a listener for a topic that does not exist yet', () => {
       expect(seen[0]!.at - sentAt).toBeLessThan(100);
     });
   });
+});
+
+describe('a topic that is deleted and made anew', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await World.start();
+  });
+  afterEach(() => world.stop());
+
+  it.each([ConsumeMode.CONCURRENT, ConsumeMode.ORDERLY])(
+    'is read from its beginning by a group that had read the former one farther: %s',
+    async (mode) => {
+      const client = await world.client();
+      const { seen } = await world.consume(client, { group: 'g', mode }, { topic: 'orders' });
+      for (let n = 0; n < 20; n++) await world.drive(client.producer.send(text('orders', `old ${n}`)));
+      await world.until(() => seen.length === 20);
+      const channel = await world.host.connector.connect('in-process');
+      await world.drive(channel.invoke(createRequest(RequestCode.DELETE_TOPIC_IN_BROKER, { topic: 'orders' }), 3000));
+      await world.clock.advance(5000);
+      await world.drive(client.createTopic('orders', 4));
+      for (let n = 0; n < 8; n++) await world.drive(client.producer.send(text('orders', `new ${n}`)));
+      await world.until(() => seen.length >= 28);
+      expect(bodies(seen).slice(20).toSorted()).toEqual(Array.from({ length: 8 }, (_, n) => `new ${n}`));
+    },
+  );
 });

@@ -77,6 +77,33 @@ describe('boot errors', () => {
     });
   });
 
+  it.each([
+    [{ mode: ConsumeMode.BROADCAST, backoff: [10] }, /backoff would do nothing/],
+    [{ mode: ConsumeMode.BROADCAST, maxReconsumeTimes: 3 }, /maxReconsumeTimes would do nothing/],
+    [{ mode: ConsumeMode.ORDERLY, concurrency: 4 }, /concurrency would do nothing.*more queues/],
+  ])('an option that the mode cannot keep is refused: %j', async (options, message) => {
+    expect(await refusal({ providers: listening({ topic: 'x', group: 'g', ...options }) })).toMatchObject({
+      code: 'CONFIGURATION',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('a topic that the broker settings name twice is refused', async () => {
+    const broker = { memory: true, topics: ['orders', { name: 'orders', queues: 8 }] };
+    expect(await refusal({ messaging: { broker } })).toMatchObject({
+      code: 'CONFIGURATION',
+      message: expect.stringMatching(/names orders twice/),
+    });
+  });
+
+  it('a fifth argument of the decorator is refused, and so is one beside an object', () => {
+    const decorate = MessageListener as (...args: unknown[]) => MethodDecorator;
+    expect(() => decorate('x', '*', 'g', ConsumeMode.CONCURRENT, 16)).toThrow(
+      /exactly \(topic, tag\?, group\?, mode\?\)/,
+    );
+    expect(() => decorate({ topic: 'x' }, 'tag')).toThrow(/one object with names/);
+  });
+
   it('equal dates are one start position, and a group on two connections is two', async () => {
     const app = await startApplication({
       messaging: false,

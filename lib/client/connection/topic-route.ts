@@ -76,6 +76,7 @@ export function sameRoute(a: TopicRoute, b: TopicRoute): boolean {
     a.provisional === b.provisional &&
     sameQueues(a.writeQueues, b.writeQueues) &&
     sameQueues(a.readQueues, b.readQueues) &&
+    sameQueues(a.orderedQueues ?? [], b.orderedQueues ?? []) &&
     a.brokers.size === b.brokers.size &&
     [...a.brokers].every(([name, addresses]) => sameAddresses(addresses, b.brokers.get(name)))
   );

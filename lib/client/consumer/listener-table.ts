@@ -60,6 +60,12 @@ export class ListenerTable {
       );
     }
     const maxReconsumeTimes = binding.maxReconsumeTimes ?? this.settings.maxReconsumeTimes;
+    if (!Number.isInteger(maxReconsumeTimes) || maxReconsumeTimes < 0) {
+      throw new MessagingError(
+        'CONFIGURATION',
+        `The maxReconsumeTimes of ${binding.name} must be a whole number, at least 0, not ${maxReconsumeTimes}`,
+      );
+    }
     const listener: Listener = { binding, filter, concurrency, maxReconsumeTimes, paused: false };
     this.topics.set(binding.topic, [...others, listener]);
     this.names.set(binding.name, listener);

@@ -61,6 +61,8 @@ export class ProcessQueue implements MessageQueue {
   persistedOffset: number;
   /** Pulls that failed in a row. */
   failures = 0;
+  /** The broker said that there is no such topic: should one come back, this queue's position is not its. */
+  topicGone = false;
   /** Handlers under way, and outcomes under way to the broker. */
   private busy = 0;
   private buffered = 0;

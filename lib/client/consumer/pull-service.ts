@@ -30,6 +30,8 @@ export interface PullGate {
   resumed(): Promise<void> | undefined;
   /** Orderly queues are read only while locked; one that is not is given up. */
   mayRead(queue: ProcessQueue): boolean;
+  /** Gives the queue up and asks for it again, with the position that it has then. */
+  renounce(queue: ProcessQueue): void;
 }
 
 /** Long polling: one loop and one open request per queue. */
@@ -87,6 +89,11 @@ export class PullService {
   }
 
   private async take(queue: ProcessQueue, response: RemotingCommand, address: string): Promise<number> {
+    if (queue.topicGone && response.code !== ResponseCode.TOPIC_NOT_EXIST) {
+      // What has come back under the name is another topic, whose offsets begin anew.
+      this.gate.renounce(queue);
+      return 0;
+    }
     switch (response.code) {
       case ResponseCode.SUCCESS: {
         const header = this.follow(queue, response);
@@ -112,6 +119,9 @@ export class PullService {
       }
       case ResponseCode.FLOW_CONTROL:
         return FLOW_CONTROL_PAUSE_MILLIS;
+      case ResponseCode.TOPIC_NOT_EXIST:
+        queue.topicGone = true;
+        throw this.refusal(response, address);
       case ResponseCode.SUBSCRIPTION_NOT_EXIST:
       case ResponseCode.SUBSCRIPTION_NOT_LATEST:
       case ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST:

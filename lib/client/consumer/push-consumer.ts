@@ -95,6 +95,7 @@ export class PushConsumer {
       {
         resumed: () => this.gate.resumed(),
         mayRead: (queue) => this.mayRead(queue),
+        renounce: (queue) => this.assignment.renounce(queue),
       },
       () => this.version,
       (queue, deliveries) => dispatcher.accept(queue, deliveries),

@@ -43,7 +43,14 @@ export function MessageListener(
   tag?: string,
   group?: string,
   mode?: ConsumeMode,
+  ...more: unknown[]
 ): MethodDecorator {
+  if (more.length > 0 || (typeof topicOrOptions !== 'string' && tag !== undefined)) {
+    throw new MessagingError(
+      'CONFIGURATION',
+      '@MessageListener takes exactly (topic, tag?, group?, mode?); for everything else give one object with names',
+    );
+  }
   const options = typeof topicOrOptions === 'string' ? { topic: topicOrOptions, tag, group, mode } : topicOrOptions;
   return (target, key, descriptor: PropertyDescriptor | undefined) => {
     if (typeof target === 'function' || typeof key !== 'string' || typeof descriptor?.value !== 'function') {

@@ -52,6 +52,7 @@ export function defineListener(
 ): ListenerDefinition {
   const where = `@MessageListener on ${host.name}.${methodName}`;
   checkOptions(where, options, RULES);
+  refuseWithoutEffect(where, options);
   const connection = options.connection ?? 'default';
   const application = applicationOf(connection, where);
   return {
@@ -68,6 +69,24 @@ export function defineListener(
     host,
     methodName,
   };
+}
+
+/** Options that the mode cannot keep, with what does what they seem to promise. */
+const WITHOUT_EFFECT: Readonly<Partial<Record<ConsumeMode, Readonly<Record<string, string>>>>> = {
+  [ConsumeMode.BROADCAST]: {
+    backoff: 'nothing is retried in broadcast mode; leave it out, or choose another mode',
+    maxReconsumeTimes: 'nothing is retried in broadcast mode; leave it out, or choose another mode',
+  },
+  [ConsumeMode.ORDERLY]: {
+    concurrency: 'an orderly listener handles one message of a queue at a time; give the topic more queues instead',
+  },
+};
+
+function refuseWithoutEffect(where: string, options: MessageListenerOptions): void {
+  for (const [name, why] of Object.entries(WITHOUT_EFFECT[options.mode ?? ConsumeMode.CONCURRENT] ?? {})) {
+    if (options[name as keyof MessageListenerOptions] === undefined) continue;
+    throw new MessagingError('CONFIGURATION', `${where}: the option ${name} would do nothing: ${why}`);
+  }
 }
 
 function checkedTopic(topic: string): string {
