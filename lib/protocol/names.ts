@@ -5,7 +5,7 @@ export const LIMITS = {
   bodyBytes: 4 * 1024 * 1024,
   /** The whole properties string: its length travels as a signed 16-bit number. */
   propertiesBytes: 32_767,
-  /** What the user's own properties may take of that; the rest is for the broker's. */
+  /** What the sender's properties, tag, keys and id may take of that; the rest is for the broker's. */
   userPropertiesBytes: 31 * 1024,
   /** Longer ones need records that Go clients cannot read. */
   topicBytes: 127,

@@ -97,9 +97,8 @@ function encodeMessageProperties(message: OutgoingMessage, messageId: string): s
     text += entry('__SHARDINGKEY', shardingKey);
   }
   if (delay !== undefined) text += delayEntry(delay);
-  const own = properties === undefined ? '' : encodeOwn(properties);
-  text += own;
-  checkSize(text, own);
+  if (properties !== undefined) text += encodeOwn(properties);
+  checkSize(text);
   return text;
 }
 
@@ -174,20 +173,15 @@ function delayEntry(delay: NonNullable<OutgoingMessage['delay']>): string {
   return entry(PropertyName.TIMER_DELIVER_MS, String(delay.deliverAt));
 }
 
+// The broker refuses more: the rest of what a record holds is for what it adds itself (origin, reason of a failure).
 // A UTF-16 unit takes 3 bytes at the most: the usual short string needs no counting.
-function checkSize(text: string, own: string): void {
+function checkSize(text: string): void {
   if (text.length * 3 <= LIMITS.userPropertiesBytes) return;
-  const ownBytes = Buffer.byteLength(own);
-  if (ownBytes > LIMITS.userPropertiesBytes) {
-    throw invalid(
-      `The properties take ${ownBytes} bytes; at most ${LIMITS.userPropertiesBytes} are allowed. Put them into the body`,
-    );
-  }
-  // The broker adds to them (region, origin, reason of a failure), so the rest is not all ours either.
   const bytes = Buffer.byteLength(text);
-  if (bytes > LIMITS.propertiesBytes) {
-    throw invalid(`Tag, keys and properties take ${bytes} bytes; at most ${LIMITS.propertiesBytes} are allowed`);
-  }
+  if (bytes <= LIMITS.userPropertiesBytes) return;
+  throw invalid(
+    `Properties, tag, keys and id take ${bytes} bytes; at most ${LIMITS.userPropertiesBytes} are allowed. Put large values into the body`,
+  );
 }
 
 function invalid(message: string): MessagingError {

@@ -1,0 +1,24 @@
+/** @type {import('./mutate.js').Mutation[]} */
+export const storeMutations = [
+  {
+    id: 'store/acknowledge-before-sync',
+    says: 'a send is acknowledged before it is on the disk',
+    file: 'lib/store/commitlog/segments.ts',
+    find: 'if (sync)\n            await this.sync();',
+    replace: 'if (sync)\n            void this.sync();',
+  },
+  {
+    id: 'store/queue-offsets-repeat',
+    says: 'queue offsets are given twice',
+    file: 'lib/store/commitlog/commit-log.ts',
+    find: 'queue.nextOffset++',
+    replace: 'queue.nextOffset',
+  },
+  {
+    id: 'store/timer-keeps-marks',
+    says: 'a delayed message keeps what made it wait',
+    file: 'lib/store/timers/timer-delivery.ts',
+    find: 'removeProperties(properties, PARKING)',
+    replace: 'properties',
+  },
+];

@@ -1,0 +1,40 @@
+// Runs the contract on one target without a test framework and prints one JSON object: names of the failed behaviours
+// with what they failed with. The mutation runner starts it on changed copies of the engine.
+//   node run-behaviours.js [part of a name]
+import 'reflect-metadata';
+import { lacking, show } from './run-one.js';
+import { subjects } from './subjects.js';
+import { targets } from './targets/index.js';
+
+/** A behaviour that neither ends nor fails has failed: a changed engine may wait for something that never comes. */
+const PATIENCE_MILLIS = Number(process.env.NESTMQ_PATIENCE ?? 4000);
+const part = process.argv[2] ?? '';
+
+// What a changed engine throws where nobody catches it belongs to the behaviour that runs.
+let stray: unknown;
+process.on('uncaughtException', (error) => (stray ??= error));
+process.on('unhandledRejection', (error) => (stray ??= error));
+
+const target = targets[0]!;
+const failed: Record<string, string> = {};
+let shown = 0;
+for (const behaviour of subjects.flatMap((subject) => subject.behaviours)) {
+  if (!behaviour.name.includes(part) || lacking(behaviour, target).length > 0) continue;
+  shown++;
+  stray = undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no end within ${PATIENCE_MILLIS} ms`)), PATIENCE_MILLIS);
+  });
+  try {
+    await Promise.race([show(behaviour, target), tooLong]);
+    if (stray !== undefined) throw stray;
+  } catch (error) {
+    failed[behaviour.name] = String((error as Error)?.message ?? error).slice(0, 200);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+console.log(JSON.stringify({ shown, failed }));
+// What a changed engine has left behind must not keep the process.
+process.exit(0);

@@ -1,0 +1,23 @@
+import type { Subject } from './behaviour.js';
+import { broadcast } from './behaviours/broadcast.js';
+import { batches, delays } from './behaviours/delays.js';
+import { groups } from './behaviours/groups.js';
+import { order } from './behaviours/order.js';
+import { receiving } from './behaviours/receiving.js';
+import { deadLetters, retries } from './behaviours/retries.js';
+import { sending } from './behaviours/sending.js';
+import { tags } from './behaviours/tags.js';
+
+/** The whole contract, in the order of the README. */
+export const subjects: readonly Subject[] = [
+  sending,
+  delays,
+  batches,
+  receiving,
+  tags,
+  groups,
+  retries,
+  deadLetters,
+  order,
+  broadcast,
+];
