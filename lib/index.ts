@@ -6,6 +6,8 @@ export {
   RetryLaterError,
   type SendResult,
   Settle,
+  type TransactionSendResult,
+  TransactionState,
 } from './client/index.js';
 export * from './nest/index.js';
 export { MessagingError, type MessagingErrorCode } from './protocol/index.js';

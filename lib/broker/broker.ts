@@ -13,12 +13,15 @@ import { OffsetBook } from './offset-book.js';
 import { OffsetProcessor } from './offset-processor.js';
 import { type BrokerOptions, type ResolvedBrokerOptions, resolveBrokerOptions } from './options.js';
 import { ProcessDeaths } from './process-deaths.js';
+import { Producers } from './producers.js';
 import { PullProcessor } from './pull-processor.js';
 import { QueueLocks } from './queue-locks.js';
 import { serveByTable } from './request-table.js';
 import { SendBackProcessor } from './send-back-processor.js';
 import { SendProcessor } from './send-processor.js';
 import { TopicManager } from './topic-manager.js';
+import { TransactionChecks } from './transactions/transaction-checks.js';
+import { TransactionProcessor } from './transactions/transaction-processor.js';
 
 const SWEEP_MILLIS = 10_000;
 
@@ -31,6 +34,10 @@ export interface BrokerFigures {
   readonly consumerGroups: number;
   readonly refusedCommits: number;
   readonly disagreements: number;
+  /** Half messages that are neither committed nor rolled back. */
+  readonly openTransactions: number;
+  /** Those that nobody ended, put with the transaction dead letters. */
+  readonly transactionDeadLetters: number;
 }
 
 /** Serves the requests of clients on one store. Knows neither addresses nor files: channels come in by `attach`. */
@@ -46,6 +53,9 @@ export class Broker {
   private readonly sends: SendProcessor;
   private readonly pulls: PullProcessor;
   private readonly sendBacks: SendBackProcessor;
+  private readonly producers: Producers;
+  private readonly transactions: TransactionProcessor;
+  private readonly transactionChecks: TransactionChecks;
   private sweeper: Timer | undefined;
   private stopped = false;
   private readonly serve: RequestHandler;
@@ -76,6 +86,10 @@ export class Broker {
     this.sends = new SendProcessor(store, this.topics, this.locks, this.options, platform);
     this.pulls = new PullProcessor(store, this.topics, this.consumers, this.offsets, this.options, platform);
     this.sendBacks = new SendBackProcessor(store, this.topics, this.options, platform);
+    this.producers = new Producers(platform.clock);
+    this.transactions = new TransactionProcessor(store, platform);
+    const { address, transactions } = this.options;
+    this.transactionChecks = new TransactionChecks(store, this.producers, address, transactions, platform);
     this.handlers = this.table();
     this.serve = serveByTable(this.handlers);
   }
@@ -89,6 +103,7 @@ export class Broker {
       await this.deaths.close();
       throw error;
     }
+    this.transactionChecks.start();
     this.sweeper = this.platform.clock.every(SWEEP_MILLIS, () => this.sweep());
   }
 
@@ -103,6 +118,7 @@ export class Broker {
     channel.onClose(() => {
       this.pulls.held.drop(channel);
       this.consumers.channelClosed(channel);
+      this.producers.channelClosed(channel);
     });
   }
 
@@ -115,6 +131,8 @@ export class Broker {
       consumerGroups: [...this.consumers.all()].length,
       refusedCommits: this.offsets.refused,
       disagreements: this.consumers.disagreements,
+      openTransactions: this.store.halves.size,
+      transactionDeadLetters: this.transactionChecks.deadLetters,
     };
   }
 
@@ -124,6 +142,7 @@ export class Broker {
     this.stopped = true;
     this.sweeper?.cancel();
     this.pulls.held.release();
+    await this.transactionChecks.stop();
     await this.deaths.close();
     await this.locks.close();
   }
@@ -132,6 +151,7 @@ export class Broker {
     try {
       this.consumers.sweep();
       this.locks.sweep();
+      this.producers.sweep();
     } catch (error) {
       // Out of a timer it would end the host's process.
       this.platform.logger.error('The broker could not sort out members and locks that have run out.', error);
@@ -144,6 +164,7 @@ export class Broker {
       new GroupRegistry(this.store, this.topics, this.consumers),
       this.locks,
       this.deaths,
+      this.producers,
     );
     const offsets = new OffsetProcessor(this.store, this.offsets, this.consumers, this.deaths);
     const locks = new LockProcessor(this.locks, this.consumers, this.topics, this.options.name);
@@ -159,6 +180,7 @@ export class Broker {
       [RequestCode.SEND_MESSAGE, this.sends.handle],
       [RequestCode.SEND_MESSAGE_V2, this.sends.handle],
       [RequestCode.SEND_BATCH_MESSAGE, this.sends.handle],
+      [RequestCode.END_TRANSACTION, this.transactions.handle],
       [RequestCode.PULL_MESSAGE, this.pulls.handle],
       [RequestCode.LITE_PULL_MESSAGE, this.pulls.handle],
       [RequestCode.HEART_BEAT, clients.heartbeat],

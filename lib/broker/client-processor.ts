@@ -16,6 +16,7 @@ import type { Consumers } from './consumers.js';
 import type { GroupRegistry } from './group-registry.js';
 import { isInProcess } from './in-process.js';
 import type { ProcessDeaths } from './process-deaths.js';
+import type { Producers } from './producers.js';
 import type { QueueLocks } from './queue-locks.js';
 
 const MOST_GROUPS_OF_CLIENT = 1_000;
@@ -30,6 +31,7 @@ export class ClientProcessor {
     private readonly registry: GroupRegistry,
     private readonly locks: QueueLocks,
     private readonly deaths: ProcessDeaths,
+    private readonly producers: Producers,
   ) {}
 
   readonly heartbeat = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
@@ -44,6 +46,7 @@ export class ClientProcessor {
       if (noted !== undefined) writes.push(noted);
     }
     const enter = (): RemotingCommand => {
+      this.producers.heartbeat(data.producerDataSet, data.clientID, channel);
       for (const consumer of data.consumerDataSet) {
         this.consumers.heartbeat(consumer, data.clientID, channel, request.language, request.version);
       }
@@ -55,7 +58,8 @@ export class ClientProcessor {
   };
 
   readonly unregister = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
-    const { clientID, consumerGroup } = request.header as UnregisterClientRequestHeader;
+    const { clientID, consumerGroup, producerGroup } = request.header as UnregisterClientRequestHeader;
+    if (producerGroup !== undefined) this.producers.unregister(producerGroup, clientID, channel);
     // Only oneself: otherwise any client could take another's queues away.
     if (consumerGroup !== undefined && this.consumers.group(consumerGroup)?.memberOf(channel)?.clientId === clientID) {
       this.locks.releaseAll(consumerGroup, clientID);
@@ -97,7 +101,7 @@ function checkSize(data: HeartbeatData): void {
       `A heartbeat names a client id of ${data.clientID.length} characters; 1 to ${LONGEST_CLIENT_ID} are allowed.`,
     );
   }
-  const groups = data.consumerDataSet.length;
+  const groups = data.consumerDataSet.length + data.producerDataSet.length;
   const subscriptions = data.consumerDataSet.reduce((sum, consumer) => sum + consumer.subscriptionDataSet.length, 0);
   if (groups > MOST_GROUPS_OF_CLIENT || subscriptions > MOST_SUBSCRIPTIONS_OF_CLIENT) {
     throw new MessagingError(

@@ -1,5 +1,9 @@
+import { TRANSACTION_DEFAULTS, type TransactionSettings } from './transactions/transaction-checks.js';
+
 /** What a broker is told. Sizes in bytes, times in milliseconds. */
 export interface BrokerOptions {
+  /** Default: 6 s, 30 s, 15. */
+  transactions?: Partial<TransactionSettings>;
   /** The broker's name in routes. Default `nestmq`. */
   name?: string;
   /** The cluster that it belongs to. Default `DefaultCluster`. */
@@ -16,10 +20,13 @@ export interface BrokerOptions {
   maxHeldPulls?: number;
 }
 
-export type ResolvedBrokerOptions = Readonly<Required<BrokerOptions>>;
+export type ResolvedBrokerOptions = Readonly<
+  Omit<Required<BrokerOptions>, 'transactions'> & { transactions: TransactionSettings }
+>;
 
 export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOptions {
   return {
+    transactions: { ...TRANSACTION_DEFAULTS, ...options.transactions },
     name: options.name ?? 'nestmq',
     cluster: options.cluster ?? 'DefaultCluster',
     address: options.address,

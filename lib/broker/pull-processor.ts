@@ -2,6 +2,7 @@ import type { Platform } from '../platform/index.js';
 import {
   checkGroup,
   createResponse,
+  isHiddenTopic,
   MessagingError,
   type PullMessageRequestHeader,
   type PullMessageResponseHeader,
@@ -87,6 +88,9 @@ export class PullProcessor {
     const topic = this.topics.get(header.topic);
     if (topic === undefined)
       throw new MessagingError('TOPIC_NOT_FOUND', `There is no topic ${header.topic} on this broker.`);
+    if (isHiddenTopic(topic.name)) {
+      throw new MessagingError('NO_PERMISSION', `Topic ${topic.name} is read by the broker only.`);
+    }
     if ((topic.perm & Permission.READ) === 0) {
       throw new MessagingError('NO_PERMISSION', `Topic ${topic.name} is not readable (perm ${topic.perm}).`);
     }

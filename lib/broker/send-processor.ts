@@ -28,6 +28,7 @@ import { failure, refusal } from './answers.js';
 import { deadLetterProperties, originOf } from './dead-letters.js';
 import { parkIfDelayed } from './delays.js';
 import { dropTraits, PropertyTrait, scanProperties } from './incoming-properties.js';
+import { hideAsHalf } from './transactions/half-message.js';
 import type { ResolvedBrokerOptions } from './options.js';
 import type { QueueLocks } from './queue-locks.js';
 import type { TopicManager } from './topic-manager.js';
@@ -165,7 +166,11 @@ export class SendProcessor {
     properties = this.clean(properties, traits, retry);
     if (retry && topic.name !== header.topic) properties = this.deadLetter(properties, header);
     const message = this.messageOf(topic.name, queueId, header, body, properties, channel);
-    if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) {
+    if (isTransaction(header, properties, traits)) {
+      if (retry) throw new MessagingError('PROPERTIES_INVALID', 'A retry is no transaction; send it without TRAN_MSG.');
+      if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) throw delayedTransaction(topic.name);
+      hideAsHalf(message, header.producerGroup);
+    } else if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) {
       if (topic.name === header.topic) parkIfDelayed(message, traits, this.platform.clock.now());
       else message.properties = dropTraits(message.properties, PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER);
     }
@@ -205,6 +210,12 @@ export class SendProcessor {
           `A message of a batch to topic ${topic.name} asks for a delay; send delayed messages one by one.`,
         );
       }
+      if (isTransaction(header, item.properties, traits)) {
+        throw new MessagingError(
+          'PROPERTIES_INVALID',
+          `A batch to topic ${topic.name} cannot be a transaction; send its messages one by one.`,
+        );
+      }
       const message = this.messageOf(
         topic.name,
         queueId,
@@ -227,10 +238,8 @@ export class SendProcessor {
     });
   }
 
-  /** Refuses what needs a transaction, drops what only a broker may say, names the message if nobody has. */
+  /** Drops what only a broker may say, names the message if nobody has. */
   private clean(properties: string, traits: number, retry: boolean): string {
-    if ((traits & PropertyTrait.TRANSACTION) !== 0 && /(^|\x02)TRAN_MSG\x01true/i.test(properties))
-      throw noTransactions();
     const unwanted = traits & (retry ? PropertyTrait.FORGED : PropertyTrait.FORGED | PropertyTrait.RETRY);
     let clean = closeProperties(unwanted === 0 ? properties : dropTraits(properties, unwanted));
     if ((traits & PropertyTrait.UNIQUE_KEY) === 0)
@@ -248,7 +257,6 @@ export class SendProcessor {
     properties: string,
     channel: Channel,
   ): StoreMessage {
-    if (transactionType(header.sysFlag) !== 0) throw noTransactions();
     return {
       topic,
       queueId,
@@ -301,6 +309,17 @@ function bodyTooLarge(topic: string, bytes: number): MessagingError {
   );
 }
 
-function noTransactions(): MessagingError {
-  return new MessagingError('NO_PERMISSION', 'This broker does not take transactional messages; send a normal one.');
+/** Clients say it in two places; either is enough. */
+function isTransaction(header: SendMessageRequestHeader, properties: string, traits: number): boolean {
+  return (
+    transactionType(header.sysFlag) === SysFlag.TRANSACTION_PREPARED ||
+    ((traits & PropertyTrait.TRANSACTION) !== 0 && /(^|\x02)TRAN_MSG\x01true/i.test(properties))
+  );
+}
+
+function delayedTransaction(topic: string): MessagingError {
+  return new MessagingError(
+    'PROPERTIES_INVALID',
+    `A transactional message to topic ${topic} asks for a delay; commit first, and send the delayed message then.`,
+  );
 }

@@ -9,6 +9,9 @@ import {
   retryTopic,
   SCHEDULE_TOPIC,
   TIMER_TOPIC,
+  TRANSACTION_DEAD_LETTER_TOPIC,
+  TRANSACTION_HALF_TOPIC,
+  TRANSACTION_OP_TOPIC,
 } from '../protocol/index.js';
 import type { MessageStore, TopicConfig, TopicSettings } from '../store/index.js';
 import type { ResolvedBrokerOptions } from './options.js';
@@ -39,17 +42,22 @@ export class TopicManager {
     return this.store.topics.list();
   }
 
-  /** The topics that delayed messages are parked on; they must be there before the first one comes. */
+  /** The topics that delayed and half messages wait in; they must be there before the first one comes. */
   async ensureSystemTopics(): Promise<void> {
     const queues = [
       [SCHEDULE_TOPIC, MAX_DELAY_LEVEL],
       [TIMER_TOPIC, 1],
+      [TRANSACTION_HALF_TOPIC, 1],
+      [TRANSACTION_OP_TOPIC, 1],
+      [TRANSACTION_DEAD_LETTER_TOPIC, 1],
     ] as const;
     await Promise.all(
       queues.map(([name, count]) =>
         this.store.createTopic(name, { readQueueNums: count, writeQueueNums: count, perm: Permission.READ }),
       ),
     );
+    // The one of them that is there to be read.
+    this.changed(TRANSACTION_DEAD_LETTER_TOPIC);
   }
 
   /** The topic that a producer sends to for the first time. */

@@ -13,4 +13,10 @@ export type { ClientOptions, ConsumerOptions, ListenerBinding } from './options.
 export { Producer } from './producer/producer.js';
 export { PushConsumer, type AssignedQueue, type ConsumerState } from './consumer/push-consumer.js';
 export { ReceivedMessage } from './consumer/received-message.js';
+export {
+  Transactions,
+  type TransactionBinding,
+  type TransactionSendResult,
+  TransactionState,
+} from './transactions/transactions.js';
 export { decide, reasonText, type Settlement, type Stage } from './settle/settle.js';

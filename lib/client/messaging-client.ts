@@ -24,6 +24,7 @@ import { Producer } from './producer/producer.js';
 import { PushConsumer } from './consumer/push-consumer.js';
 import { RouteTable } from './connection/route-table.js';
 import { Suspects } from './dispatch/suspects.js';
+import { Transactions } from './transactions/transactions.js';
 
 const RANDOM_ID = 0x1_0000_0000;
 
@@ -32,6 +33,7 @@ export class MessagingClient {
   /** `ip@pid#random` */
   readonly clientId: string;
   readonly producer: Producer;
+  readonly transactions: Transactions;
   readonly counters: ClientCounters;
   private readonly settings: ClientSettings;
   private readonly core: ClientCore;
@@ -86,6 +88,7 @@ export class MessagingClient {
       hash: random.below(RANDOM_ID),
     });
     this.producer = new Producer(this.core, createId);
+    this.transactions = new Transactions(this.core, this.producer);
   }
 
   /** Begins the periodic work. Connections are opened when they are needed, so this succeeds without a broker. */
@@ -162,6 +165,11 @@ export class MessagingClient {
       const { consumerGroup } = request.header as NotifyConsumerIdsChangedRequestHeader;
       this.consumers.get(consumerGroup)?.rebalance();
       respond(createResponse(ResponseCode.SUCCESS, {}));
+      return;
+    }
+    if (request.code === RequestCode.CHECK_TRANSACTION_STATE) {
+      // Oneway: its answer is an END_TRANSACTION of its own.
+      void this.transactions.check(request, channel);
       return;
     }
     this.platform.logger.debug(`The request ${request.code} of ${channel.remoteAddress} is not served by this client`);

@@ -23,4 +23,11 @@ export {
   MessagingTemplate,
   type SendCallbacks,
   type SendOptions,
+  type TransactionOptions,
 } from './template/index.js';
+export {
+  type LocalTransaction,
+  TransactionListener,
+  type TransactionListenerOptions,
+  TransactionMessage,
+} from './transactions/index.js';

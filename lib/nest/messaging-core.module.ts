@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ConnectionEnvironment, MessagingConnections } from './connection/index.js';
+import { TransactionExplorer } from './transactions/index.js';
 import { ListenerExplorer, MessageListenerRegistry, MessagingOrchestrator } from './listeners/index.js';
 
 /** What an application has once, however many connections it has. */
@@ -11,6 +12,7 @@ import { ListenerExplorer, MessageListenerRegistry, MessagingOrchestrator } from
     ConnectionEnvironment,
     MessagingConnections,
     ListenerExplorer,
+    TransactionExplorer,
     MessageListenerRegistry,
     MessagingOrchestrator,
   ],

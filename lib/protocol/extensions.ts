@@ -60,6 +60,13 @@ export const ExtensionProperty = {
 
   /** On a delivered timer: the physical offset of the parked record, so that a crash neither loses nor doubles it. */
   TIMER_SOURCE: 'NESTMQ_TIMER_SOURCE',
+  /**
+   * On what settles a half message (the committed message itself, a dead letter, or the mark of a rollback): the physical
+   * offset of the half message, so that a crash neither loses nor doubles it. Apache's broker keeps its own marks.
+   */
+  TRANSACTION_SOURCE: 'NESTMQ_TRANSACTION_SOURCE',
+  /** On a mark in the op topic: physical offsets of half messages that were checked, comma-separated. */
+  TRANSACTION_CHECKED: 'NESTMQ_TRANSACTION_CHECKED',
   /** On a record that retention appended again: the physical offset of the original. */
   COPIED_FROM: 'NESTMQ_COPIED_FROM',
   /** On a record that retention appended again: when the original was stored (ms since 1970). */

@@ -19,6 +19,8 @@ export const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX';
 export const TIMER_TOPIC = 'rmq_sys_wheel_timer';
 export const TRANSACTION_HALF_TOPIC = 'RMQ_SYS_TRANS_HALF_TOPIC';
 export const TRANSACTION_OP_TOPIC = 'RMQ_SYS_TRANS_OP_HALF_TOPIC';
+/** Half messages whose producers never said what became of them. */
+export const TRANSACTION_DEAD_LETTER_TOPIC = 'TRANS_CHECK_MAX_TIME_TOPIC';
 /** The template topic: what new topics inherit their queues from. */
 export const DEFAULT_TOPIC = 'TBW102';
 
@@ -28,7 +30,7 @@ const NOT_SENDABLE: ReadonlySet<string> = new Set([
   SCHEDULE_TOPIC,
   TRANSACTION_HALF_TOPIC,
   TRANSACTION_OP_TOPIC,
-  'TRANS_CHECK_MAX_TIME_TOPIC',
+  TRANSACTION_DEAD_LETTER_TOPIC,
   'SELF_TEST_TOPIC',
   'OFFSET_MOVED_EVENT',
 ]);
@@ -92,6 +94,18 @@ export function isDeadLetterTopic(topic: string): boolean {
 /** A topic that the broker keeps for itself; it cannot be created or deleted by a client. */
 export function isSystemTopic(topic: string): boolean {
   return SYSTEM_TOPICS.has(topic) || topic.startsWith(SYSTEM_PREFIX);
+}
+
+const HIDDEN_TOPICS: ReadonlySet<string> = new Set([
+  SCHEDULE_TOPIC,
+  TIMER_TOPIC,
+  TRANSACTION_HALF_TOPIC,
+  TRANSACTION_OP_TOPIC,
+]);
+
+/** A topic whose messages wait to become others: nobody consumes it, or a half message would be seen. */
+export function isHiddenTopic(topic: string): boolean {
+  return HIDDEN_TOPICS.has(topic);
 }
 
 /** A topic into which only the broker may write; a client's send there is answered with NO_PERMISSION. */

@@ -153,8 +153,12 @@ async function open(settings: ResolvedSettings, platform: Platform, undo: (() =>
   const { flush, segmentBytes, retention } = settings;
   const store = await MessageStore.open({ path, storeHost, flush, segmentBytes, retention }, platform);
   undo.push(() => store.close());
-  const { name, cluster, autoCreateTopics, defaultQueues } = settings;
-  const broker = new Broker({ name, cluster, address: storeHost, autoCreateTopics, defaultQueues }, store, platform);
+  const { name, cluster, autoCreateTopics, defaultQueues, transactions } = settings;
+  const broker = new Broker(
+    { name, cluster, address: storeHost, autoCreateTopics, defaultQueues, transactions },
+    store,
+    platform,
+  );
   const nameServer = new NameServer(platform);
   const local: LocalBroker = { brokerName: name, clusterName: cluster, address: advertised ?? IN_PROCESS_ADDRESS };
   announceTopics(broker, nameServer, local);

@@ -49,6 +49,17 @@ export interface BrokerSettings {
   /** Queues of a topic that nobody has given a number. Default 4. */
   defaultQueues?: number;
   retention?: RetentionOptions;
+  transactions?: TransactionSetting;
+}
+
+/** When the producers of a transaction that does not end are asked about it. */
+export interface TransactionSetting {
+  /** How long it may take before they are asked. Default 6,000 ms. */
+  timeoutMillis?: number;
+  /** Between two checks. Default 30,000 ms. */
+  checkIntervalMillis?: number;
+  /** Checks after which it becomes a dead letter. Default 15. */
+  checkMax?: number;
 }
 
 export interface ResolvedSettings {
@@ -65,6 +76,7 @@ export interface ResolvedSettings {
   readonly autoCreateTopics: boolean;
   readonly defaultQueues: number;
   readonly retention: RetentionOptions | undefined;
+  readonly transactions: TransactionSetting | undefined;
 }
 
 const DEFAULT_STORE = './.nestmq';
@@ -103,6 +115,13 @@ const RULES: Readonly<Record<keyof BrokerSettings, Rule>> = {
   autoCreateTopics: flag,
   defaultQueues: [(value) => whole(value, 1, MOST_QUEUES), `a whole number from 1 to ${MOST_QUEUES}`],
   retention: object,
+  transactions: object,
+};
+
+const TRANSACTION_RULES: Readonly<Record<keyof TransactionSetting, Rule>> = {
+  timeoutMillis: duration,
+  checkIntervalMillis: duration,
+  checkMax: [(value) => whole(value, 1, 1_000_000), 'a whole number above 0'],
 };
 
 const LISTEN_RULES: Readonly<Record<keyof ListenSetting, Rule>> = {
@@ -132,6 +151,7 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     );
   }
   if (settings.retention !== undefined) check('broker.retention', settings.retention, RETENTION_RULES);
+  if (settings.transactions !== undefined) check('broker.transactions', settings.transactions, TRANSACTION_RULES);
   const listen = resolveListen(settings);
   if (settings.advertisedAddress !== undefined && listen === undefined) {
     throw wrong('broker.advertisedAddress has no meaning without broker.listen: nobody could connect there.');
@@ -150,6 +170,7 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     autoCreateTopics: settings.autoCreateTopics ?? true,
     defaultQueues: settings.defaultQueues ?? 4,
     retention: settings.retention,
+    transactions: settings.transactions && defined(settings.transactions),
   };
 }
 
@@ -185,6 +206,11 @@ function resolveTopic(setting: TopicSetting | string, index: number): TopicSetti
     throw new MessagingError('CONFIGURATION', `${where}: ${(error as Error).message}`, { cause: error });
   }
   return topic;
+}
+
+// A setting given as undefined means: the default.
+function defined<T extends object>(settings: T): T {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** Two settings for one topic would leave open which one counts. */

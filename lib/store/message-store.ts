@@ -4,10 +4,12 @@ import type { VisibleListener } from './dispatcher.js';
 import { openStore, type StoreParts } from './open-store.js';
 import { resolveStoreOptions } from './options.js';
 import { readFailure } from './read-failure.js';
+import { HalfRule } from './retention/half-rule.js';
 import { RetentionService, type RetentionStats } from './retention/retention-service.js';
 import type { ConsumerProgress } from './state/consumer-progress.js';
 import type { GroupTable } from './state/group-table.js';
 import type { TopicConfig, TopicSettings, TopicTable } from './state/topic-table.js';
+import type { HalfIndex } from './transactions/half-index.js';
 import { TimerService } from './timers/timer-service.js';
 import type {
   DispatchTarget,
@@ -32,6 +34,8 @@ export class MessageStore {
   readonly groups: GroupTable;
   readonly progress: ConsumerProgress;
   readonly timers: TimerService;
+  /** Open transactions. */
+  readonly halves: HalfIndex;
   readonly storeId: string;
   readonly path: string;
   /** How acknowledged messages are kept: `sync` loses nothing to a power cut, `async` up to 500 ms. */
@@ -57,6 +61,7 @@ export class MessageStore {
     this.groups = parts.groups;
     this.progress = parts.progress;
     this.timers = timers;
+    this.halves = parts.halves;
     this.retention = retention;
     this.storeId = parts.header.storeId;
     this.path = parts.paths.root;
@@ -83,6 +88,7 @@ export class MessageStore {
     // Above the hard limit copies must still be appended, or a full disk with a live timer in it never gets emptier.
     const putAlways = (message: StoreMessage, done: PutCallback): void => store!.append(message, done, true);
     const { access, topics, groups, progress, log, checkpointer } = parts;
+    parts.halves.syncLog = () => log.syncNow();
     const timers = new TimerService(parts.timerIndex, withAppend(access, put), topics, platform);
     const queuesTarget: DispatchTarget = {
       name: 'consume queues',
@@ -97,11 +103,12 @@ export class MessageStore {
       {
         log: withAppend(access, putAlways),
         syncLog: () => log.syncNow(),
-        targets: [queuesTarget],
+        targets: [queuesTarget, parts.halves],
         topics,
         groups,
         progress,
         timers,
+        rules: [new HalfRule(parts.halves)],
       },
       platform,
       parts.paths.state,

@@ -25,6 +25,7 @@ import { SnapshotFile } from './state/snapshot-file.js';
 import { TopicTable } from './state/topic-table.js';
 import { openStoreHeader, type StoreHeader } from './store-header.js';
 import { TimerIndex } from './timers/timer-index.js';
+import { HalfIndex } from './transactions/half-index.js';
 
 /** Files open at a time for queues and for reading the older log; the log's own newest segment is not among them. */
 const OPEN_FILES = 256;
@@ -49,6 +50,7 @@ export interface StoreParts {
   readonly groups: GroupTable;
   readonly progress: ConsumerProgress;
   readonly timerIndex: TimerIndex;
+  readonly halves: HalfIndex;
   readonly epochs: EpochLog;
   readonly cleanStart: boolean;
   /** Where the log tells its trouble to once the store listens. */
@@ -98,6 +100,7 @@ async function open(
   const epochs = await EpochLog.open(platform, paths.state);
   const damage = await DamageList.open(platform, paths);
   const timerIndex = await TimerIndex.open(platform, paths.state, header.segmentBytes);
+  const halves = await HalfIndex.open(platform, paths.state);
 
   const pool = new HandlePool(fileSystem, OPEN_FILES);
   undo.push(() => pool.close());
@@ -106,6 +109,7 @@ async function open(
   undo.push(() => segments.close());
   const dispatcher = new Dispatcher(segments, logger);
   dispatcher.add(timerIndex);
+  dispatcher.add(halves);
   const queues = new QueueTable(fileSystem, pool, paths, options.consumeQueueFileEntries, topics);
 
   const checkpointFile = new SnapshotFile(fileSystem, paths.root, 'checkpoint', logger);
@@ -207,6 +211,7 @@ async function open(
     groups,
     progress,
     timerIndex,
+    halves,
     epochs,
     cleanStart: clean || fresh,
     trouble,

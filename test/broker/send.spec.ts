@@ -75,13 +75,6 @@ describe('sending', () => {
     ['the topic of delays', 'SCHEDULE_TOPIC_XXXX', {}, ResponseCode.NO_PERMISSION],
     ['the topic of timers', 'rmq_sys_wheel_timer', {}, ResponseCode.NO_PERMISSION],
     ['the topic of half messages', 'RMQ_SYS_TRANS_HALF_TOPIC', {}, ResponseCode.NO_PERMISSION],
-    ['a transaction', 'orders', { sysFlag: 4 }, ResponseCode.NO_PERMISSION],
-    [
-      'a transaction by property',
-      'orders',
-      { properties: encodeProperties([['TRAN_MSG', 'true']]) },
-      ResponseCode.NO_PERMISSION,
-    ],
     ['the retry topic of an unknown group', '%RETRY%nobody', {}, ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST],
     [
       'a delay that is no number',

@@ -7,12 +7,14 @@ import { receiving } from './behaviours/receiving.js';
 import { deadLetters, retries } from './behaviours/retries.js';
 import { sending } from './behaviours/sending.js';
 import { tags } from './behaviours/tags.js';
+import { transactions } from './behaviours/transactions.js';
 
 /** The whole contract, in the order of the README. */
 export const subjects: readonly Subject[] = [
   sending,
   delays,
   batches,
+  transactions,
   receiving,
   tags,
   groups,

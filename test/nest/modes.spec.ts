@@ -42,7 +42,7 @@ describe('modes', () => {
       const seen: string[] = [];
       @Injectable()
       class Listener {
-        @MessageListener({ topic: 'x', mode, maxReconsumeTimes: 0 })
+        @MessageListener({ topic: 'x', mode, ...(mode === ConsumeMode.BROADCAST ? {} : { maxReconsumeTimes: 0 }) })
         handle(payload: string): void {
           seen.push(payload);
           if (payload === 'a') throw Object.create(null);

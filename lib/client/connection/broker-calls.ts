@@ -11,6 +11,7 @@ import {
   ResponseCode,
   type ConsumerSendMsgBackRequestHeader,
   type CreateTopicRequestHeader,
+  type EndTransactionRequestHeader,
   type HandleAloneRequestHeader,
   type HeartbeatData,
   type MessageQueue,
@@ -173,6 +174,11 @@ export class BrokerCalls {
   /** A send that is no user's: to the group's own retry topic. */
   async sendRaw(brokerName: string, header: SendMessageRequestHeader, body: Buffer): Promise<void> {
     await this.ask(this.master(brokerName), createRequest(RequestCode.SEND_MESSAGE_V2, header, body));
+  }
+
+  /** The broker has the outcome durably when this resolves. */
+  async endTransaction(brokerName: string, header: EndTransactionRequestHeader): Promise<void> {
+    await this.ask(this.master(brokerName), createRequest(RequestCode.END_TRANSACTION, header));
   }
 
   async createTopic(address: string, header: CreateTopicRequestHeader): Promise<void> {

@@ -23,6 +23,8 @@ export interface ClientCore {
 export interface Heartbeats {
   /** Resolves when every broker that can be reached knows the group; rejects when none can. */
   register(data: ConsumerData): Promise<void>;
+  /** The same for the producer group of transactions. */
+  registerTransactions(group: string): Promise<void>;
   /** Tells every broker that this client has left the group. */
   unregister(group: string): Promise<void>;
   /** Tells one broker again: it has answered that it does not know the group. */

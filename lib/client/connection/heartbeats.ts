@@ -12,6 +12,8 @@ const LONGEST_PAUSE_MILLIS = 1000;
 /** Keeps this client's groups known to every broker. */
 export class HeartbeatService implements Heartbeats {
   private readonly consumers = new Map<string, ConsumerData>();
+  /** Producer groups of transactions: their members are asked about them, so they have to be known. */
+  private readonly transactionGroups = new Set<string>();
   private readonly restoring = new Set<string>();
   private closed = false;
   private brokers!: BrokerCalls;
@@ -31,7 +33,7 @@ export class HeartbeatService implements Heartbeats {
 
   /** What a new channel begins with; undefined while no group consumes, since a producer needs no greeting. */
   greeting(): HeartbeatData | undefined {
-    return this.consumers.size === 0 ? undefined : this.data();
+    return this.consumers.size + this.transactionGroups.size === 0 ? undefined : this.data();
   }
 
   async register(data: ConsumerData): Promise<void> {
@@ -45,13 +47,25 @@ export class HeartbeatService implements Heartbeats {
     );
   }
 
+  async registerTransactions(group: string): Promise<void> {
+    this.transactionGroups.add(group);
+    if (this.routes.brokerAddresses().length === 0) await this.routes.learnBrokers();
+    const { reached, failures } = await this.beat();
+    if (reached > 0) return;
+    throw new MessagingError(
+      'CONNECT_FAILED',
+      `The transactions ${group} could not be registered: ${failures.length === 0 ? 'the NameServer knows no broker' : failures.join('; ')}`,
+    );
+  }
+
   async unregister(group: string): Promise<void> {
     this.consumers.delete(group);
     await this.unregisterEverywhere({ clientID: this.clientId, consumerGroup: group }, `leaving the group ${group}`);
   }
 
   async unregisterProducer(): Promise<void> {
-    await this.unregisterEverywhere({ clientID: this.clientId, producerGroup: this.producerGroup }, 'leaving');
+    for (const producerGroup of [this.producerGroup, ...this.transactionGroups])
+      await this.unregisterEverywhere({ clientID: this.clientId, producerGroup }, 'leaving');
   }
 
   async repeat(address: string): Promise<void> {
@@ -88,7 +102,7 @@ export class HeartbeatService implements Heartbeats {
   }
 
   private isMissing(address: string): boolean {
-    if (this.closed || this.consumers.size === 0 || this.brokers.peek(address) !== undefined) return false;
+    if (this.closed || this.greeting() === undefined || this.brokers.peek(address) !== undefined) return false;
     return this.routes.brokerAddresses().includes(address);
   }
 
@@ -114,7 +128,7 @@ export class HeartbeatService implements Heartbeats {
   private data(): HeartbeatData {
     return {
       clientID: this.clientId,
-      producerDataSet: [{ groupName: this.producerGroup }],
+      producerDataSet: [this.producerGroup, ...this.transactionGroups].map((groupName) => ({ groupName })),
       consumerDataSet: [...this.consumers.values()],
     };
   }

@@ -27,7 +27,7 @@ export class MessagePreparer {
     private readonly compressOverBytes: number,
   ) {}
 
-  prepare(message: OutgoingMessage, deadline: number, retries: number): SendUnit {
+  prepare(message: OutgoingMessage, deadline: number, retries: number, transactionGroup?: string): SendUnit {
     const { topic, body } = message;
     if (!this.topics.has(topic)) this.checkNewTopic(topic);
     this.checkBody(topic, body);
@@ -37,12 +37,13 @@ export class MessagePreparer {
       topic,
       // The caller's buffer may change while the message waits for its turn, for the socket or for another attempt.
       body: this.copies.copy(body),
-      properties: encodeMessageProperties(message, messageId),
+      properties: encodeMessageProperties(message, messageId, transactionGroup),
       messageId,
       batch: undefined,
       shardingKey: message.shardingKey,
       delayed: message.delay !== undefined,
       compressible: body.length >= this.compressOverBytes,
+      transactionGroup,
       deadline,
       retries,
     };
@@ -87,7 +88,11 @@ function endOfId(contentType: string | undefined): string {
   return text;
 }
 
-function encodeMessageProperties(message: OutgoingMessage, messageId: string): string {
+function encodeMessageProperties(
+  message: OutgoingMessage,
+  messageId: string,
+  transactionGroup: string | undefined,
+): string {
   const { tag, keys, properties, contentType, shardingKey, delay } = message;
   let text = UNIQUE_KEY_NAME + messageId + endOfId(contentType);
   if (tag !== undefined && tag !== '') text += entry(PropertyName.TAGS, checkTag(tag));
@@ -95,6 +100,10 @@ function encodeMessageProperties(message: OutgoingMessage, messageId: string): s
   if (shardingKey !== undefined) {
     if (shardingKey === '') throw invalid('The sharding key is empty; leave it out, or name what is to stay in order');
     text += entry('__SHARDINGKEY', shardingKey);
+  }
+  if (transactionGroup !== undefined) {
+    if (delay !== undefined) throw delayedTransaction(message.topic);
+    text += entry(PropertyName.TRANSACTION_PREPARED, 'true') + entry(PropertyName.PRODUCER_GROUP, transactionGroup);
   }
   if (delay !== undefined) text += delayEntry(delay);
   if (properties !== undefined) text += encodeOwn(properties);
@@ -181,6 +190,13 @@ function checkSize(text: string): void {
   if (bytes <= LIMITS.userPropertiesBytes) return;
   throw invalid(
     `Properties, tag, keys and id take ${bytes} bytes; at most ${LIMITS.userPropertiesBytes} are allowed. Put large values into the body`,
+  );
+}
+
+function delayedTransaction(topic: string): MessagingError {
+  return new MessagingError(
+    'BAD_ARGUMENT',
+    `A transactional message to ${topic} cannot be delayed; let its listener, or the code behind the commit, send the delayed one`,
   );
 }
 

@@ -8,6 +8,12 @@ import { batchUnit, countOf, type SendUnit } from './send-unit.js';
 import { Sender } from './sender.js';
 import { Unsettled } from './unsettled.js';
 
+/** @internal */
+export interface SentHalf {
+  readonly result: SendResult;
+  readonly unit: SendUnit;
+}
+
 /** Sends messages. One per client; every method may be called at any time and from anywhere. */
 export class Producer {
   private readonly preparer: MessagePreparer;
@@ -64,6 +70,23 @@ export class Producer {
   private lost(topic: string, error: Error): void {
     this.core.counters.onewayFailed++;
     this.core.platform.logger.warn(`A one-way message to ${topic} was lost: ${error.message}`);
+  }
+
+  /**
+   * @internal The half of a transaction: on the broker, and seen by nobody. With a sharding key it is for the key's
+   * queue; its place there is that of its commit, so it need not wait for other messages of the key.
+   */
+  async sendHalf(message: OutgoingMessage, group: string, options?: SendOptions): Promise<SentHalf> {
+    const deadline = this.deadline(options);
+    const unit = this.preparer.prepare(message, deadline, this.retries(options), group);
+    const { shardingKey, topic } = unit;
+    let index: number | undefined;
+    if (shardingKey !== undefined) {
+      const { routes } = this.core;
+      const route = routes.peek(topic) ?? (await this.sender.within(routes.forSending(topic), unit));
+      index = this.queues.orderedIndex(route, shardingKey);
+    }
+    return { result: await this.sender.deliver(unit, index), unit };
   }
 
   /**

@@ -19,6 +19,8 @@ export interface SendUnit {
   readonly shardingKey: string | undefined;
   readonly delayed: boolean;
   readonly compressible: boolean;
+  /** The producer group of a transactional message. */
+  readonly transactionGroup: string | undefined;
   /** On the monotonic clock. */
   readonly deadline: number;
   /** Attempts after the first. */
@@ -42,6 +44,7 @@ export function batchUnit(units: readonly SendUnit[], deadline: number, retries:
     shardingKey,
     delayed: false,
     compressible: false,
+    transactionGroup: undefined,
     deadline,
     retries,
   };

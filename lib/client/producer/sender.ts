@@ -3,6 +3,7 @@ import {
   DEFAULT_TOPIC,
   MessagingError,
   ResponseCode,
+  SysFlag,
   type MessageQueue,
   type RemotingCommand,
   type SendMessageRequestHeader,
@@ -218,12 +219,12 @@ export class Sender {
   private request(unit: SendUnit, queue: MessageQueue, body: Buffer, sysFlag: number): RemotingCommand {
     const { core } = this;
     const header: SendMessageRequestHeader = {
-      producerGroup: core.producerGroup,
+      producerGroup: unit.transactionGroup ?? core.producerGroup,
       topic: unit.topic,
       defaultTopic: DEFAULT_TOPIC,
       defaultTopicQueueNums: core.settings.defaultTopicQueues,
       queueId: queue.queueId,
-      sysFlag,
+      sysFlag: unit.transactionGroup === undefined ? sysFlag : sysFlag | SysFlag.TRANSACTION_PREPARED,
       bornTimestamp: core.platform.clock.now(),
       flag: 0,
       properties: unit.properties,

@@ -1,5 +1,14 @@
 import { join, resolve } from 'node:path';
-import { type ConsumerOptions, MessagingClient, type Producer, type PushConsumer } from '../../client/index.js';
+import {
+  type ConsumerOptions,
+  MessagingClient,
+  type OutgoingMessage,
+  type Producer,
+  type PushConsumer,
+  type SendOptions,
+  type TransactionBinding,
+  type TransactionSendResult,
+} from '../../client/index.js';
 import type { Clock, Logger, Platform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
@@ -27,6 +36,8 @@ export class MessagingConnection {
   producer: Producer | undefined;
   private readonly platform: Platform;
   private readonly consumers: PushConsumer[] = [];
+  /** Producer groups by the name of their transaction. */
+  private readonly transactionGroups = new Map<string, string>();
   private readonly ready: Promise<Producer>;
   private becomeReady!: (producer: Producer) => void;
   private failReady!: (cause: unknown) => void;
@@ -96,6 +107,29 @@ export class MessagingConnection {
     const consumer = this.client!.consumer(options);
     this.consumers.push(consumer);
     return consumer;
+  }
+
+  /** Registers the producer group before anything can be sent: whoever sends may be asked from then on. */
+  async bindTransaction(name: string, group: string, binding: TransactionBinding): Promise<void> {
+    await this.client!.transactions.register(group, binding);
+    this.transactionGroups.set(name, group);
+  }
+
+  /** @throws MessagingError CONFIGURATION for a name without a listener. */
+  async transact(
+    name: string,
+    message: OutgoingMessage,
+    arg: unknown,
+    options: SendOptions,
+  ): Promise<TransactionSendResult> {
+    await this.whenReady();
+    const group = this.transactionGroups.get(name);
+    if (group !== undefined) return this.client!.transactions.send(group, message, arg, options);
+    const known = [...this.transactionGroups.keys()].join(', ') || 'none';
+    throw new MessagingError(
+      'CONFIGURATION',
+      `transaction: no class has @TransactionListener(${JSON.stringify(name)}) on connection ${this.name}; known: ${known}`,
+    );
   }
 
   /** Stores the start positions of all groups. From its end on, whatever is sent reaches them. */

@@ -6,6 +6,7 @@ import {
   checkGroup,
   checkTopic,
   isDeadLetterTopic,
+  isHiddenTopic,
   isRetryTopic,
   parseTagExpression,
 } from '../../protocol/index.js';
@@ -91,6 +92,12 @@ function refuseWithoutEffect(where: string, options: MessageListenerOptions): vo
 
 function checkedTopic(topic: string): string {
   checkTopic(topic);
+  if (isHiddenTopic(topic)) {
+    throw new MessagingError(
+      'NAME_INVALID',
+      `the topic ${topic} is read by the broker only; listen to one of your own`,
+    );
+  }
   if (!isRetryTopic(topic)) return topic;
   throw new MessagingError(
     'NAME_INVALID',

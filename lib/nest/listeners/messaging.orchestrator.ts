@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
 import type { PushConsumer } from '../../client/index.js';
+import { bindingOf, type TransactionDefinition, TransactionExplorer } from '../transactions/index.js';
 import { type MessagingConnection, MessagingConnections } from '../connection/index.js';
 import { ListenerHandler } from '../handler/index.js';
 import { HandlerPipeline, type LifecycleHooks, installLifecycleHooks, payloadType } from '../nest-internals.js';
@@ -30,6 +31,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
   constructor(
     private readonly connections: MessagingConnections,
     private readonly explorer: ListenerExplorer,
+    private readonly transactions: TransactionExplorer,
     private readonly registry: MessageListenerRegistry,
     private readonly contextCreator: ExternalContextCreator,
     private readonly modules: ModulesContainer,
@@ -41,9 +43,11 @@ export class MessagingOrchestrator implements LifecycleHooks {
     try {
       this.listeners = this.explorer.explore();
       const plans = planConsumers(this.listeners);
+      const transactions = this.transactions.explore();
       this.opened = true;
       for (const connection of this.connections.all()) await connection.open();
       for (const plan of plans) this.prepare(plan);
+      await Promise.all(transactions.map((transaction) => this.bindTransaction(transaction)));
       await Promise.all(this.connections.all().map((connection) => connection.register()));
     } catch (error) {
       for (const connection of this.connections.all()) connection.fail(error);
@@ -99,6 +103,11 @@ export class MessagingOrchestrator implements LifecycleHooks {
       handle: (message, signal) => this.handlers.get(name)!.handle(message, signal),
     });
     this.registry.add(listener, consumer);
+  }
+
+  private async bindTransaction({ connection, name, group, listener }: TransactionDefinition): Promise<void> {
+    const opened = this.connections.get(connection, `transaction ${name}`);
+    await opened.bindTransaction(name, group, bindingOf(listener, opened.converter));
   }
 
   private createHandler(listener: ListenerDefinition): ListenerHandler {

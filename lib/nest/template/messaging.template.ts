@@ -3,6 +3,7 @@ import {
   type Producer,
   type SendOptions as ProducerOptions,
   type SendResult,
+  type TransactionSendResult,
   reasonText,
 } from '../../client/index.js';
 import { MessagingError } from '../../protocol/index.js';
@@ -17,6 +18,8 @@ import {
   type MessageOptions,
   SEND_OPTIONS,
   type SendOptions,
+  TRANSACTION_OPTIONS,
+  type TransactionOptions,
   applyMessageOptions,
   checkOptionNames,
   producerOptions,
@@ -77,11 +80,8 @@ export class MessagingTemplate {
   sendOrderly(destination: string, payload: unknown, key: string, options?: SendOptions): Promise<SendResult> {
     try {
       checkOptionNames(options, SEND_OPTIONS, 'sendOrderly');
-      if (typeof key !== 'string' || key === '') {
-        throw new MessagingError('BAD_ARGUMENT', `sendOrderly: the key must be a text, not ${describeValue(key)}`);
-      }
       const message = this.message(destination, payload, options, 'sendOrderly');
-      message.shardingKey = key;
+      message.shardingKey = checkKey(key, 'sendOrderly');
       return this.send(message, producerOptions(options, 'sendOrderly'));
     } catch (error) {
       return Promise.reject(error as Error);
@@ -134,6 +134,27 @@ export class MessagingTemplate {
     }
     if (options?.split !== true) return producer.sendBatch(messages, settings);
     return sendInParts(producer, splitBatch(messages, this.connection.maxMessageBytes), settings);
+  }
+
+  /**
+   * A message that its consumers see only if a local transaction succeeds: it is stored where nobody looks, then `execute` of
+   * the `@TransactionListener` of this name runs, and its outcome commits the message or drops it. Whatever dies in between,
+   * the broker asks `check` until it knows. Rejects when the message could not be stored; nothing was executed then.
+   */
+  async transaction<A = unknown>(
+    destination: string,
+    payload: unknown,
+    name: string,
+    options?: TransactionOptions<A>,
+  ): Promise<TransactionSendResult> {
+    checkOptionNames(options, TRANSACTION_OPTIONS, 'transaction');
+    if (typeof name !== 'string' || name === '') {
+      throw new MessagingError('BAD_ARGUMENT', `transaction: the name must be a text, not ${describeValue(name)}`);
+    }
+    const message = this.message(destination, payload, options, 'transaction');
+    if (options?.key !== undefined) message.shardingKey = checkKey(options.key, 'transaction');
+    keepBody(message);
+    return this.connection.transact(name, message, options?.arg, producerOptions(options, 'transaction'));
   }
 
   private optionsOfOne<T>(payload: T, index: number, options: BatchOptions<T> | undefined): MessageOptions | undefined {
@@ -195,6 +216,11 @@ export class MessagingTemplate {
       this.connection.logger.error(`a callback of asyncSend to ${topic} threw: ${reasonText(error)}`, error);
     }
   }
+}
+
+function checkKey(key: unknown, verb: string): string {
+  if (typeof key === 'string' && key !== '') return key;
+  throw new MessagingError('BAD_ARGUMENT', `${verb}: the key must be a text, not ${describeValue(key)}`);
 }
 
 /** The producer copies what it is given; until there is one the payload may change. */

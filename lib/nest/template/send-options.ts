@@ -27,8 +27,17 @@ export interface BatchOptions<T = unknown> extends SendOptions {
   split?: boolean;
 }
 
+/** @publicApi */
+export interface TransactionOptions<A = unknown> extends SendOptions {
+  /** Handed to `execute` as its second argument. */
+  arg?: A;
+  /** As with `sendOrderly`: committed messages with the same key reach the same queue, in the order of their commits. */
+  key?: string;
+}
+
 const MESSAGE_OPTIONS = ['tag', 'keys', 'properties'];
 export const SEND_OPTIONS: readonly string[] = [...MESSAGE_OPTIONS, 'timeout'];
+export const TRANSACTION_OPTIONS: readonly string[] = [...SEND_OPTIONS, 'arg', 'key'];
 export const BATCH_OPTIONS: readonly string[] = [...SEND_OPTIONS, 'each', 'split'];
 
 /** What sends without a time-out of their own share: no object per message. */

@@ -19,6 +19,7 @@ import { consumerSendMsgBack } from './send-back.js';
 import { sendMessageResponse, sendMessageV1, sendMessageV2 } from './send.js';
 import { handleAlone } from './suspects.js';
 import { createTopic, getRouteInfo, topicOnly, viewMessage } from './topics.js';
+import { checkTransactionState, endTransaction } from './transactions.js';
 
 interface Schemas {
   readonly request: HeaderSchema;
@@ -48,6 +49,8 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.PULL_MESSAGE, pull],
   [RequestCode.LITE_PULL_MESSAGE, pull],
   [RequestCode.CONSUMER_SEND_MSG_BACK, { request: consumerSendMsgBack }],
+  [RequestCode.END_TRANSACTION, { request: endTransaction }],
+  [RequestCode.CHECK_TRANSACTION_STATE, { request: checkTransactionState }],
   [RequestCode.QUERY_CONSUMER_OFFSET, { request: queryConsumerOffset, response: queryConsumerOffsetResponse }],
   [RequestCode.UPDATE_CONSUMER_OFFSET, { request: updateConsumerOffset }],
   [RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, { request: searchOffset, response: offsetResponse }],

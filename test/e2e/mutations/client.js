@@ -162,11 +162,18 @@ export const clientMutations = [
     replace: 'if (false)',
   },
   {
-    id: 'client/size-unchecked',
-    says: 'properties may have any size',
+    id: 'client/size-too-strict',
+    says: 'properties may have half of what is said',
     file: 'lib/client/producer/outgoing.ts',
-    find: 'checkSize(text);',
-    replace: '',
+    find: 'bytes <= LIMITS.userPropertiesBytes',
+    replace: 'bytes <= LIMITS.userPropertiesBytes / 2',
+  },
+  {
+    id: 'client/size-unchecked',
+    says: 'properties may have any size, on both sides',
+    file: 'lib/protocol/names.ts',
+    find: 'userPropertiesBytes: 31 * 1024',
+    replace: 'userPropertiesBytes: 32 * 1024 - 400',
   },
   {
     id: 'client/body-size-unchecked',
@@ -280,5 +287,19 @@ export const clientMutations = [
     file: 'lib/client/settle/settlers.ts',
     find: 'return (delivery, settlement) => {\n        delivery.queue.complete(delivery);',
     replace: 'return (delivery, settlement) => {',
+  },
+  {
+    id: 'client/any-topic-name',
+    says: 'a topic may have any name',
+    file: 'lib/protocol/names.ts',
+    find: "checkName('topic', name, LIMITS.topicBytes);",
+    replace: '',
+  },
+  {
+    id: 'client/all-retryable',
+    says: 'every error says that it may be tried again',
+    file: 'lib/protocol/errors.ts',
+    find: 'RETRYABLE.has(code)',
+    replace: 'true',
   },
 ];

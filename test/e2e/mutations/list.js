@@ -2,8 +2,15 @@ import { brokerMutations } from './broker.js';
 import { clientMutations } from './client.js';
 import { nestMutations } from './nest.js';
 import { storeMutations } from './store.js';
+import { transactionMutations } from './transaction.js';
 
 /**
  * Ways in which the engine could be wrong. Each names one place of the compiled source and what stands there instead.
  */
-export const mutations = [...nestMutations, ...clientMutations, ...brokerMutations, ...storeMutations];
+export const mutations = [
+  ...nestMutations,
+  ...clientMutations,
+  ...brokerMutations,
+  ...storeMutations,
+  ...transactionMutations,
+];

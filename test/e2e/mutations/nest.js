@@ -102,14 +102,14 @@ export const nestMutations = [
     id: 'nest/no-key-check',
     says: 'sendOrderly takes any key',
     file: 'lib/nest/template/messaging.template.ts',
-    find: "if (typeof key !== 'string' || key === '')",
-    replace: 'if (false)',
+    find: "if (typeof key === 'string' && key !== '')",
+    replace: 'if (true)',
   },
   {
     id: 'nest/order-forgotten',
     says: 'sendOrderly forgets the key',
     file: 'lib/nest/template/messaging.template.ts',
-    find: 'message.shardingKey = key;',
+    find: "message.shardingKey = checkKey(key, 'sendOrderly');",
     replace: '',
   },
   {
@@ -335,5 +335,19 @@ export const nestMutations = [
     file: 'lib/nest/connection/messaging-connection.ts',
     find: 'await Promise.allSettled(this.consumers.map((consumer) => consumer.stop(budget)))',
     replace: 'await Promise.allSettled(this.consumers.map((consumer) => consumer.stop(0)))',
+  },
+  {
+    id: 'nest/name-for-all',
+    says: 'the list of listeners shows every one without its mode',
+    file: 'lib/nest/listeners/message-listener.registry.ts',
+    find: 'mode: definition.mode',
+    replace: "mode: 'CONCURRENT'",
+  },
+  {
+    id: 'nest/when-unchecked',
+    says: 'a delay may be any text',
+    file: 'lib/nest/template/delivery-time.ts',
+    find: 'if (millis !== undefined)',
+    replace: 'if (true)',
   },
 ];

@@ -15,10 +15,11 @@ export const storeMutations = [
     replace: 'queue.nextOffset',
   },
   {
-    id: 'store/timer-keeps-marks',
-    says: 'a delayed message keeps what made it wait',
+    id: 'store/delayed-anywhere',
+    says: 'a delayed message is delivered to the first queue, and as a retry',
     file: 'lib/store/timers/timer-delivery.ts',
-    find: 'removeProperties(properties, PARKING)',
-    replace: 'properties',
+    find: 'reconsumeTimes: record.reconsumeTimes,\n        preparedTransactionOffset: record.preparedTransactionOffset,\n        properties: appendProperty',
+    replace:
+      'reconsumeTimes: record.reconsumeTimes + 1,\n        preparedTransactionOffset: record.preparedTransactionOffset,\n        properties: appendProperty',
   },
 ];

@@ -1,0 +1,56 @@
+import type { Clock } from '../platform/index.js';
+import type { ProducerData } from '../protocol/index.js';
+import type { Channel } from '../remoting/index.js';
+
+/** A producer whose heartbeats have stopped for this long is gone. */
+const PRODUCER_EXPIRY = 120_000;
+
+interface Member {
+  readonly clientId: string;
+  /** On the monotonic clock. */
+  lastSeen: number;
+}
+
+/** The producers that are connected, by group: whom the broker can ask about a transaction. */
+export class Producers {
+  private readonly groups = new Map<string, Map<Channel, Member>>();
+  private turn = 0;
+
+  constructor(private readonly clock: Clock) {}
+
+  heartbeat(groups: readonly ProducerData[], clientId: string, channel: Channel): void {
+    if (channel.closed) return;
+    for (const { groupName } of groups) {
+      let members = this.groups.get(groupName);
+      if (members === undefined) this.groups.set(groupName, (members = new Map()));
+      members.set(channel, { clientId, lastSeen: this.clock.monotonic() });
+    }
+  }
+
+  /** One of the group's connections, each in turn; undefined when none is there. */
+  next(group: string): Channel | undefined {
+    const channels = [...(this.groups.get(group)?.keys() ?? [])].filter((channel) => !channel.closed);
+    return channels.length === 0 ? undefined : channels[this.turn++ % channels.length];
+  }
+
+  unregister(group: string, clientId: string, channel: Channel): void {
+    const members = this.groups.get(group);
+    if (members?.get(channel)?.clientId === clientId) this.remove(group, members, channel);
+  }
+
+  channelClosed(channel: Channel): void {
+    for (const [group, members] of this.groups) this.remove(group, members, channel);
+  }
+
+  sweep(): void {
+    const now = this.clock.monotonic();
+    for (const [group, members] of this.groups)
+      for (const [channel, { lastSeen }] of members)
+        if (now - lastSeen > PRODUCER_EXPIRY) this.remove(group, members, channel);
+  }
+
+  private remove(group: string, members: Map<Channel, Member>, channel: Channel): void {
+    members.delete(channel);
+    if (members.size === 0) this.groups.delete(group);
+  }
+}

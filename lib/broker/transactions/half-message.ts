@@ -1,0 +1,129 @@
+import {
+  appendProperty,
+  encodeRecord,
+  ExtensionProperty,
+  getProperty,
+  type MessageRecord,
+  PropertyName,
+  recordSizeOf,
+  removeProperties,
+  setProperty,
+  SysFlag,
+  TRANSACTION_DEAD_LETTER_TOPIC,
+  TRANSACTION_HALF_TOPIC,
+  TRANSACTION_OP_TOPIC,
+  withTransactionType,
+} from '../../protocol/index.js';
+import type { StoreMessage } from '../../store/index.js';
+
+const { REAL_TOPIC, REAL_QUEUE_ID, TRANSACTION_PREPARED, PRODUCER_GROUP } = PropertyName;
+const { TRANSACTION_SOURCE, TRANSACTION_CHECKED } = ExtensionProperty;
+/** What only described the half record itself. */
+const HALF_ONLY: readonly string[] = [
+  REAL_TOPIC,
+  REAL_QUEUE_ID,
+  TRANSACTION_PREPARED,
+  ExtensionProperty.COPIED_FROM,
+  ExtensionProperty.FIRST_STORED_AT,
+];
+
+export function producerGroupOf(half: MessageRecord): string {
+  return getProperty(half.properties, PRODUCER_GROUP) ?? '';
+}
+
+/** Puts the message where no consumer looks; it remembers where it belongs. */
+export function hideAsHalf(message: StoreMessage, producerGroup: string): void {
+  message.properties = setProperty(message.properties, PRODUCER_GROUP, producerGroup);
+  message.properties = appendProperty(message.properties, REAL_TOPIC, message.topic);
+  message.properties = appendProperty(message.properties, REAL_QUEUE_ID, String(message.queueId));
+  message.topic = TRANSACTION_HALF_TOPIC;
+  message.queueId = 0;
+}
+
+/** The message that consumers see. Storing it ends the transaction: there is no moment between the two. */
+export function committed(half: MessageRecord): StoreMessage {
+  const { topic, queueId } = destinationOf(half);
+  return {
+    ...settling(half, topic, queueId, removeProperties(half.properties, HALF_ONLY)),
+    sysFlag: withTransactionType(half.sysFlag, SysFlag.TRANSACTION_COMMIT),
+    preparedTransactionOffset: half.physicalOffset,
+  };
+}
+
+/** Nobody ever said what became of it. */
+export function unresolved(half: MessageRecord, why: string, checks: number, now: number): StoreMessage {
+  const { topic, queueId } = destinationOf(half);
+  let properties = removeProperties(half.properties, HALF_ONLY);
+  for (const [name, value] of [
+    [ExtensionProperty.DLQ_ERROR_CLASS, 'TransactionUnresolved'],
+    [ExtensionProperty.DLQ_ERROR_MESSAGE, why],
+    [ExtensionProperty.DLQ_ATTEMPTS, String(checks)],
+    [ExtensionProperty.DLQ_LAST_FAILED_AT, String(now)],
+    [ExtensionProperty.DLQ_TOPIC, topic],
+    [ExtensionProperty.DLQ_QUEUE_ID, String(queueId)],
+  ] as const)
+    properties = setProperty(properties, name, value);
+  return settling(half, TRANSACTION_DEAD_LETTER_TOPIC, 0, properties);
+}
+
+/** The mark of a rollback. */
+export function rolledBack(half: MessageRecord, now: number): StoreMessage {
+  return mark(appendProperty('', TRANSACTION_SOURCE, String(half.physicalOffset)), now);
+}
+
+/** The mark of a check of all these half messages. */
+export function checkedMark(offsets: readonly number[], now: number): StoreMessage {
+  return mark(appendProperty('', TRANSACTION_CHECKED, offsets.join(',')), now);
+}
+
+/** The half message as its producer is asked about it: a record with its real topic and queue. */
+export function asRealRecord(half: MessageRecord): Buffer {
+  const { topic, queueId } = destinationOf(half);
+  const fields = {
+    ...half,
+    topic,
+    queueId,
+    properties: removeProperties(half.properties, [REAL_TOPIC, REAL_QUEUE_ID]),
+  };
+  const bytes = Buffer.alloc(recordSizeOf(fields));
+  encodeRecord(bytes, 0, fields);
+  return bytes;
+}
+
+function destinationOf(half: MessageRecord): { topic: string; queueId: number } {
+  return {
+    topic: getProperty(half.properties, REAL_TOPIC) ?? '',
+    queueId: Number(getProperty(half.properties, REAL_QUEUE_ID) ?? 0),
+  };
+}
+
+function settling(half: MessageRecord, topic: string, queueId: number, properties: string): StoreMessage {
+  const { flag, sysFlag, bornTimestamp, bornHost, reconsumeTimes, body } = half;
+  return {
+    topic,
+    queueId,
+    flag,
+    sysFlag,
+    bornTimestamp,
+    bornHost,
+    reconsumeTimes,
+    preparedTransactionOffset: 0,
+    properties: appendProperty(properties, TRANSACTION_SOURCE, String(half.physicalOffset)),
+    body,
+  };
+}
+
+function mark(properties: string, now: number): StoreMessage {
+  return {
+    topic: TRANSACTION_OP_TOPIC,
+    queueId: 0,
+    flag: 0,
+    sysFlag: 0,
+    bornTimestamp: now,
+    bornHost: '127.0.0.1:0',
+    reconsumeTimes: 0,
+    preparedTransactionOffset: 0,
+    properties,
+    body: Buffer.alloc(0),
+  };
+}

@@ -1,0 +1,194 @@
+import {
+  type CheckTransactionStateRequestHeader,
+  checkGroup,
+  createRequest,
+  decodeOffsetMessageId,
+  decodeRecord,
+  type EndTransactionRequestHeader,
+  getProperty,
+  MessagingError,
+  type MessageRecord,
+  PropertyName,
+  type RemotingCommand,
+  RequestCode,
+  SysFlag,
+} from '../../protocol/index.js';
+import type { Channel } from '../../remoting/index.js';
+import type { ClientCore } from '../connection/client-core.js';
+import { ReceivedMessage } from '../consumer/received-message.js';
+import { decompress, needsDecompression } from '../producer/body-codec.js';
+import type { OutgoingMessage, SendOptions, SendResult } from '../producer/messages.js';
+import type { Producer } from '../producer/producer.js';
+import type { SendUnit } from '../producer/send-unit.js';
+import { reasonText } from '../settle/settle.js';
+
+/** What became of a local transaction. */
+export const TransactionState = {
+  /** The message is for its consumers. */
+  COMMIT: 'COMMIT',
+  /** Nobody will ever see the message. */
+  ROLLBACK: 'ROLLBACK',
+  /** Not known yet: the broker asks again. */
+  UNKNOWN: 'UNKNOWN',
+} as const;
+
+export type TransactionState = (typeof TransactionState)[keyof typeof TransactionState];
+
+/** Where messages and local transactions of one name meet. */
+export interface TransactionBinding {
+  /** The local transaction; what it throws leaves the outcome to `check`. */
+  execute(message: ReceivedMessage, arg: unknown): TransactionState | Promise<TransactionState>;
+  /** Asked by the broker, of any member of the group, when the outcome never arrived. */
+  check(message: ReceivedMessage): TransactionState | Promise<TransactionState>;
+}
+
+/** `queueId`, `queueOffset` and `offsetMessageId` are those of the half message. */
+export interface TransactionSendResult extends SendResult {
+  readonly transactionId: string;
+  readonly transactionState: TransactionState;
+}
+
+const OUTCOMES: Readonly<Record<TransactionState, number>> = {
+  COMMIT: SysFlag.TRANSACTION_COMMIT,
+  ROLLBACK: SysFlag.TRANSACTION_ROLLBACK,
+  UNKNOWN: 0,
+};
+
+/** The transactions of one client: half message, local transaction, outcome; and the answers to the broker's checks. */
+export class Transactions {
+  private readonly bindings = new Map<string, TransactionBinding>();
+
+  /** @internal */
+  constructor(
+    private readonly core: ClientCore,
+    private readonly producer: Producer,
+  ) {}
+
+  /** Makes this client a member of the producer group, for sending and for checks. Resolves when brokers know it. */
+  async register(group: string, binding: TransactionBinding): Promise<void> {
+    checkGroup(group);
+    if (this.bindings.has(group))
+      throw new MessagingError('CONFIGURATION', `The transactions ${group} are bound twice in this client`);
+    this.bindings.set(group, binding);
+    await this.core.heartbeats.registerTransactions(group);
+  }
+
+  /**
+   * Stores the half message, runs the local transaction, then commits or rolls back. Rejects when the half message could
+   * not be stored: nothing has been executed then. What fails later is settled by the check, and never rejects.
+   */
+  async send(
+    group: string,
+    message: OutgoingMessage,
+    arg: unknown,
+    options?: SendOptions,
+  ): Promise<TransactionSendResult> {
+    const binding = this.bindings.get(group);
+    if (binding === undefined)
+      throw new MessagingError('CONFIGURATION', `The transactions ${group} are not registered in this client`);
+    const { result: half, unit } = await this.producer.sendHalf(message, group, options);
+    const sent = sentMessage(half, unit, this.core.platform.clock.now());
+    const transactionState = await this.ask(group, 'execute', () => binding.execute(sent, arg));
+    if (transactionState !== 'UNKNOWN') await this.end(group, half, transactionState);
+    return { ...half, transactionId: half.messageId, transactionState };
+  }
+
+  /** @internal CHECK_TRANSACTION_STATE. Never rejects. */
+  async check(request: RemotingCommand, channel: Channel): Promise<void> {
+    const { logger } = this.core.platform;
+    const header = request.header as CheckTransactionStateRequestHeader;
+    try {
+      const record = decodeRecord(request.body ?? Buffer.alloc(0), 0);
+      const group = getProperty(record.properties, PropertyName.PRODUCER_GROUP) ?? '';
+      const binding = this.bindings.get(group);
+      const message = await checkedMessage(record);
+      const state = await this.ask(group, 'check', () => binding?.check(message) ?? 'UNKNOWN');
+      if (state === 'UNKNOWN') return;
+      const outcome: EndTransactionRequestHeader = {
+        producerGroup: group,
+        tranStateTableOffset: header.tranStateTableOffset,
+        commitLogOffset: header.commitLogOffset,
+        commitOrRollback: OUTCOMES[state],
+        fromTransactionCheck: true,
+        msgId: header.msgId ?? message.messageId,
+        transactionId: header.transactionId,
+        topic: header.topic,
+      };
+      channel.oneway(createRequest(RequestCode.END_TRANSACTION, outcome));
+    } catch (error) {
+      logger.error('A check of a transaction could not be answered; the broker asks again', error);
+    }
+  }
+
+  private async ask(
+    group: string,
+    what: 'execute' | 'check',
+    call: () => TransactionState | Promise<TransactionState>,
+  ): Promise<TransactionState> {
+    const { logger } = this.core.platform;
+    try {
+      const state: unknown = await call();
+      if (typeof state === 'string' && Object.hasOwn(OUTCOMES, state)) return state as TransactionState;
+      logger.error(
+        `${what} of the transactions ${group} must return COMMIT, ROLLBACK or UNKNOWN; it counts as UNKNOWN`,
+      );
+    } catch (error) {
+      logger.error(`${what} of the transactions ${group} failed (${reasonText(error)}); the outcome is UNKNOWN`, error);
+    }
+    return 'UNKNOWN';
+  }
+
+  private async end(group: string, half: SendResult, state: TransactionState): Promise<void> {
+    try {
+      await this.core.brokers.endTransaction(half.brokerName, {
+        producerGroup: group,
+        tranStateTableOffset: half.queueOffset,
+        commitLogOffset: decodeOffsetMessageId(half.offsetMessageId).physicalOffset,
+        commitOrRollback: OUTCOMES[state],
+        fromTransactionCheck: false,
+        msgId: half.messageId,
+        transactionId: half.messageId,
+        topic: half.topic,
+      });
+    } catch (error) {
+      this.core.platform.logger.warn(
+        `The outcome ${state} of a transaction of ${group} did not reach ${half.brokerName} (${reasonText(error)}); its check will tell`,
+      );
+    }
+  }
+}
+
+/** The message as its local transaction sees it, which is as its consumers will. */
+function sentMessage(half: SendResult, unit: SendUnit, now: number): ReceivedMessage {
+  const { topic, body, properties } = unit;
+  const { host, physicalOffset } = decodeOffsetMessageId(half.offsetMessageId);
+  const record: MessageRecord = {
+    size: 0,
+    bodyCrc: 0,
+    queueId: half.queueId,
+    flag: 0,
+    queueOffset: half.queueOffset,
+    physicalOffset,
+    sysFlag: 0,
+    bornTimestamp: now,
+    bornHost: host,
+    storeTimestamp: now,
+    storeHost: host,
+    reconsumeTimes: 0,
+    preparedTransactionOffset: 0,
+    body,
+    topic,
+    properties,
+  };
+  return messageOf(record, half.brokerName, body);
+}
+
+async function checkedMessage(record: MessageRecord): Promise<ReceivedMessage> {
+  const body = needsDecompression(record.sysFlag) ? await decompress(record.body, record.sysFlag) : record.body;
+  return messageOf(record, '', body);
+}
+
+function messageOf(record: MessageRecord, brokerName: string, body: Buffer): ReceivedMessage {
+  const { topic, queueOffset, properties } = record;
+  return new ReceivedMessage(record, { topic, brokerName, attempt: 1, body, queueOffset, properties });
+}

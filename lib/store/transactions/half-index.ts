@@ -1,0 +1,213 @@
+import type { Platform } from '../../platform/index.js';
+import {
+  ExtensionProperty,
+  getProperty,
+  MessagingError,
+  TRANSACTION_HALF_TOPIC,
+  TRANSACTION_OP_TOPIC,
+} from '../../protocol/index.js';
+import { Coalesced } from '../state/coalesced.js';
+import { SnapshotFile } from '../state/snapshot-file.js';
+import { writeFailure } from '../state/write-failure.js';
+import { offsetIn } from '../timers/timer-index.js';
+import type { DispatchEntry, DispatchTarget } from '../types.js';
+
+/** A half message that is neither committed nor rolled back. */
+export interface Half {
+  /** Log offset of its record; another one after retention has moved it. */
+  readonly offset: number;
+  /** Log offset and queue offset that its producer was told. */
+  readonly original: number;
+  readonly queueOffset: number;
+  /** When it was stored first, milliseconds since 1970. */
+  readonly storedAt: number;
+  /** Times that its producer group was asked. */
+  readonly checks: number;
+  /** When it was asked last; 0 for never. */
+  readonly checkedAt: number;
+}
+
+/*
+ * The snapshot, doubles, big-endian:
+ *
+ *   0            8          16
+ *   +------------+----------+------------------------------------------------------------------------+
+ *   | safeOffset | count n  | offset, original, queue offset, stored at, checks, checked at   (each) |
+ *   +------------+----------+------------------------------------------------------------------------+
+ */
+const HEADER = 16;
+const BYTES_PER_HALF = 48;
+
+/**
+ * The half messages that the log holds and nobody has settled: a pure function of the log up to a point.
+ *
+ * - A record in the half topic is a half message, known by its log offset; with NESTMQ_COPIED_FROM it takes the place of
+ *   the one at that offset.
+ * - A record with NESTMQ_TRANSACTION_SOURCE settles the one at that offset: the message itself when it was committed, a
+ *   dead letter, or a mark in the op topic when it was rolled back.
+ * - A record in the op topic with NESTMQ_TRANSACTION_CHECKED counts a check of each that it names.
+ */
+export class HalfIndex implements DispatchTarget {
+  readonly name = 'transactions';
+  /** Called when a half message arrives or was checked. */
+  onChange: ((half: Half) => void) | undefined;
+  /** See `TimerIndex.syncLog`. */
+  syncLog: (() => Promise<void>) | undefined;
+
+  /** By log offset, and by the offset that the producer was told where that is another one. */
+  private readonly halves = new Map<number, Half>();
+  private readonly moved = new Map<number, number>();
+  /** Those in other hands: being copied by retention, or being settled. */
+  private readonly held = new Set<number>();
+  private safe = 0;
+  private dispatched = 0;
+  private readonly file: SnapshotFile;
+  private readonly writer = new Coalesced(() => this.writeSnapshot());
+
+  private constructor(
+    platform: Platform,
+    private readonly directory: string,
+  ) {
+    this.file = new SnapshotFile(platform.fileSystem, directory, 'transactions', platform.logger);
+  }
+
+  /** Restores the snapshot; the records from `safeOffset` on have to be dispatched to it then. */
+  static async open(platform: Platform, directory: string): Promise<HalfIndex> {
+    const index = new HalfIndex(platform, directory);
+    let payload: Buffer | undefined;
+    try {
+      payload = await index.file.load();
+    } catch (error) {
+      if (!(error instanceof MessagingError) || error.code !== 'STORE_DAMAGED') throw error;
+      platform.logger.warn(`${error.message} Half messages are read from the log instead.`);
+    }
+    if (payload !== undefined) index.restore(payload);
+    return index;
+  }
+
+  get safeOffset(): number {
+    return this.safe;
+  }
+
+  get size(): number {
+    return this.halves.size;
+  }
+
+  /** In the order of their storing, the moved ones last. */
+  all(): IterableIterator<Half> {
+    return this.halves.values();
+  }
+
+  /** By the offset that its producer was told, or where it lies now. */
+  find(offset: number): Half | undefined {
+    return this.halves.get(offset) ?? this.halves.get(this.moved.get(offset) ?? -1);
+  }
+
+  /** Log offsets of those in [from, to), ascending. */
+  offsetsIn(from: number, to: number): number[] {
+    return [...this.halves.keys()].filter((offset) => offset >= from && offset < to).toSorted((a, b) => a - b);
+  }
+
+  /** Reserves one, so that it is not settled and moved at the same time; false when somebody else has. */
+  hold(offset: number): boolean {
+    if (!this.halves.has(offset) || this.held.has(offset)) return false;
+    this.held.add(offset);
+    return true;
+  }
+
+  release(offset: number): void {
+    this.held.delete(offset);
+  }
+
+  dispatch(entry: DispatchEntry): void {
+    const { physicalOffset, topic, properties } = entry;
+    if (physicalOffset < this.dispatched) return;
+    this.dispatched = physicalOffset + entry.size;
+    if (topic === TRANSACTION_HALF_TOPIC) this.arrived(entry);
+    else if (this.halves.size === 0) return;
+    else if (topic === TRANSACTION_OP_TOPIC && this.checked(entry)) return;
+    else if (properties.includes(ExtensionProperty.TRANSACTION_SOURCE)) this.settled(properties);
+  }
+
+  /** Small as long as transactions end: ten thousand open ones are 480 KB. */
+  flush(): Promise<void> {
+    return this.dispatched === this.safe ? Promise.resolve() : this.writer.run();
+  }
+
+  private arrived(entry: DispatchEntry): void {
+    const { physicalOffset, queueOffset, storeTimestamp, properties } = entry;
+    const from = offsetIn(properties, ExtensionProperty.COPIED_FROM);
+    const before = from === undefined ? undefined : this.halves.get(from);
+    // A copy of one that was settled while it was made.
+    if (from !== undefined && before === undefined) return;
+    if (before !== undefined) {
+      this.remove(before);
+      this.moved.set(before.original, physicalOffset);
+      this.halves.set(physicalOffset, { ...before, offset: physicalOffset });
+      return;
+    }
+    const half: Half = {
+      offset: physicalOffset,
+      original: physicalOffset,
+      queueOffset,
+      storedAt: storeTimestamp,
+      checks: 0,
+      checkedAt: 0,
+    };
+    this.halves.set(physicalOffset, half);
+    this.onChange?.(half);
+  }
+
+  private checked(entry: DispatchEntry): boolean {
+    const list = getProperty(entry.properties, ExtensionProperty.TRANSACTION_CHECKED);
+    if (list === undefined) return false;
+    for (const text of list.split(',')) {
+      const half = this.find(Number(text));
+      if (half === undefined) continue;
+      const next = { ...half, checks: half.checks + 1, checkedAt: entry.storeTimestamp };
+      this.halves.set(half.offset, next);
+      this.onChange?.(next);
+    }
+    return true;
+  }
+
+  private settled(properties: string): void {
+    const source = offsetIn(properties, ExtensionProperty.TRANSACTION_SOURCE);
+    const half = source === undefined ? undefined : this.find(source);
+    if (half !== undefined) this.remove(half);
+  }
+
+  private remove(half: Half): void {
+    this.halves.delete(half.offset);
+    this.moved.delete(half.original);
+    this.held.delete(half.offset);
+  }
+
+  private async writeSnapshot(): Promise<void> {
+    const until = this.dispatched;
+    const payload = Buffer.allocUnsafe(HEADER + this.halves.size * BYTES_PER_HALF);
+    let at = payload.writeDoubleBE(this.halves.size, payload.writeDoubleBE(until, 0));
+    for (const { offset, original, queueOffset, storedAt, checks, checkedAt } of this.halves.values())
+      for (const value of [offset, original, queueOffset, storedAt, checks, checkedAt])
+        at = payload.writeDoubleBE(value, at);
+    await this.syncLog?.();
+    try {
+      await this.file.write(payload);
+    } catch (error) {
+      throw writeFailure(`${this.directory}/transactions`, error);
+    }
+    this.safe = until;
+  }
+
+  private restore(payload: Buffer): void {
+    this.safe = payload.readDoubleBE(0);
+    this.dispatched = this.safe;
+    for (let at = HEADER; at + BYTES_PER_HALF <= payload.length; at += BYTES_PER_HALF) {
+      const [offset, original, queueOffset, storedAt, checks, checkedAt] = Array.from({ length: 6 }, (_, field) =>
+        payload.readDoubleBE(at + field * 8),
+      ) as [number, number, number, number, number, number];
+      this.halves.set(offset, { offset, original, queueOffset, storedAt, checks, checkedAt });
+      if (original !== offset) this.moved.set(original, offset);
+    }
+  }
+}
