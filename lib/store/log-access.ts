@@ -70,10 +70,14 @@ export class LogAccess implements LogReader {
   }
 
   async physicalOffsetAt(topic: string, queueId: number, queueOffset: number): Promise<number | undefined> {
-    const queue = this.parts.queues.find(topic, queueId);
-    if (queue === undefined || queueOffset < queue.minOffset || queueOffset >= queue.maxOffset) return undefined;
-    const entry = await queue.read(queueOffset, 1);
-    return entry.length === 0 || entrySize(entry, 0) === 0 ? undefined : entryPhysicalOffset(entry, 0);
+    const entry = await this.entryAt(topic, queueId, queueOffset);
+    return entry === undefined || entrySize(entry, 0) === 0 ? undefined : entryPhysicalOffset(entry, 0);
+  }
+
+  async physicalOffsetFrom(topic: string, queueId: number, queueOffset: number): Promise<number | undefined> {
+    // The empty entries in front of a record name that record's place, see `ConsumeQueue.skipTo`.
+    const entry = await this.entryAt(topic, queueId, queueOffset);
+    return entry === undefined ? undefined : entryPhysicalOffset(entry, 0);
   }
 
   async recordAt(physicalOffset: number): Promise<MessageRecord> {
@@ -186,6 +190,13 @@ export class LogAccess implements LogReader {
     await segments.dropOldest();
     cold.forget(oldest.base);
     for (const { queue, min } of ends) await queue.files.removeBelow(min);
+  }
+
+  private async entryAt(topic: string, queueId: number, queueOffset: number): Promise<Buffer | undefined> {
+    const queue = this.parts.queues.find(topic, queueId);
+    if (queue === undefined || queueOffset < queue.minOffset || queueOffset >= queue.maxOffset) return undefined;
+    const entry = await queue.read(queueOffset, 1);
+    return entry.length === 0 ? undefined : entry;
   }
 
   /** Bytes from the offset on, at least the record's if one begins there and is whole. */

@@ -370,6 +370,7 @@ function withAppend(
     minOffset: (topic, queueId) => access.minOffset(topic, queueId),
     maxOffset: (topic, queueId) => access.maxOffset(topic, queueId),
     physicalOffsetAt: (topic, queueId, offset) => access.physicalOffsetAt(topic, queueId, offset),
+    physicalOffsetFrom: (topic, queueId, offset) => access.physicalOffsetFrom(topic, queueId, offset),
   };
 }
 

@@ -146,6 +146,8 @@ export interface LogReader {
   maxOffset(topic: string, queueId: number): number;
   /** Log offset of one entry of a consume queue, or undefined when the queue no longer or not yet has it. */
   physicalOffsetAt(topic: string, queueId: number, queueOffset: number): Promise<number | undefined>;
+  /** The same; for a message that damage has swallowed, where the next one lies that was found behind it. */
+  physicalOffsetFrom(topic: string, queueId: number, queueOffset: number): Promise<number | undefined>;
 }
 
 /** One queue whose stored ends a consume queue is opened with. */

@@ -6,6 +6,7 @@ import {
   SeededRandom,
   SimulatedFileSystem,
 } from '../../lib/platform/index.js';
+import type { MessageStore } from '../../lib/store/index.js';
 import { message, openStore, putAll, readTexts, texts, TOPIC, VirtualClock } from './support.js';
 
 const inLog = (path: string): boolean => /commitlog\/\d{20}$/.test(path);
@@ -65,6 +66,16 @@ describe('a failing disk', () => {
     await store.close();
   });
 
+  it('is not misled by the sync of a preparation that fails when the segment is already taken', async () => {
+    const disk = new LateFailure();
+    const { store } = await openStore(disk);
+    for (let at = 0; at < 400; at += 10) await putAll(store, texts(10, 900, at));
+    expect(disk.failures).toBe(1);
+    expect(await readTexts(store)).toEqual(texts(400, 900));
+    expect(store.health()).toMatchObject({ state: 'open' });
+    await store.close();
+  });
+
   it('keeps going when a checkpoint cannot be written, and says so', async () => {
     const disk = new SimulatedFileSystem();
     const { store } = await openStore(disk);
@@ -80,6 +91,40 @@ describe('a failing disk', () => {
     await store.close();
   });
 });
+
+/**
+ * The first sync of a prepared segment fails late, and what tidies up behind it comes when the next one is in the making,
+ * if nobody waits for it.
+ */
+class LateFailure extends SimulatedFileSystem {
+  failures = 0;
+  private created = 0;
+  private slow = true;
+
+  override async open(path: string, mode: 'create' | 'write' | 'read'): Promise<FileHandle> {
+    const handle = await super.open(path, mode);
+    if (!path.endsWith('/prepared') || mode !== 'create') return handle;
+    if (this.created++ > 0) return handle;
+    handle.datasync = async () => {
+      await turns(100);
+      this.failures++;
+      throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+    };
+    return handle;
+  }
+
+  override async remove(path: string): Promise<void> {
+    if (path.endsWith('/prepared') && this.failures > 0 && this.slow) {
+      this.slow = false;
+      for (let turn = 0; turn < 200 && this.created === 1; turn++) await turns(1);
+    }
+    return super.remove(path);
+  }
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 describe('a full disk', () => {
   class TightDisk extends MemoryFileSystem {
@@ -106,21 +151,29 @@ describe('a full disk', () => {
     await store.close();
   });
 
+  const fill = async (store: MessageStore, clock: VirtualClock): Promise<unknown> => {
+    for (let turn = 0; turn < 100; turn++) {
+      try {
+        await putAll(store, texts(20, 900));
+      } catch (error) {
+        return error;
+      }
+      await clock.advance(1_000);
+    }
+    return undefined;
+  };
+
+  it('is not seen in a memory without a limit, which takes all that the test below writes', async () => {
+    const clock = new VirtualClock();
+    const { store } = await openStore(new MemoryFileSystem(), {}, { clock });
+    expect(await fill(store, clock)).toBeUndefined();
+    await store.close();
+  });
+
   it('refuses sends when memory in the place of a disk is nearly full, and accepts again once some is given back', async () => {
     const clock = new VirtualClock();
     const { store } = await openStore(new MemoryFileSystem(1024 * 1024), {}, { clock });
-    const fill = async (): Promise<unknown> => {
-      for (let turn = 0; turn < 100; turn++) {
-        try {
-          await putAll(store, texts(20, 900));
-        } catch (error) {
-          return error;
-        }
-        await clock.advance(1_000);
-      }
-      return undefined;
-    };
-    expect(await fill()).toMatchObject({ code: 'DISK_FULL' });
+    expect(await fill(store, clock)).toMatchObject({ code: 'DISK_FULL' });
     for (let deleted = 0; deleted < 5; deleted++) await store.log.deleteOldestSegment();
     await clock.advance(1_000);
     await store.putAsync(message('goes on'));

@@ -48,6 +48,22 @@ describe('MessageStore', () => {
     }
   });
 
+  it('removes the queue files of a topic that was deleted and created anew, at the next checkpoint', async () => {
+    const { store, fileSystem } = await openStore();
+    await putAll(store, texts(10));
+    await store.checkpoint();
+    const former = store.topics.get(TOPIC)!.number;
+    await store.topics.delete(TOPIC, store.visibleOffset);
+    await store.createTopic(TOPIC, { readQueueNums: 4, writeQueueNums: 4 });
+    await putAll(store, texts(3, 20, 10));
+    await store.checkpoint();
+    const names = await fileSystem.list('/store/consumequeue');
+    expect(names).not.toContain(String(former));
+    expect(names).toContain(String(store.topics.get(TOPIC)!.number));
+    expect(await readTexts(store)).toEqual(texts(3, 20, 10));
+    await store.close();
+  });
+
   it('puts a batch into the log without anything in between and acknowledges it once', async () => {
     const { store } = await openStore();
     store.put(message('before'), () => undefined);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { MemoryFileSystem, SimulatedFileSystem } from '../../lib/platform/index.js';
-import { message, openStore, putAll, readAll, readTexts, texts, TOPIC, until } from './support.js';
+import { message, openStore, putAll, readAll, readTexts, texts, TOPIC, until, VirtualClock } from './support.js';
 
 const KIB = 1024;
 
@@ -63,6 +63,31 @@ describe('segments', () => {
       await fileSystem.remove(`/store/${name}`);
       await fileSystem.remove('/store/checkpoint');
     }
+  });
+
+  it('stay while a group stands in a stretch that damage has swallowed: what follows is still before it', async () => {
+    const fileSystem = new MemoryFileSystem();
+    const clock = new VirtualClock();
+    const { store } = await openStore(fileSystem, {}, { clock });
+    await putAll(store, texts(100, 900));
+    const records = await readAll(store);
+    await store.close();
+    const file = await fileSystem.open('/store/commitlog/00000000000000000000', 'write');
+    for (const at of [20, 21, 22]) await file.write(Buffer.from([0xff]), records[at]!.physicalOffset + 100);
+    await file.close();
+    for (const name of ['checkpoint', 'state/timers'])
+      for (const version of ['', '.previous']) await fileSystem.remove(`/store/${name}${version}`);
+    const options = { acceptDamage: true, retention: { ageMillis: 60_000, checkMillis: 1e9 } };
+    const { store: again } = await openStore(fileSystem, options, { clock });
+    await again.groups.ensure('billing', [TOPIC], 0);
+    for (let queueId = 1; queueId < 4; queueId++) again.progress.commit('billing', TOPIC, queueId, 0);
+    again.progress.commit('billing', TOPIC, 0, 21);
+    await clock.advance(120_000);
+    expect(await again.expire()).toBe(0);
+    expect(again.retentionStats.heldBack).toEqual({ group: 'billing', topic: TOPIC, queueId: 0 });
+    again.progress.commit('billing', TOPIC, 0, 100);
+    expect(await again.expire()).toBe(1);
+    await again.close();
   });
 
   it('keep the next offset of a queue whose messages have all gone, even if all derived files are lost', async () => {

@@ -13,13 +13,11 @@ const PAUSE_MILLIS = 8;
  */
 export class SegmentPreparation {
   private filled = 0;
-  private stopped = false;
-  private slice: Promise<void> = Promise.resolve();
+  private readonly stopping = new AbortController();
+  private filling: Promise<void> = Promise.resolve();
   private handle: FileHandle | undefined;
   /** Complete, synced and waiting to be taken. */
   ready = false;
-  /** Given up on after a disk error; the file is gone. */
-  failed = false;
 
   private constructor(
     private readonly fileSystem: FileSystem,
@@ -55,16 +53,18 @@ export class SegmentPreparation {
     used: () => number,
   ): SegmentPreparation {
     const preparation = new SegmentPreparation(fileSystem, clock, logger, path, bytes, used);
-    preparation.slice = preparation.create();
-    void preparation.fill();
+    preparation.filling = preparation.fill();
     return preparation;
   }
 
-  /** Ends the preparation and hands its file over as far as it has come; undefined when there is none. */
+  /**
+   * Ends the preparation and hands its file over as far as it has come; undefined when there is none. Only then does
+   * nothing of it reach for the file any more: a sync that failed late would remove what has become a segment, or the
+   * file of the next preparation.
+   */
   async take(): Promise<FileHandle | undefined> {
-    this.stopped = true;
-    await this.slice.catch(() => undefined);
-    if (this.failed) return undefined;
+    this.stopping.abort();
+    await this.filling;
     const handle = this.handle;
     this.handle = undefined;
     return handle;
@@ -78,33 +78,26 @@ export class SegmentPreparation {
     let before: number;
     do {
       before = this.used();
-      await this.clock.sleep(PAUSE_MILLIS);
-    } while (!this.stopped && this.used() - before > SLICE_BYTES);
+      await this.clock.sleep(PAUSE_MILLIS, this.stopping.signal).catch(() => undefined);
+    } while (!this.stopping.signal.aborted && this.used() - before > SLICE_BYTES);
   }
 
-  private async create(): Promise<void> {
-    await this.fileSystem.remove(this.path);
-    this.handle = await this.fileSystem.open(this.path, 'create');
-  }
-
+  /** Never rejects. */
   private async fill(): Promise<void> {
+    const stopped = this.stopping.signal;
     try {
-      await this.slice;
-      while (!this.stopped && this.filled < this.bytes) {
+      await this.fileSystem.remove(this.path);
+      const handle = (this.handle = await this.fileSystem.open(this.path, 'create'));
+      while (!stopped.aborted && this.filled < this.bytes) {
         const count = Math.min(SLICE_BYTES, this.bytes - this.filled);
-        this.slice = this.handle!.write(count === SLICE_BYTES ? ZEROS : ZEROS.subarray(0, count), this.filled);
-        await this.slice;
+        await handle.write(count === SLICE_BYTES ? ZEROS : ZEROS.subarray(0, count), this.filled);
         this.filled += count;
-        if (this.filled % SYNC_BYTES < SLICE_BYTES || this.filled === this.bytes) {
-          this.slice = this.handle!.datasync();
-          await this.slice;
-        }
+        if (this.filled % SYNC_BYTES < SLICE_BYTES || this.filled === this.bytes) await handle.datasync();
         if (this.filled < this.bytes) await this.pause();
       }
-      this.ready = !this.stopped;
+      this.ready = this.filled === this.bytes;
     } catch (error) {
       // No message is in this file, so nothing is lost and nothing is fenced: the writer extends a new file instead.
-      this.failed = true;
       this.logger.warn(
         `Preparing the next log segment ${this.path} failed: ${String(error)}. Appending goes on without it.`,
       );

@@ -19,6 +19,8 @@ const LOOKED_AT_A_TIME = 16;
 /** All consume queues of a store. A queue exists from its first message on. */
 export class QueueTable {
   private readonly topics = new Map<string, TopicQueues>();
+  /** Numbers of topics that exist no longer and whose files may: the next flush removes them. */
+  private readonly gone = new Set<number>();
 
   constructor(
     private readonly fileSystem: FileSystem,
@@ -128,7 +130,11 @@ export class QueueTable {
     for (const [topic, known] of this.topics) {
       if (this.table.get(topic)?.number === known.number) continue;
       this.topics.delete(topic);
-      await this.removeTopic(known.number);
+      this.gone.add(known.number);
+    }
+    for (const number of this.gone) {
+      await this.removeTopic(number);
+      this.gone.delete(number);
     }
   }
 
@@ -141,6 +147,8 @@ export class QueueTable {
   private adopt(config: TopicConfig): TopicQueues {
     let known = this.topics.get(config.name);
     if (known === undefined || known.number !== config.number) {
+      // Deleted and created anew since the last flush: its files would lie there until the next start.
+      if (known !== undefined) this.gone.add(known.number);
       known = { number: config.number, createdAt: config.createdAt, queues: [] };
       this.topics.set(config.name, known);
     }

@@ -5,7 +5,7 @@ import type { TopicTable } from '../state/topic-table.js';
 import type { LogReader, SegmentInfo } from '../types.js';
 
 export interface HeldBackPorts {
-  readonly log: Pick<LogReader, 'minOffset' | 'maxOffset' | 'physicalOffsetAt'>;
+  readonly log: Pick<LogReader, 'minOffset' | 'maxOffset' | 'physicalOffsetFrom'>;
   readonly topics: Pick<TopicTable, 'get'>;
   readonly groups: Pick<GroupTable, 'list' | 'activityOf'>;
   readonly progress: Pick<ConsumerProgress, 'query' | 'topicsOf'>;
@@ -41,7 +41,7 @@ export async function heldBack(
         const end = log.maxOffset(name, queueId);
         const position = Math.max(progress.query(group.name, name, queueId) ?? 0, log.minOffset(name, queueId));
         if (position >= end) continue;
-        const next = await log.physicalOffsetAt(name, queueId, position);
+        const next = await log.physicalOffsetFrom(name, queueId, position);
         if (next !== undefined && next < segment.endOffset) return { group: group.name, topic: name, queueId };
       }
     }

@@ -16,6 +16,22 @@ describe('ConsumerProgress', () => {
     expect(progress.query('g', 'orders', 0)).toBe(0);
   });
 
+  it('knows nothing of a group and topic whose position it refused', async () => {
+    const progress = await ConsumerProgress.open(await memoryWorld(), STATE, one);
+    for (const [queueId, offset] of [
+      [-1, 5],
+      [0.5, 5],
+      [1e9, 5],
+      [0, -1],
+    ] as const) {
+      expect(() => progress.commit('g', 'orders', queueId, offset)).toThrow(
+        expect.objectContaining({ code: 'BAD_ARGUMENT' }),
+      );
+    }
+    expect(progress.groupsOf('orders')).toEqual([]);
+    expect(progress.topicsOf('g')).toEqual([]);
+  });
+
   it('never goes down by a commit, only by a reset', async () => {
     const progress = await ConsumerProgress.open(await memoryWorld(), STATE, one);
     progress.commit('g', 'orders', 0, 17);

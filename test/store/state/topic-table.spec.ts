@@ -27,6 +27,14 @@ describe('TopicTable', () => {
     expect(again.ofNumber(1)?.name).toBe('orders');
   });
 
+  it('says after its close that it is closed, and takes no change', async () => {
+    const platform = await memoryWorld();
+    const topics = await TopicTable.open(platform, STATE);
+    await topics.close();
+    await expect(topics.create('orders', FOUR, 0)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+    expect((await TopicTable.open(platform, STATE)).list()).toEqual([]);
+  });
+
   it('shows a topic only once it is durable', async () => {
     const platform = await memoryWorld();
     const topics = await TopicTable.open(platform, STATE);

@@ -149,6 +149,10 @@ export class FakeLog implements LogAppender, LogReader {
     return Promise.resolve(found === undefined || found < this.startOffset ? undefined : found);
   }
 
+  physicalOffsetFrom(topic: string, queueId: number, queueOffset: number): Promise<number | undefined> {
+    return this.physicalOffsetAt(topic, queueId, queueOffset);
+  }
+
   /** Visible records of a topic. */
   of(topic: string): MessageRecord[] {
     return this.records.filter((record) => record.topic === topic && record.physicalOffset < this.visibleOffset);
