@@ -8,6 +8,7 @@ import { importsOf, readSource } from './structure/source.js';
 
 const FILE_RULES = [
   rules.floors,
+  rules.subPaths,
   rules.specifiers,
   rules.packages,
   rules.sealed,

@@ -23,7 +23,8 @@ afterEach(async () => {
 async function find(files: Record<string, string>): Promise<string[]> {
   const root = await mkdtemp(join(tmpdir(), 'structure-'));
   trees.push(root);
-  const manifest = { dependencies: { 'declared-package': '1' }, peerDependencies: { '@nestjs/common': '12' } };
+  const peerDependencies = { '@nestjs/common': '12', '@nestjs/testing': '12' };
+  const manifest = { dependencies: { 'declared-package': '1' }, peerDependencies };
   for (const [name, text] of Object.entries({ 'package.json': JSON.stringify(manifest), ...files })) {
     await mkdir(dirname(join(root, name)), { recursive: true });
     await writeFile(join(root, name), text);
@@ -121,6 +122,30 @@ describe('the structure check', () => {
       'lib/client/a.ts:2 packages',
       'lib/client/a.ts:3 packages',
       'lib/nest/a.ts:3 packages',
+    ]);
+  });
+
+  it('keeps what has an optional peer behind its own entry', async () => {
+    const files = {
+      'lib/nest/testing/index.ts': "export * from './kit.js';\n",
+      'lib/nest/testing/kit.ts': "import '@nestjs/testing';\nimport '../a.js';\nexport const kit = 1;\n",
+      'lib/nest/index.ts': "export * from './a.js';\n",
+      'lib/nest/a.ts': 'export const a = 1;\n',
+      'lib/testing.ts': "export * from './nest/testing/index.js';\nexport { a } from './nest/index.js';\n",
+    };
+    expect(await find(files)).toEqual([]);
+    const broken = {
+      ...files,
+      'lib/nest/b.ts': "import './testing/index.js';\nimport '@nestjs/testing';\n",
+      'lib/index.ts': "export * from './nest/testing/index.js';\n",
+      'lib/testing.ts': "export * from './nest/testing/kit.js';\n",
+    };
+    expect(await find(broken)).toEqual([
+      'lib/index.ts:1 doors',
+      'lib/index.ts:1 sub-paths',
+      'lib/nest/b.ts:1 sub-paths',
+      'lib/nest/b.ts:2 packages',
+      'lib/testing.ts:1 doors',
     ]);
   });
 

@@ -8,15 +8,18 @@ export {
 } from './settle/control-errors.js';
 export type { ClientCounters } from './counters.js';
 export type { ContentType, OutgoingMessage, SendOptions, SendResult, SendStatus } from './producer/messages.js';
+export {
+  combineInterceptors,
+  type ClientInterceptor,
+  type InterceptedCall,
+  type InterceptedSend,
+  type InterceptedTransaction,
+} from './interceptor.js';
 export { MessagingClient } from './messaging-client.js';
 export type { ClientOptions, ConsumerOptions, ListenerBinding } from './options.js';
 export { Producer } from './producer/producer.js';
 export { PushConsumer, type AssignedQueue, type ConsumerState } from './consumer/push-consumer.js';
 export { ReceivedMessage } from './consumer/received-message.js';
-export {
-  Transactions,
-  type TransactionBinding,
-  type TransactionSendResult,
-  TransactionState,
-} from './transactions/transactions.js';
+export { TransactionState } from './transactions/transaction-state.js';
+export { Transactions, type TransactionBinding, type TransactionSendResult } from './transactions/transactions.js';
 export { decide, reasonText, type Settlement, type Stage } from './settle/settle.js';

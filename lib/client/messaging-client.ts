@@ -21,7 +21,7 @@ import { HeartbeatService } from './connection/heartbeats.js';
 import { NameServers } from './connection/name-servers.js';
 import { withClientDefaults, type ClientOptions, type ClientSettings, type ConsumerOptions } from './options.js';
 import { Producer } from './producer/producer.js';
-import { PushConsumer } from './consumer/push-consumer.js';
+import { PushConsumer, type ConsumerState } from './consumer/push-consumer.js';
 import { RouteTable } from './connection/route-table.js';
 import { Suspects } from './dispatch/suspects.js';
 import { Transactions } from './transactions/transactions.js';
@@ -113,6 +113,11 @@ export class MessagingClient {
     const consumer = new PushConsumer(this.core, options, () => this.consumers.delete(options.group));
     this.consumers.set(options.group, consumer);
     return consumer;
+  }
+
+  /** What the groups of this client do at this moment. */
+  consumerStates(): ConsumerState[] {
+    return [...this.consumers.values()].map((consumer) => consumer.state());
   }
 
   /**

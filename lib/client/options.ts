@@ -1,6 +1,7 @@
 import type { Connector } from '../remoting/index.js';
 import type { ConsumeMode } from './consume-mode.js';
 import type { ReceivedMessage } from './consumer/received-message.js';
+import type { ClientInterceptor } from './interceptor.js';
 import type { Settlement } from './settle/settle.js';
 
 /** What a client is told. Times in milliseconds. */
@@ -38,10 +39,12 @@ export interface ClientOptions {
   compressOverBytes?: number;
   /** Queues of a topic that the broker creates on first use. Default: 4. */
   defaultTopicQueues?: number;
+  /** What stands around sends and handlers. Default: nothing. */
+  interceptor?: ClientInterceptor;
 }
 
-export type ClientSettings = Required<Omit<ClientOptions, 'instance' | 'localOffsets'>> &
-  Pick<ClientOptions, 'instance' | 'localOffsets'>;
+export type ClientSettings = Required<Omit<ClientOptions, 'instance' | 'localOffsets' | 'interceptor'>> &
+  Pick<ClientOptions, 'instance' | 'localOffsets' | 'interceptor'>;
 
 const CLIENT_DEFAULTS = {
   connection: 'default',

@@ -67,7 +67,7 @@ export class MemoryFileSystem implements FileSystem {
     if (file === 'directory') throw new FileSystemError('EISDIR', 'open', path);
     if (mode === 'create') {
       if (file !== undefined) throw new FileSystemError('EEXIST', 'open', path);
-      file = new PagedBytes(PAGE_BYTES);
+      file = new PagedBytes(PAGE_BYTES, true);
       entries.set(nameOf(at), file);
     }
     if (file === undefined) throw new FileSystemError('ENOENT', 'open', path);
@@ -139,7 +139,7 @@ export class MemoryFileSystem implements FileSystem {
   async lock(path: string): Promise<FileLock | { holder: string }> {
     const at = normalPath(path);
     const entries = this.entries(parentOf(at), 'open');
-    if (!entries.has(nameOf(at))) entries.set(nameOf(at), new PagedBytes(PAGE_BYTES));
+    if (!entries.has(nameOf(at))) entries.set(nameOf(at), new PagedBytes(PAGE_BYTES, true));
     return this.locks.take(at);
   }
 

@@ -1,3 +1,9 @@
+const ZEROS = Buffer.alloc(64 * 1024);
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.length <= ZEROS.length && ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
+}
+
 /**
  * Growable bytes in pages. Growing copies nothing, an untouched page takes no memory, and a snapshot shares its pages
  * with the original until one of the two writes to them.
@@ -9,7 +15,11 @@ export class PagedBytes {
   private length = 0;
   private allocated = 0;
 
-  constructor(private readonly pageBytes: number) {}
+  constructor(
+    private readonly pageBytes: number,
+    /** Whether a page of zeros takes no memory either; a disk that runs full must count it. */
+    private readonly sparse = false,
+  ) {}
 
   get size(): number {
     return this.length;
@@ -37,10 +47,12 @@ export class PagedBytes {
       const index = Math.floor(at / this.pageBytes);
       const inPage = at - index * this.pageBytes;
       const count = Math.min(this.pageBytes - inPage, bytes.length - from);
-      this.writable(index).set(
-        from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count),
-        inPage,
-      );
+      const part = from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count);
+      // A log file that is prepared with zeros takes no memory until something is written to it.
+      const absent = this.sparse && this.pages[index] === undefined && count === this.pageBytes && isZero(part);
+      if (!absent) {
+        this.writable(index).set(part, inPage);
+      }
       from += count;
     }
     if (end > this.length) this.length = end;
@@ -76,7 +88,7 @@ export class PagedBytes {
   }
 
   snapshot(): PagedBytes {
-    const copy = new PagedBytes(this.pageBytes);
+    const copy = new PagedBytes(this.pageBytes, this.sparse);
     copy.pages = this.pages.slice();
     copy.owned = new Array<number>(this.pages.length).fill(0);
     copy.length = this.length;

@@ -22,7 +22,7 @@ import {
   TcpServer,
 } from '../remoting/index.js';
 import { MessageStore, type StoreHealth, type TopicConfig } from '../store/index.js';
-import { type BrokerSettings, type ResolvedSettings, resolveSettings } from './settings.js';
+import { type BrokerSettings, type ResolvedSettings, resolveSettings, type TopicSetting } from './settings.js';
 import { lockStore } from './store-lock.js';
 import { describeHost } from './summary.js';
 
@@ -32,6 +32,8 @@ const NO_ADDRESS = '127.0.0.1:0';
 const MEMORY_PATH = '/memory';
 /** Share of the memory that this process may use which a broker in memory takes for the whole of its disk. */
 const MEMORY_SHARE = 0.5;
+
+const MEMORY_CHECKPOINT_MILLIS = 60_000;
 
 export interface HostHealth {
   readonly state: 'running' | 'stopped';
@@ -110,6 +112,25 @@ export class BrokerHost {
     };
   }
 
+  /** @internal For the test kit: every topic with the number of messages that each of its queues has had. */
+  topics(): { name: string; ends: number[] }[] {
+    const { broker, store } = this.parts;
+    return broker.topics.list().map(({ name, readQueueNums }) => ({
+      name,
+      ends: Array.from({ length: readQueueNums }, (_, queueId) => store.maxOffset(name, queueId)),
+    }));
+  }
+
+  /** @internal For the test kit: makes the topics that are not there, as the settings of a start do. */
+  async declare(topics: readonly TopicSetting[]): Promise<void> {
+    for (const { name, queues } of topics) await this.parts.broker.topics.declare(name, queues);
+  }
+
+  /** @internal Whether a send may make a topic. */
+  get createsTopics(): boolean {
+    return this.parts.settings.autoCreateTopics;
+  }
+
   /** Refuses what is new, acknowledges what is under way, closes the store, lets go of the lock. */
   stop(): Promise<void> {
     return (this.stopping ??= this.close());
@@ -151,7 +172,10 @@ async function open(settings: ResolvedSettings, platform: Platform, undo: (() =>
   const advertised = settings.advertisedAddress ?? listener?.address;
   const storeHost = storeHostOf(advertised, listener?.address);
   const { flush, segmentBytes, retention } = settings;
-  const store = await MessageStore.open({ path, storeHost, flush, segmentBytes, retention }, platform);
+  // Nothing is ever recovered from memory.
+  const checkpointMillis = settings.memory ? MEMORY_CHECKPOINT_MILLIS : undefined;
+  const options = { path, storeHost, flush, segmentBytes, retention, checkpointMillis };
+  const store = await MessageStore.open(options, platform);
   undo.push(() => store.close());
   const { name, cluster, autoCreateTopics, defaultQueues, transactions } = settings;
   const broker = new Broker(

@@ -20,6 +20,14 @@ export const SEALED_ROOMS = ['protocol', 'store', 'client', 'broker', 'nameserve
 /** Rooms that may know the framework. */
 export const NEST_ROOMS = ['nest', 'idempotency'];
 
+/**
+ * Sub-paths with an optional peer: the folder behind the entry, and the packages that only this folder names. Nothing but
+ * the entry leads into the folder, so that the package loads without them.
+ */
+export const SUB_PATHS = {
+  'testing.ts': { folder: 'nest/testing', packages: ['@nestjs/testing'] },
+};
+
 export const MAX_LINES = 400;
 
 /** Files that may block, and why. */

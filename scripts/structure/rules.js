@@ -3,7 +3,7 @@ import childProcess from 'node:child_process';
 import fs from 'node:fs';
 import { builtinModules } from 'node:module';
 import { posix } from 'node:path';
-import { FLOORS, MAX_LINES, MAY_BLOCK, NEST_ROOMS, SEALED_ROOMS } from './house.js';
+import { FLOORS, MAX_LINES, MAY_BLOCK, NEST_ROOMS, SEALED_ROOMS, SUB_PATHS } from './house.js';
 import { lineAt } from './source.js';
 
 const BUILTINS = new Set(builtinModules.filter((name) => !name.startsWith('_')));
@@ -66,8 +66,22 @@ export function floors(file, { imports }) {
         rule: 'floors',
         message: `${room} may not import from ${other}, which is not below it`,
       });
-    if (other !== undefined && other !== room && other !== '' && target !== `${other}/index.ts`)
+    const door = SUB_PATHS[file] === undefined ? `${other}/index.ts` : `${SUB_PATHS[file].folder}/index.ts`;
+    if (other !== undefined && other !== room && other !== '' && target !== door && target !== `${other}/index.ts`)
       findings.push({ file, line, rule: 'doors', message: `"${specifier}": enter a room through its index.js` });
+  }
+  return findings;
+}
+
+/** A folder behind a sub-path is entered through that sub-path alone. */
+export function subPaths(file, { imports }) {
+  const findings = [];
+  for (const { specifier, line } of imports.filter(({ specifier }) => isRelative(specifier))) {
+    const target = resolveImport(file, specifier);
+    for (const [entry, { folder }] of Object.entries(SUB_PATHS)) {
+      if (target?.startsWith(`${folder}/`) && file !== entry && !file.startsWith(`${folder}/`))
+        findings.push({ file, line, rule: 'sub-paths', message: `"${specifier}": only lib/${entry} leads there` });
+    }
   }
   return findings;
 }
@@ -99,6 +113,10 @@ export function packages(file, { imports, declared }) {
       .join('/');
     if (!declared.has(name))
       findings.push({ file, line, rule: 'packages', message: `${name} is neither a dependency nor a peer` });
+    for (const [entry, { folder, packages: own }] of Object.entries(SUB_PATHS)) {
+      if (own.includes(name) && !file.startsWith(`${folder}/`))
+        findings.push({ file, line, rule: 'packages', message: `${name} is only for lib/${folder} (lib/${entry})` });
+    }
     const framework = name.startsWith('@nestjs/') || name === 'rxjs' || name === 'reflect-metadata';
     if (framework && !NEST_ROOMS.includes(room))
       findings.push({ file, line, rule: 'packages', message: `${room || 'an entry'} knows no Nest` });

@@ -100,12 +100,15 @@ describe('the README', () => {
     ['lib/nest/template/send-options.ts', 'BatchOptions'],
     ['lib/server/settings.ts', 'BrokerSettings'],
     ['lib/store/types.ts', 'RetentionOptions'],
+    ['lib/nest/testing/test-kit-options.ts', 'MessagingTestKitOptions'],
+    ['lib/nest/testing/injected-faults.ts', 'SendFault'],
+    ['lib/nest/testing/injected-faults.ts', 'DeliveryFault'],
   ])('explains every option of %s %s', (path, name) => {
     const text = readFileSync(path, 'utf8');
     const body = new RegExp(`interface ${name}\\b[^{]*\\{([^]*?)\\n\\}`).exec(text)?.[1] ?? '';
     const options = [...body.matchAll(/^ {2}(\w+)\??:/gm)].map((match) => match[1]!);
     expect(options).not.toHaveLength(0);
-    for (const option of options) expect(readme).toMatch(new RegExp(`^\\| \`${option}\` `, 'm'));
+    for (const option of options) expect(readme).toMatch(new RegExp(`^\\| (?:\`\\w+\`, )*\`${option}\`[, ]`, 'm'));
   });
 
   it('promises no delivery that nobody can keep', () => {

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SUB_PATHS } from '../../scripts/structure/house.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -25,6 +26,19 @@ function check(what, action) {
 }
 const run = (command, args, cwd = project) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+function failsNaming(args, packages) {
+  let output;
+  try {
+    run('node', args);
+  } catch (error) {
+    output = String(error.stderr);
+  }
+  const [, missing] = /Cannot find (?:package|module) '([^']+)'/.exec(output ?? '') ?? [];
+  if (!packages.includes(missing))
+    throw new Error(`it should have missed one of ${packages}, but: ${output ?? 'it loaded'}`);
+  return missing;
+}
 
 /** Works from npm's cache where that has everything; otherwise asks the registry that npm is set up with. */
 function install(args) {
@@ -59,21 +73,36 @@ try {
     return peers.join(', ');
   });
 
+  const names = `Object.keys(loaded).length + " names"`;
+  /** The two ways to load a path of the package; each prints how many names it has. */
+  const ways = (name) => {
+    const attribute = name.endsWith('.json') ? ', { with: { type: "json" } }' : '';
+    const load = `const loaded = await import('${name}'${attribute}); console.log(${names})`;
+    return [
+      [`import('${name}')`, ['--input-type=module', '-e', load]],
+      [
+        `require('${name}')`,
+        ['--input-type=commonjs', '-e', `const loaded = require('${name}'); console.log(${names})`],
+      ],
+    ];
+  };
+  const peersOf = (path) => SUB_PATHS[`${path.slice(2)}.ts`]?.packages ?? [];
+
   for (const path of Object.keys(manifest.exports)) {
-    const name = manifest.name + path.slice(1);
-    const json = name.endsWith('.json');
-    const attribute = json ? ', { with: { type: "json" } }' : '';
-    const names = `Object.keys(loaded).length + " names"`;
-    check(`import('${name}')`, () =>
-      run('node', [
-        '--input-type=module',
-        '-e',
-        `const loaded = await import('${name}'${attribute}); console.log(${names})`,
-      ]).trim(),
-    );
-    check(`require('${name}')`, () =>
-      run('node', ['--input-type=commonjs', '-e', `const loaded = require('${name}'); console.log(${names})`]).trim(),
-    );
+    const peers = peersOf(path);
+    for (const [what, args] of ways(manifest.name + path.slice(1))) {
+      if (peers.length === 0) check(what, () => run('node', args).trim());
+      else check(`${what} names the package that is missing`, () => failsNaming(args, peers));
+    }
+  }
+
+  check('the optional peers install', () => {
+    const optional = [...new Set(Object.keys(manifest.exports).flatMap(peersOf))];
+    install(optional.map((name) => `${name}@${manifest.devDependencies[name]}`));
+    return optional.join(', ');
+  });
+  for (const path of Object.keys(manifest.exports).filter((candidate) => peersOf(candidate).length > 0)) {
+    for (const [what, args] of ways(manifest.name + path.slice(1))) check(what, () => run('node', args).trim());
   }
 
   cpSync(fileURLToPath(new URL('./project', import.meta.url)), project, { recursive: true });

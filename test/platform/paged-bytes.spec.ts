@@ -56,4 +56,15 @@ describe('PagedBytes', () => {
     paged.truncate(0);
     expect(paged.allocatedBytes).toBe(0);
   });
+
+  it('takes none for pages of zeros where it may be sparse, unless something is there already', () => {
+    const paged = new PagedBytes(64, true);
+    paged.write(Buffer.alloc(640), 0);
+    expect([paged.allocatedBytes, paged.size]).toEqual([0, 640]);
+    paged.write(Buffer.from('x'), 100);
+    paged.write(Buffer.alloc(128), 64);
+    expect([paged.allocatedBytes, contents(paged).equals(Buffer.alloc(640))]).toEqual([64, true]);
+    paged.write(Buffer.alloc(10), 640);
+    expect(contents(paged).equals(Buffer.alloc(650))).toBe(true);
+  });
 });

@@ -99,6 +99,38 @@ describe('VirtualClock', () => {
     await expect(clock.advanceUntil(() => false, 3000)).rejects.toThrow('3000');
   });
 
+  it('goes step by step, periodic timers together, each at its time', () => {
+    const clock = new VirtualClock(0);
+    const fired: string[] = [];
+    const note = (what: string) => (): void => void fired.push(`${what} ${clock.monotonic()}`);
+    clock.every(1000, note('a'));
+    clock.every(1500, note('b'));
+    clock.after(3200, note('once'));
+    clock.after(100, note('gone')).cancel();
+    expect(clock.step(500)).toBe(false);
+    expect(clock.step(10_000)).toBe(true);
+    expect(fired.splice(0)).toEqual(['a 1000']);
+    expect(clock.step(10_000, 5000)).toBe(true);
+    expect(fired.splice(0)).toEqual(['b 1500', 'a 2000', 'b 3000', 'a 3000']);
+    expect(clock.step(10_000, 5000)).toBe(true);
+    expect(fired.splice(0)).toEqual(['once 3200']);
+    expect(clock.step(1000, 5000)).toBe(true);
+    expect(fired.splice(0)).toEqual(['a 4000']);
+    clock.skip(300);
+    expect(clock.monotonic()).toBe(4300);
+  });
+
+  it('does not let periodic timers overtake what one of them has deferred', () => {
+    const clock = new VirtualClock(0);
+    let count = 0;
+    clock.every(1000, () => {
+      count++;
+      clock.defer(() => undefined);
+    });
+    clock.step(10_000, 10_000);
+    expect(count).toBe(1);
+  });
+
   it('lets the wall time jump without touching timers', async () => {
     const clock = new VirtualClock(0);
     let fired = false;

@@ -6,6 +6,7 @@ import { ConcurrentDispatcher } from '../dispatch/concurrent-dispatcher.js';
 import { ConsumeMode } from '../consume-mode.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { GroupContext } from './group-context.js';
+import { interceptListener } from '../intercept-listener.js';
 import { ListenerTable } from './listener-table.js';
 import { LocalOffsets } from '../offsets/local-offsets.js';
 import type { OffsetStore } from '../offsets/offset-store.js';
@@ -37,6 +38,10 @@ export interface AssignedQueue {
 export interface ConsumerState {
   group: string;
   mode: ConsumeMode;
+  /** Whether it takes messages: between `start` and `stop`. */
+  started: boolean;
+  /** What it reads, the topic of its retries included. */
+  topics: string[];
   queues: AssignedQueue[];
   /** Messages whose handler runs, or whose outcome is on its way to the broker. */
   inFlight: number;
@@ -67,6 +72,7 @@ export class PushConsumer {
   private version = 0;
   private saving = false;
   private announced = false;
+  private missing: Timer | undefined;
   private forgetRoutes: (() => void) | undefined;
   private forgetSuspects: (() => void) | undefined;
 
@@ -113,7 +119,7 @@ export class PushConsumer {
   /** Adds a listener; only before `register`. */
   add(binding: ListenerBinding): void {
     this.expect('new', 'A listener is added before register()');
-    this.listeners.add(binding);
+    this.listeners.add(interceptListener(binding, this.settings, this.core.settings.interceptor));
   }
 
   /**
@@ -151,7 +157,6 @@ export class PushConsumer {
     this.timers.push(
       clock.every(settings.rebalanceMillis, () => this.rebalance()),
       clock.every(settings.offsetPersistMillis, () => void this.savePositions()),
-      clock.every(MISSING_TOPIC_MILLIS, () => this.lookForMissingTopics()),
     );
     if (this.settings.mode !== ConsumeMode.BROADCAST) {
       this.timers.push(clock.every(LOCK_RENEWAL_MILLIS, () => void this.renewLocks()));
@@ -181,6 +186,7 @@ export class PushConsumer {
     this.phase = 'stopped';
     this.forgetRoutes?.();
     for (const timer of this.timers) timer.cancel();
+    this.missing?.cancel();
     this.rebalancer.close();
     this.gate.resume();
     await this.assignment.close(budgetMillis);
@@ -195,6 +201,8 @@ export class PushConsumer {
     return {
       group: this.settings.group,
       mode: this.settings.mode,
+      started: this.phase === 'started',
+      topics: this.topics(),
       queues: queues.map((queue) => ({
         topic: queue.topic,
         brokerName: queue.brokerName,
@@ -269,12 +277,18 @@ export class PushConsumer {
     this.saving = false;
   }
 
+  /** And again soon, as long as one is missing; a topic that goes later is noticed when routes are refreshed. */
   private lookForMissingTopics(): void {
-    for (const topic of this.topics()) {
-      const route = this.core.routes.peek(topic);
-      if (route !== undefined && !route.provisional) continue;
-      this.core.routes.refresh(topic).catch((error: unknown) => {
-        this.core.platform.logger.debug(`The topic ${topic} could not be looked for: ${(error as Error).message}`);
+    this.missing?.cancel();
+    this.missing = undefined;
+    const { routes, platform } = this.core;
+    const lacks = (topic: string): boolean => routes.peek(topic)?.provisional ?? true;
+    const missing = this.topics().filter(lacks);
+    if (missing.length === 0) return;
+    this.missing = platform.clock.after(MISSING_TOPIC_MILLIS, () => this.lookForMissingTopics());
+    for (const topic of missing) {
+      routes.refresh(topic).catch((error: unknown) => {
+        platform.logger.debug(`The topic ${topic} could not be looked for: ${(error as Error).message}`);
       });
     }
   }

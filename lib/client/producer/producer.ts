@@ -1,5 +1,6 @@
 import { MessagingError } from '../../protocol/index.js';
 import type { ClientCore } from '../connection/client-core.js';
+import { keepBytes } from '../interceptor.js';
 import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
 import { OrderedLanes } from './ordered-lanes.js';
 import { MessagePreparer } from './outgoing.js';
@@ -45,6 +46,9 @@ export class Producer {
    * Rejects with a `MessagingError`; after TIMEOUT and CHANNEL_CLOSED the message may have been stored all the same.
    */
   send(message: OutgoingMessage, options?: SendOptions): Promise<SendResult> {
+    if (this.core.settings.interceptor?.send !== undefined) {
+      return this.intercepted([message], false, ([chosen]) => this.dispatch(this.unitOf(chosen!, options)));
+    }
     try {
       return this.dispatch(this.unitOf(message, options));
     } catch (error) {
@@ -58,13 +62,23 @@ export class Producer {
    */
   sendOneWay(message: OutgoingMessage): void {
     if (this.closing) return this.lost(message.topic, shutDown());
-    const unit = this.unitOf(message, { retries: 0 });
-    // The order of keys needs to know when a send is settled.
-    const sent = unit.shardingKey === undefined ? this.sender.deliverOneway(unit) : this.enterLane(unit);
+    let sent: Promise<SendResult | undefined>;
+    if (this.core.settings.interceptor?.send === undefined) sent = this.dispatchOneWay(message);
+    else {
+      // Throws what could never be sent while the caller can still hear it.
+      this.unitOf(message, { retries: 0 });
+      sent = this.intercepted([message], true, ([chosen]) => this.dispatchOneWay(chosen!));
+    }
     sent.then(
       () => this.core.counters.onewaySent++,
       (error: Error) => this.lost(message.topic, error),
     );
+  }
+
+  private dispatchOneWay(message: OutgoingMessage): Promise<SendResult | undefined> {
+    const unit = this.unitOf(message, { retries: 0 });
+    // The order of keys needs to know when a send is settled.
+    return unit.shardingKey === undefined ? this.sender.deliverOneway(unit) : this.enterLane(unit);
   }
 
   private lost(topic: string, error: Error): void {
@@ -94,6 +108,11 @@ export class Producer {
    * Same topic, no delays, the same sharding key or none; together within the limit of one message.
    */
   sendBatch(messages: readonly OutgoingMessage[], options?: SendOptions): Promise<SendResult> {
+    if (this.core.settings.interceptor?.send === undefined) return this.dispatchBatch(messages, options);
+    return this.intercepted(messages, false, (chosen) => this.dispatchBatch(chosen, options));
+  }
+
+  private dispatchBatch(messages: readonly OutgoingMessage[], options: SendOptions | undefined): Promise<SendResult> {
     try {
       const deadline = this.deadline(options);
       const retries = this.retries(options);
@@ -118,6 +137,15 @@ export class Producer {
     this.closing = true;
     const left = await this.unsettled.none(this.core.platform.clock, budgetMillis);
     if (left > 0) this.core.platform.logger.warn(`${left} sends were not settled when the time to shut down was over`);
+  }
+
+  private async intercepted<R extends SendResult | undefined>(
+    messages: readonly OutgoingMessage[],
+    oneWay: boolean,
+    send: (messages: readonly OutgoingMessage[]) => Promise<R>,
+  ): Promise<R> {
+    const proceed = async (chosen: readonly OutgoingMessage[]): Promise<R> => send(chosen);
+    return (await this.core.settings.interceptor!.send!({ messages: messages.map(keepBytes), oneWay }, proceed)) as R;
   }
 
   private unitOf(message: OutgoingMessage, options: SendOptions | undefined): SendUnit {

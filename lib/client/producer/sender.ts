@@ -175,7 +175,7 @@ export class Sender {
   }
 
   /** Resolves when the message has been handed to the channel. */
-  async deliverOneway(unit: SendUnit): Promise<void> {
+  async deliverOneway(unit: SendUnit): Promise<undefined> {
     const { routes, brokers } = this.core;
     this.unsettled.begin();
     try {

@@ -20,19 +20,9 @@ import { decompress, needsDecompression } from '../producer/body-codec.js';
 import type { OutgoingMessage, SendOptions, SendResult } from '../producer/messages.js';
 import type { Producer } from '../producer/producer.js';
 import type { SendUnit } from '../producer/send-unit.js';
+import { keepBytes } from '../interceptor.js';
 import { reasonText } from '../settle/settle.js';
-
-/** What became of a local transaction. */
-export const TransactionState = {
-  /** The message is for its consumers. */
-  COMMIT: 'COMMIT',
-  /** Nobody will ever see the message. */
-  ROLLBACK: 'ROLLBACK',
-  /** Not known yet: the broker asks again. */
-  UNKNOWN: 'UNKNOWN',
-} as const;
-
-export type TransactionState = (typeof TransactionState)[keyof typeof TransactionState];
+import type { TransactionState } from './transaction-state.js';
 
 /** Where messages and local transactions of one name meet. */
 export interface TransactionBinding {
@@ -86,9 +76,24 @@ export class Transactions {
     const binding = this.bindings.get(group);
     if (binding === undefined)
       throw new MessagingError('CONFIGURATION', `The transactions ${group} are not registered in this client`);
+    const { interceptor } = this.core.settings;
+    if (interceptor?.send === undefined) return this.transact(group, binding, message, arg, options);
+    const sent = await interceptor.send({ messages: [keepBytes(message)], oneWay: false }, ([chosen]) =>
+      this.transact(group, binding, chosen!, arg, options),
+    );
+    return sent as TransactionSendResult;
+  }
+
+  private async transact(
+    group: string,
+    binding: TransactionBinding,
+    message: OutgoingMessage,
+    arg: unknown,
+    options: SendOptions | undefined,
+  ): Promise<TransactionSendResult> {
     const { result: half, unit } = await this.producer.sendHalf(message, group, options);
     const sent = sentMessage(half, unit, this.core.platform.clock.now());
-    const transactionState = await this.ask(group, 'execute', () => binding.execute(sent, arg));
+    const transactionState = await this.ask(group, 'execute', sent, () => binding.execute(sent, arg));
     if (transactionState !== 'UNKNOWN') await this.end(group, half, transactionState);
     return { ...half, transactionId: half.messageId, transactionState };
   }
@@ -102,7 +107,7 @@ export class Transactions {
       const group = getProperty(record.properties, PropertyName.PRODUCER_GROUP) ?? '';
       const binding = this.bindings.get(group);
       const message = await checkedMessage(record);
-      const state = await this.ask(group, 'check', () => binding?.check(message) ?? 'UNKNOWN');
+      const state = await this.ask(group, 'check', message, () => binding?.check(message) ?? 'UNKNOWN');
       if (state === 'UNKNOWN') return;
       const outcome: EndTransactionRequestHeader = {
         producerGroup: group,
@@ -123,11 +128,15 @@ export class Transactions {
   private async ask(
     group: string,
     what: 'execute' | 'check',
+    message: ReceivedMessage,
     call: () => TransactionState | Promise<TransactionState>,
   ): Promise<TransactionState> {
     const { logger } = this.core.platform;
+    const { interceptor } = this.core.settings;
     try {
-      const state: unknown = await call();
+      const state: unknown = await (interceptor?.transact === undefined
+        ? call()
+        : interceptor.transact({ group, what, message }, async () => call()));
       if (typeof state === 'string' && Object.hasOwn(OUTCOMES, state)) return state as TransactionState;
       logger.error(
         `${what} of the transactions ${group} must return COMMIT, ROLLBACK or UNKNOWN; it counts as UNKNOWN`,

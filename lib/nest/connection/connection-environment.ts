@@ -1,3 +1,9 @@
+import {
+  type ClientInterceptor,
+  type ClientOptions,
+  combineInterceptors,
+  MessagingClient,
+} from '../../client/index.js';
 import { type Logger, type Platform, systemPlatform } from '../../platform/index.js';
 import { type Connector, TcpConnector } from '../../remoting/index.js';
 import { BrokerHost } from '../../server/index.js';
@@ -12,8 +18,20 @@ export interface BrokerAccess {
   close(): Promise<void>;
 }
 
+/** Makes what stands around the sends and handlers of one connection; undefined for nothing. */
+export type InterceptorFactory = (connection: ResolvedConnectionOptions) => ClientInterceptor | undefined;
+
 /** What connections stand on. One provider of the application, so that a test can put another world under it. */
 export class ConnectionEnvironment {
+  /** Whether the process is there for the application: open connections keep it alive, and it is warned of kills. */
+  readonly ownsProcess: boolean = true;
+  private readonly factories: InterceptorFactory[] = [];
+
+  /** Has effect for connections that open later; they open with the first `onModuleInit`. */
+  intercept(factory: InterceptorFactory): void {
+    this.factories.push(factory);
+  }
+
   platform(logger: Logger): Platform {
     return systemPlatform({ logger });
   }
@@ -24,5 +42,24 @@ export class ConnectionEnvironment {
     }
     const host = await BrokerHost.start(options.broker, platform);
     return { connector: host.connector, host, close: () => host.stop() };
+  }
+
+  createClient(client: ClientOptions, connection: ResolvedConnectionOptions, platform: Platform): MessagingClient {
+    return new MessagingClient(
+      { ...client, interceptor: combineInterceptors(this.interceptors(connection)) },
+      platform,
+    );
+  }
+
+  /** Before the groups of a connection, which read these topics, are registered. */
+  async prepareTopics(_connection: ResolvedConnectionOptions, _topics: readonly string[]): Promise<void> {}
+
+  /** A step in the life of a connection that somebody waits for: what it does may take time. */
+  during<T>(step: () => Promise<T>): Promise<T> {
+    return step();
+  }
+
+  protected interceptors(connection: ResolvedConnectionOptions): ClientInterceptor[] {
+    return this.factories.map((create) => create(connection)).filter((interceptor) => interceptor !== undefined);
   }
 }

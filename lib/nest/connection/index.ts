@@ -1,3 +1,3 @@
-export { type BrokerAccess, ConnectionEnvironment } from './connection-environment.js';
+export { type BrokerAccess, ConnectionEnvironment, type InterceptorFactory } from './connection-environment.js';
 export { MessagingConnection } from './messaging-connection.js';
 export { MessagingConnections } from './messaging-connections.js';

@@ -1,13 +1,13 @@
 import { join, resolve } from 'node:path';
-import {
-  type ConsumerOptions,
+import type {
+  ConsumerOptions,
   MessagingClient,
-  type OutgoingMessage,
-  type Producer,
-  type PushConsumer,
-  type SendOptions,
-  type TransactionBinding,
-  type TransactionSendResult,
+  OutgoingMessage,
+  Producer,
+  PushConsumer,
+  SendOptions,
+  TransactionBinding,
+  TransactionSendResult,
 } from '../../client/index.js';
 import type { Clock, Logger, Platform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
@@ -76,13 +76,13 @@ export class MessagingConnection {
 
   /** Opens the connection; starts the broker first when it runs inside. */
   async open(): Promise<void> {
-    const { options, platform } = this;
-    this.keepAlive = setInterval(() => undefined, KEEP_ALIVE_MILLIS);
-    this.broker = await this.environment.openBroker(options, platform);
+    const { options, platform, environment } = this;
+    if (environment.ownsProcess) this.keepAlive = setInterval(() => undefined, KEEP_ALIVE_MILLIS);
+    this.broker = await environment.openBroker(options, platform);
     const { connector, host } = this.broker;
     if (host !== undefined) this.logger.log(host.summary());
     const { producer } = options;
-    this.client = new MessagingClient(
+    this.client = environment.createClient(
       {
         application: options.application,
         connection: this.name,
@@ -98,6 +98,7 @@ export class MessagingConnection {
         offsetPersistMillis: options.nameServers === undefined ? 500 : undefined,
         localOffsets: this.broadcastPositions(),
       },
+      options,
       platform,
     );
     await this.client.start();
@@ -134,13 +135,15 @@ export class MessagingConnection {
 
   /** Stores the start positions of all groups. From its end on, whatever is sent reaches them. */
   async register(): Promise<void> {
-    await Promise.all(this.consumers.map((consumer) => consumer.register()));
+    const topics = this.consumers.flatMap((consumer) => consumer.state().topics);
+    await this.environment.prepareTopics(this.options, topics);
+    await this.environment.during(() => Promise.all(this.consumers.map((consumer) => consumer.register())));
     this.producer = this.client!.producer;
     this.becomeReady(this.producer);
   }
 
   async startConsumers(): Promise<void> {
-    await Promise.all(this.consumers.map((consumer) => consumer.start()));
+    await this.environment.during(() => Promise.all(this.consumers.map((consumer) => consumer.start())));
   }
 
   /** For sends before the groups are registered. */
@@ -171,7 +174,9 @@ export class MessagingConnection {
   /** Stops pulling and waits for handlers at work; sends still work. */
   async drain(): Promise<void> {
     const budget = this.options.shutdownBudgetMillis;
-    const stopped = await Promise.allSettled(this.consumers.map((consumer) => consumer.stop(budget)));
+    const stopped = await this.environment.during(() =>
+      Promise.allSettled(this.consumers.map((consumer) => consumer.stop(budget))),
+    );
     for (const result of stopped) {
       if (result.status === 'rejected') this.logger.error('a listener group did not stop cleanly', result.reason);
     }
@@ -185,7 +190,7 @@ export class MessagingConnection {
     this.client = undefined;
     this.broker = undefined;
     try {
-      await client?.shutdown(CLOSE_MILLIS);
+      if (client !== undefined) await this.environment.during(() => client.shutdown(CLOSE_MILLIS));
     } catch (error) {
       this.logger.error(`the client of connection ${this.name} did not close cleanly`, error);
     }

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
 import type { PushConsumer } from '../../client/index.js';
 import { bindingOf, type TransactionDefinition, TransactionExplorer } from '../transactions/index.js';
-import { type MessagingConnection, MessagingConnections } from '../connection/index.js';
+import { ConnectionEnvironment, type MessagingConnection, MessagingConnections } from '../connection/index.js';
 import { ListenerHandler } from '../handler/index.js';
 import { HandlerPipeline, type LifecycleHooks, installLifecycleHooks, payloadType } from '../nest-internals.js';
 import { type ConsumerPlan, planConsumers } from './consumer-plan.js';
@@ -35,6 +35,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
     private readonly registry: MessageListenerRegistry,
     private readonly contextCreator: ExternalContextCreator,
     private readonly modules: ModulesContainer,
+    private readonly environment: ConnectionEnvironment,
   ) {
     installLifecycleHooks(modules, this);
   }
@@ -63,7 +64,9 @@ export class MessagingOrchestrator implements LifecycleHooks {
     await Promise.all(automatic.map((connection) => this.startOne(connection)));
     for (const listener of this.listeners) this.logger.log(bootLine(listener, this.connectionOf(listener)));
     // An application context is initialised before anybody can switch its hooks on.
-    this.hooksCheck = setTimeout(() => this.warnWithoutShutdownHooks(), HOOKS_CHECK_MILLIS).unref();
+    if (this.environment.ownsProcess) {
+      this.hooksCheck = setTimeout(() => this.warnWithoutShutdownHooks(), HOOKS_CHECK_MILLIS).unref();
+    }
   }
 
   async onFirstDestroy(): Promise<void> {
