@@ -3,6 +3,7 @@ export {
   ConsumeMode,
   ReceivedMessage,
   RejectMessageError,
+  RequestFailedError,
   RetryLaterError,
   type SendResult,
   Settle,

@@ -17,6 +17,7 @@ import { Producers } from './producers.js';
 import { PullProcessor } from './pull-processor.js';
 import { QueueLocks } from './queue-locks.js';
 import { serveByTable } from './request-table.js';
+import { ReplyProcessor } from './reply-processor.js';
 import { SendBackProcessor } from './send-back-processor.js';
 import { SendProcessor } from './send-processor.js';
 import { TopicManager } from './topic-manager.js';
@@ -176,7 +177,10 @@ export class Broker {
       this.options,
       this.platform,
     );
+    const replies = new ReplyProcessor(this.producers, this.options, this.platform);
     const handlers: [number, RequestHandler][] = [
+      [RequestCode.SEND_REPLY_MESSAGE, replies.handle],
+      [RequestCode.SEND_REPLY_MESSAGE_V2, replies.handle],
       [RequestCode.SEND_MESSAGE, this.sends.handle],
       [RequestCode.SEND_MESSAGE_V2, this.sends.handle],
       [RequestCode.SEND_BATCH_MESSAGE, this.sends.handle],

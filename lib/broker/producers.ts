@@ -14,12 +14,15 @@ interface Member {
 /** The producers that are connected, by group: whom the broker can ask about a transaction. */
 export class Producers {
   private readonly groups = new Map<string, Map<Channel, Member>>();
+  /** By id, of those that have sent a heartbeat. */
+  private readonly clients = new Map<string, Channel>();
   private turn = 0;
 
   constructor(private readonly clock: Clock) {}
 
   heartbeat(groups: readonly ProducerData[], clientId: string, channel: Channel): void {
     if (channel.closed) return;
+    this.clients.set(clientId, channel);
     for (const { groupName } of groups) {
       let members = this.groups.get(groupName);
       if (members === undefined) this.groups.set(groupName, (members = new Map()));
@@ -33,6 +36,12 @@ export class Producers {
     return channels.length === 0 ? undefined : channels[this.turn++ % channels.length];
   }
 
+  /** The connection of one client; undefined when it is not there. */
+  ofClient(clientId: string): Channel | undefined {
+    const channel = this.clients.get(clientId);
+    return channel === undefined || channel.closed ? undefined : channel;
+  }
+
   unregister(group: string, clientId: string, channel: Channel): void {
     const members = this.groups.get(group);
     if (members?.get(channel)?.clientId === clientId) this.remove(group, members, channel);
@@ -40,6 +49,7 @@ export class Producers {
 
   channelClosed(channel: Channel): void {
     for (const [group, members] of this.groups) this.remove(group, members, channel);
+    for (const [clientId, known] of this.clients) if (known === channel) this.clients.delete(clientId);
   }
 
   sweep(): void {

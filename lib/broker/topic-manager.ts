@@ -42,6 +42,11 @@ export class TopicManager {
     return this.store.topics.list();
   }
 
+  /** Responders address it; nothing is stored there. */
+  private get replyTopic(): string {
+    return `${this.options.cluster}_REPLY_TOPIC`;
+  }
+
   /** The topics that delayed and half messages wait in; they must be there before the first one comes. */
   async ensureSystemTopics(): Promise<void> {
     const queues = [
@@ -50,14 +55,15 @@ export class TopicManager {
       [TRANSACTION_HALF_TOPIC, 1],
       [TRANSACTION_OP_TOPIC, 1],
       [TRANSACTION_DEAD_LETTER_TOPIC, 1],
-    ] as const;
+      [this.replyTopic, 1],
+    ] as const satisfies readonly (readonly [string, number])[];
     await Promise.all(
       queues.map(([name, count]) =>
         this.store.createTopic(name, { readQueueNums: count, writeQueueNums: count, perm: Permission.READ }),
       ),
     );
-    // The one of them that is there to be read.
-    this.changed(TRANSACTION_DEAD_LETTER_TOPIC);
+    // Those of them that clients look for.
+    for (const name of [TRANSACTION_DEAD_LETTER_TOPIC, this.replyTopic]) this.changed(name);
   }
 
   /** The topic that a producer sends to for the first time. */

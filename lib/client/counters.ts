@@ -22,6 +22,14 @@ export interface ClientCounters {
   filtered: number;
   /** Times that a retry or dead letter could not be handed over and was kept for another try. */
   sendBackFailed: number;
+  /** Replies that came after their request had timed out, or when there was one already. */
+  lateReplies: number;
+  requestsTimedOut: number;
+  repliesSent: number;
+  /** Replies that did not reach their requester. */
+  repliesFailed: number;
+  /** Requests that nobody waited for any more when they came: not handled. */
+  requestsOverdue: number;
   pulls: number;
   pullFailed: number;
   rebalances: number;
@@ -45,6 +53,11 @@ export function createCounters(): ClientCounters {
     broadcastFailed: 0,
     filtered: 0,
     sendBackFailed: 0,
+    lateReplies: 0,
+    requestsTimedOut: 0,
+    repliesSent: 0,
+    repliesFailed: 0,
+    requestsOverdue: 0,
     pulls: 0,
     pullFailed: 0,
     rebalances: 0,

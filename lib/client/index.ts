@@ -20,6 +20,8 @@ export type { ClientOptions, ConsumerOptions, ListenerBinding } from './options.
 export { Producer } from './producer/producer.js';
 export { PushConsumer, type AssignedQueue, type ConsumerState } from './consumer/push-consumer.js';
 export { ReceivedMessage } from './consumer/received-message.js';
+export { RequestFailedError } from './requests/reply-error.js';
+export { type ReceivedReply, Requests } from './requests/requests.js';
 export { TransactionState } from './transactions/transaction-state.js';
 export { Transactions, type TransactionBinding, type TransactionSendResult } from './transactions/transactions.js';
 export { decide, reasonText, type Settlement, type Stage } from './settle/settle.js';

@@ -22,6 +22,7 @@ import { NameServers } from './connection/name-servers.js';
 import { withClientDefaults, type ClientOptions, type ClientSettings, type ConsumerOptions } from './options.js';
 import { Producer } from './producer/producer.js';
 import { PushConsumer, type ConsumerState } from './consumer/push-consumer.js';
+import { Requests } from './requests/requests.js';
 import { RouteTable } from './connection/route-table.js';
 import { Suspects } from './dispatch/suspects.js';
 import { Transactions } from './transactions/transactions.js';
@@ -34,6 +35,7 @@ export class MessagingClient {
   readonly clientId: string;
   readonly producer: Producer;
   readonly transactions: Transactions;
+  readonly requests: Requests;
   readonly counters: ClientCounters;
   private readonly settings: ClientSettings;
   private readonly core: ClientCore;
@@ -89,6 +91,7 @@ export class MessagingClient {
     });
     this.producer = new Producer(this.core, createId);
     this.transactions = new Transactions(this.core, this.producer);
+    this.requests = new Requests(this.core, this.producer);
   }
 
   /** Begins the periodic work. Connections are opened when they are needed, so this succeeds without a broker. */
@@ -157,6 +160,7 @@ export class MessagingClient {
     const end = this.platform.clock.monotonic() + budgetMillis;
     const left = (): number => Math.max(0, end - this.platform.clock.monotonic());
     await Promise.all([...this.consumers.values()].map((consumer) => consumer.stop(budgetMillis)));
+    this.requests.close();
     await this.producer.close(left());
     for (const timer of this.timers) timer.cancel();
     this.heartbeats.close();
@@ -170,6 +174,10 @@ export class MessagingClient {
       const { consumerGroup } = request.header as NotifyConsumerIdsChangedRequestHeader;
       this.consumers.get(consumerGroup)?.rebalance();
       respond(createResponse(ResponseCode.SUCCESS, {}));
+      return;
+    }
+    if (request.code === RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT) {
+      void this.requests.accept(request, respond);
       return;
     }
     if (request.code === RequestCode.CHECK_TRANSACTION_STATE) {

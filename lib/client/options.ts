@@ -102,6 +102,8 @@ export interface ListenerBinding {
   maxReconsumeTimes?: number;
   /** Milliseconds before the next attempt: per attempt (the last one repeats), or computed from the attempt that failed (1 = first). Default: the broker's ladder. */
   backoff?: readonly number[] | ((attempt: number) => number);
+  /** Whether a failed request is retried, instead of replied to with its error. Default: false. */
+  retryRequests?: boolean;
   /**
    * Handles one message. To resolve with nothing is to acknowledge it, to throw is to have it tried again.
    * @param signal Fires when the message may go to another member, or when the time to stop is over.

@@ -27,6 +27,7 @@ export const MESSAGING_ERROR_CODES = [
   'DISK_FULL',
   'UNDECODABLE',
   'PAYLOAD_UNENCODABLE',
+  'REQUEST_FAILED',
 ] as const;
 
 export type MessagingErrorCode = (typeof MESSAGING_ERROR_CODES)[number];

@@ -41,6 +41,12 @@ export const ExtensionProperty = {
   /** `text`, `json` or `binary`. Apache keeps it; a message without it is decoded by the listener's declared type. */
   CONTENT_TYPE: 'NESTMQ_CONTENT_TYPE',
 
+  /**
+   * On replies: `value`, `nothing` (the handler returned nothing) or `error` (the body is JSON of what it threw). A reply
+   * of RocketMQ's own clients has none and is a value.
+   */
+  REPLY: 'NESTMQ_REPLY',
+
   /** On retries: when the message first failed (ms since 1970). Absent from Apache: unknown. */
   FIRST_FAILED_AT: 'NESTMQ_FIRST_FAILED_AT',
   /** On retries: the queue and the offset of the message as it was sent. Absent from Apache: unknown. */

@@ -12,7 +12,10 @@ describe('over TCP', () => {
 
   beforeAll(async () => {
     platform = systemPlatform({ logger: silentLogger, random: new SeededRandom(3) });
-    host = await BrokerHost.start({ memory: true, listen: 0, topics: ['t'] }, platform);
+    host = await BrokerHost.start(
+      { memory: true, listen: 0, topics: ['t'], transactions: { timeoutMillis: 100 } },
+      platform,
+    );
     client = new MessagingClient(
       { application: 'tcp', nameServers: [host.address!], connector: new TcpConnector({}, platform.clock) },
       platform,
@@ -55,6 +58,62 @@ describe('over TCP', () => {
     const small = received.map((message) => message.text()).filter((body) => /^\d+$/.test(body));
     expect(small.toSorted((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 50 }, (_, n) => `${n}`));
     expect(received.every((message) => message.attempt === 1)).toBe(true);
+  });
+
+  it('transactions are committed, and checked over the connection of their producer', async () => {
+    const seen: string[] = [];
+    const checked: string[] = [];
+    let complete!: () => void;
+    const both = new Promise<void>((resolve) => (complete = resolve));
+    const consumer = client.consumer({ group: 'tx', mode: ConsumeMode.CONCURRENT });
+    consumer.add({
+      name: 'l',
+      topic: 'tx',
+      handle: (message) => {
+        if (seen.push(message.text()) === 2) complete();
+        return ACK;
+      },
+    });
+    await consumer.register();
+    await consumer.start();
+    await client.transactions.register('tx-producers', {
+      execute: (message) => (message.text().startsWith('open') ? 'UNKNOWN' : 'COMMIT'),
+      check: (message) => {
+        checked.push(message.text().slice(0, 4));
+        return 'COMMIT';
+      },
+    });
+    const committed = await client.transactions.send('tx-producers', text('tx', 'committed'), undefined);
+    // Over the size from which bodies are compressed on the way.
+    const open = await client.transactions.send('tx-producers', text('tx', 'open'.repeat(5000)), undefined);
+    expect([committed.transactionState, open.transactionState]).toEqual(['COMMIT', 'UNKNOWN']);
+    await both;
+    expect(checked).toEqual(['open']);
+    expect(seen.map((body) => body.slice(0, 4)).toSorted()).toEqual(['comm', 'open']);
+  });
+
+  it('a request gets its reply, and an error its class', async () => {
+    const consumer = client.consumer({ group: 'quotes', mode: ConsumeMode.CONCURRENT });
+    consumer.add({
+      name: 'l',
+      topic: 'quotes',
+      handle: (message) => {
+        if (message.text() === 'bad') throw new RangeError('no such article');
+        return {
+          kind: 'acknowledge',
+          reply: { body: Buffer.from(`${message.text()}!`.repeat(3000)), contentType: 'text' },
+        };
+      },
+    });
+    await consumer.register();
+    await consumer.start();
+    const reply = await client.requests.request(text('quotes', 'lantern'), 5000);
+    expect(reply?.body.toString()).toBe('lantern!'.repeat(3000));
+    await expect(client.requests.request(text('quotes', 'bad'), 5000)).rejects.toMatchObject({
+      code: 'REQUEST_FAILED',
+      errorClass: 'RangeError',
+    });
+    await expect(client.requests.request(text('nobody', 'x'), 50)).rejects.toMatchObject({ code: 'TIMEOUT' });
   });
 
   it('a retry and a typed error are the same as in process', async () => {

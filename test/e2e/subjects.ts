@@ -3,6 +3,7 @@ import { broadcast } from './behaviours/broadcast.js';
 import { batches, delays } from './behaviours/delays.js';
 import { groups } from './behaviours/groups.js';
 import { order } from './behaviours/order.js';
+import { requests } from './behaviours/requests.js';
 import { receiving } from './behaviours/receiving.js';
 import { deadLetters, retries } from './behaviours/retries.js';
 import { sending } from './behaviours/sending.js';
@@ -15,6 +16,7 @@ export const subjects: readonly Subject[] = [
   delays,
   batches,
   transactions,
+  requests,
   receiving,
   tags,
   groups,

@@ -176,6 +176,11 @@ export class BrokerCalls {
     await this.ask(this.master(brokerName), createRequest(RequestCode.SEND_MESSAGE_V2, header, body));
   }
 
+  /** Resolves when the requester has its reply. */
+  async sendReply(brokerName: string, header: SendMessageRequestHeader, body: Buffer): Promise<void> {
+    await this.ask(this.master(brokerName), createRequest(RequestCode.SEND_REPLY_MESSAGE_V2, header, body));
+  }
+
   /** The broker has the outcome durably when this resolves. */
   async endTransaction(brokerName: string, header: EndTransactionRequestHeader): Promise<void> {
     await this.ask(this.master(brokerName), createRequest(RequestCode.END_TRANSACTION, header));

@@ -25,6 +25,8 @@ export interface Heartbeats {
   register(data: ConsumerData): Promise<void>;
   /** The same for the producer group of transactions. */
   registerTransactions(group: string): Promise<void>;
+  /** Makes this client known as a producer, so that replies find it. */
+  announceProducer(): Promise<void>;
   /** Tells every broker that this client has left the group. */
   unregister(group: string): Promise<void>;
   /** Tells one broker again: it has answered that it does not know the group. */

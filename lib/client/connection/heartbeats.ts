@@ -14,6 +14,8 @@ export class HeartbeatService implements Heartbeats {
   private readonly consumers = new Map<string, ConsumerData>();
   /** Producer groups of transactions: their members are asked about them, so they have to be known. */
   private readonly transactionGroups = new Set<string>();
+  /** Brokers have to know this client as a producer as well: replies find it by its id. */
+  private awaitsReplies = false;
   private readonly restoring = new Set<string>();
   private closed = false;
   private brokers!: BrokerCalls;
@@ -33,29 +35,22 @@ export class HeartbeatService implements Heartbeats {
 
   /** What a new channel begins with; undefined while no group consumes, since a producer needs no greeting. */
   greeting(): HeartbeatData | undefined {
-    return this.consumers.size + this.transactionGroups.size === 0 ? undefined : this.data();
+    return this.awaitsReplies || this.consumers.size + this.transactionGroups.size > 0 ? this.data() : undefined;
   }
 
   async register(data: ConsumerData): Promise<void> {
     this.consumers.set(data.groupName, data);
-    if (this.routes.brokerAddresses().length === 0) await this.routes.learnBrokers();
-    const { reached, failures } = await this.beat();
-    if (reached > 0) return;
-    throw new MessagingError(
-      'CONNECT_FAILED',
-      `The group ${data.groupName} could not be registered: ${failures.length === 0 ? 'the NameServer knows no broker' : failures.join('; ')}`,
-    );
+    await this.announce(`The group ${data.groupName}`);
   }
 
   async registerTransactions(group: string): Promise<void> {
     this.transactionGroups.add(group);
-    if (this.routes.brokerAddresses().length === 0) await this.routes.learnBrokers();
-    const { reached, failures } = await this.beat();
-    if (reached > 0) return;
-    throw new MessagingError(
-      'CONNECT_FAILED',
-      `The transactions ${group} could not be registered: ${failures.length === 0 ? 'the NameServer knows no broker' : failures.join('; ')}`,
-    );
+    await this.announce(`The transactions ${group}`);
+  }
+
+  async announceProducer(): Promise<void> {
+    this.awaitsReplies = true;
+    await this.announce('The requester');
   }
 
   async unregister(group: string): Promise<void> {
@@ -123,6 +118,17 @@ export class HeartbeatService implements Heartbeats {
       }),
     );
     return { reached: addresses.length - failures.length, failures };
+  }
+
+  /** Rejects when no broker can be reached. */
+  private async announce(what: string): Promise<void> {
+    if (this.routes.brokerAddresses().length === 0) await this.routes.learnBrokers();
+    const { reached, failures } = await this.beat();
+    if (reached > 0) return;
+    throw new MessagingError(
+      'CONNECT_FAILED',
+      `${what} could not be registered: ${failures.length === 0 ? 'the NameServer knows no broker' : failures.join('; ')}`,
+    );
   }
 
   private data(): HeartbeatData {

@@ -8,6 +8,7 @@ import {
 import type { Listener } from './listener-table.js';
 import type { DeliveryView } from './received-message.js';
 import type { Suspicion } from '../dispatch/suspicion.js';
+import { isRequest } from '../requests/is-request.js';
 
 /** A fetched message on its way through the client. Mutable and never shown to users; one shape, made per message. */
 export class Delivery implements DeliveryView {
@@ -15,6 +16,8 @@ export class Delivery implements DeliveryView {
   /** Milliseconds since 1970; 0 while it has not failed. Known to orderly queues, which try again themselves. */
   firstFailedAt = 0;
   attempt: number;
+  /** Somebody waits for a reply. */
+  readonly isRequest: boolean;
 
   constructor(
     readonly queue: ProcessQueue,
@@ -28,6 +31,7 @@ export class Delivery implements DeliveryView {
     readonly fault: MessagingError | undefined,
   ) {
     this.attempt = this.retries + 1;
+    this.isRequest = isRequest(properties);
   }
 
   /** Retries that the group has had through the broker. What a dead letter counts are those of the group that gave it up. */

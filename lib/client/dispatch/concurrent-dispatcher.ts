@@ -152,7 +152,7 @@ export class ConcurrentDispatcher implements Dispatcher {
     counters.inFlight++;
     // Written out here instead of calling `runHandler`: that would be a second promise per message.
     try {
-      settlement = (await callListener(delivery)) ?? ACKNOWLEDGED;
+      settlement = (await callListener(delivery, this.group.core)) ?? ACKNOWLEDGED;
     } catch (error) {
       settlement = { kind: 'retry', error };
     }

@@ -1,7 +1,8 @@
-import type { ClientCounters } from '../counters.js';
+import type { ClientCore } from '../connection/client-core.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import { ReceivedMessage } from '../consumer/received-message.js';
 import type { ListenerBinding } from '../options.js';
+import { isOverdue, OVERDUE } from '../requests/replies.js';
 import { ACKNOWLEDGED, type Settlement } from '../settle/settle.js';
 
 type Outcome = Awaited<ReturnType<ListenerBinding['handle']>>;
@@ -24,8 +25,12 @@ export interface PauseState {
 }
 
 /** Calls the listener, or says what keeps it from being called. May throw what the handler throws. */
-export function callListener(delivery: Delivery): Outcome | Promise<Outcome> {
+export function callListener(delivery: Delivery, core: ClientCore): Outcome | Promise<Outcome> {
   if (delivery.fault !== undefined) return { kind: 'dead-letter', error: delivery.fault };
+  if (delivery.isRequest && isOverdue(delivery, core.platform.clock.now())) {
+    core.counters.requestsOverdue++;
+    return OVERDUE;
+  }
   return delivery.listener!.binding.handle(
     new ReceivedMessage(delivery.record, delivery),
     delivery.queue.handlerSignal,
@@ -33,10 +38,11 @@ export function callListener(delivery: Delivery): Outcome | Promise<Outcome> {
 }
 
 /** Calls the listener once and counts it. Never rejects: a handler that throws has failed. */
-export async function runHandler(delivery: Delivery, counters: ClientCounters): Promise<Settlement> {
+export async function runHandler(delivery: Delivery, core: ClientCore): Promise<Settlement> {
+  const { counters } = core;
   counters.inFlight++;
   try {
-    return (await callListener(delivery)) ?? ACKNOWLEDGED;
+    return (await callListener(delivery, core)) ?? ACKNOWLEDGED;
   } catch (error) {
     return { kind: 'retry', error };
   } finally {

@@ -4,6 +4,7 @@ import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import type { QueueLocks } from '../consumer/queue-locks.js';
 import { retryDelay } from '../settle/retry-delay.js';
 import type { SendBack } from '../settle/send-back.js';
+import { answered } from '../requests/replies.js';
 import { describe } from '../settle/settlers.js';
 import { reasonText, type Settlement } from '../settle/settle.js';
 
@@ -84,7 +85,9 @@ export class OrderlyDispatcher implements Dispatcher {
   private async attempt(queue: ProcessQueue, delivery: Delivery, verdict?: Settlement): Promise<number> {
     queue.begin();
     try {
-      const settlement = verdict ?? (await runHandler(delivery, this.group.core.counters));
+      const { core } = this.group;
+      let settlement = verdict ?? (await runHandler(delivery, core));
+      if (delivery.isRequest && !queue.dropped) settlement = answered(core, delivery, settlement);
       return queue.dropped ? 0 : await this.settle(queue, delivery, settlement);
     } finally {
       queue.end();

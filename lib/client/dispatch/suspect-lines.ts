@@ -64,7 +64,7 @@ export class SuspectLines {
     await core.suspects.handle(delivery, async (verdict) => {
       if (this.isPaused(delivery)) return;
       queue.begin();
-      const settlement = verdict ?? (await runHandler(delivery, core.counters));
+      const settlement = verdict ?? (await runHandler(delivery, core));
       // What a handler did with a message that another member may have by now counts for nothing.
       if (!queue.dropped) await this.settle(delivery, settlement);
       queue.end();

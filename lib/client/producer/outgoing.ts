@@ -106,6 +106,7 @@ function encodeMessageProperties(
     text += entry(PropertyName.TRANSACTION_PREPARED, 'true') + entry(PropertyName.PRODUCER_GROUP, transactionGroup);
   }
   if (delay !== undefined) text += delayEntry(delay);
+  if (message.request !== undefined) text += requestEntries(message.request);
   if (properties !== undefined) text += encodeOwn(properties);
   checkSize(text);
   return text;
@@ -138,6 +139,11 @@ function entry(name: string, value: string): string {
     );
   }
   return `${name}\x01${value}\x02`;
+}
+
+function requestEntries({ correlationId, replyTo, ttlMillis }: NonNullable<OutgoingMessage['request']>): string {
+  const { CORRELATION_ID, REPLY_TO_CLIENT, TTL } = PropertyName;
+  return entry(CORRELATION_ID, correlationId) + entry(REPLY_TO_CLIENT, replyTo) + entry(TTL, String(ttlMillis));
 }
 
 function hasSeparator(text: string): boolean {

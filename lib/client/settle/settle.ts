@@ -1,3 +1,4 @@
+import type { Reply } from '../requests/reply.js';
 import { MessagingError } from '../../protocol/index.js';
 import { isRejection, isRetryLater } from './control-errors.js';
 
@@ -6,7 +7,10 @@ export type Stage = 'before-handler' | 'handler';
 
 /** What becomes of a delivered message. */
 export type Settlement =
-  | { readonly kind: 'acknowledge' }
+  | {
+      readonly kind: 'acknowledge';
+      /** To a request: what is replied; nothing stands for undefined. */ readonly reply?: Reply;
+    }
   | { readonly kind: 'retry'; readonly delayMillis?: number; readonly error: unknown }
   | { readonly kind: 'dead-letter'; readonly error: unknown };
 

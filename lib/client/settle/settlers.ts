@@ -1,3 +1,4 @@
+import { answered } from '../requests/replies.js';
 import type { SettleDelivery } from '../dispatch/dispatcher.js';
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Delivery } from '../consumer/process-queue.js';
@@ -39,7 +40,8 @@ export function settleWithBroker({ core, settings }: GroupContext, sendBack: Sen
     }
   };
 
-  return (delivery, settlement) => {
+  return (delivery, outcome) => {
+    const settlement = delivery.isRequest ? answered(core, delivery, outcome) : outcome;
     if (settlement.kind !== 'acknowledge') return giveBack(delivery, settlement);
     counters.acknowledged++;
     delivery.queue.complete(delivery);
@@ -49,8 +51,9 @@ export function settleWithBroker({ core, settings }: GroupContext, sendBack: Sen
 /** Broadcast groups: every instance has its own copy, there is nobody to give it back to. */
 export function settleLocally({ core, settings }: GroupContext): SettleDelivery {
   const { counters, platform } = core;
-  return (delivery, settlement) => {
+  return (delivery, outcome) => {
     delivery.queue.complete(delivery);
+    const settlement = delivery.isRequest ? answered(core, delivery, outcome) : outcome;
     if (settlement.kind === 'acknowledge') {
       counters.acknowledged++;
       return;

@@ -5,6 +5,7 @@ import type {
   OutgoingMessage,
   Producer,
   PushConsumer,
+  ReceivedReply,
   SendOptions,
   TransactionBinding,
   TransactionSendResult,
@@ -16,6 +17,8 @@ import { type MessageConverter, parseDuration } from '../payload/index.js';
 import type { BrokerAccess, ConnectionEnvironment } from './connection-environment.js';
 import { nestLogger } from './nest-logger.js';
 
+/** As of a send. */
+const DEFAULT_REQUEST_TIMEOUT = 3000;
 const DEFAULT_STORE = './.nestmq';
 const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** How long a send waits for the application to be put together. */
@@ -131,6 +134,12 @@ export class MessagingConnection {
       'CONFIGURATION',
       `transaction: no class has @TransactionListener(${JSON.stringify(name)}) on connection ${this.name}; known: ${known}`,
     );
+  }
+
+  async request(message: OutgoingMessage, timeoutMillis: number | undefined): Promise<ReceivedReply | undefined> {
+    await this.whenReady();
+    const { timeout = DEFAULT_REQUEST_TIMEOUT } = this.options.producer;
+    return this.client!.requests.request(message, timeoutMillis ?? parseDuration(timeout, 'producer.timeout'));
   }
 
   /** Stores the start positions of all groups. From its end on, whatever is sent reaches them. */

@@ -25,6 +25,8 @@ export interface MessageListenerOptions {
   backoff?: readonly number[] | ((attempt: number) => number);
   /** Where a group begins that never registered before. Default: `latest`, the position when it first registers. */
   from?: 'latest' | 'earliest' | Date;
+  /** Whether a request whose handler fails is retried, instead of replied to with the error. Default: false. */
+  retryRequests?: boolean;
   /** Default: `default`. */
   connection?: string;
 }

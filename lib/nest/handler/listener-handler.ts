@@ -7,13 +7,17 @@ import {
   isAcknowledgement,
   reasonText,
 } from '../../client/index.js';
-import { MessagingError } from '../../protocol/index.js';
+import { MessagingError, PropertyName } from '../../protocol/index.js';
 import type { HandlerPipeline, Passage } from '../nest-internals.js';
 import { DefaultMessageConverter, type MessageConverter } from '../payload/index.js';
 import { MessageContext } from './message-context.js';
 import { isPending, settledValue } from './settled-value.js';
 
 const ACKNOWLEDGED: Settlement = Object.freeze({ kind: 'acknowledge' });
+
+function isRequest(message: ReceivedMessage): boolean {
+  return message.systemProperty(PropertyName.REPLY_TO_CLIENT) !== undefined;
+}
 
 export interface HandlerSettings {
   readonly name: string;
@@ -51,6 +55,7 @@ export class ListenerHandler {
     const context = new MessageContext(message, payload, settings.group, settings.connection, signal, settings.logger);
     const { direct } = pipeline;
     if (direct === undefined) return this.runThroughEnhancers(context);
+    if (isRequest(message)) return this.replyDirectly(direct, context);
     let result: unknown;
     try {
       result = direct(payload, context);
@@ -58,6 +63,24 @@ export class ListenerHandler {
       return this.fail(error, 'handler', context, undefined);
     }
     return isPending(result) ? this.finish(result, context) : ACKNOWLEDGED;
+  }
+
+  private async replyDirectly(
+    direct: (payload: unknown, context: MessageContext) => unknown,
+    context: MessageContext,
+  ): Promise<Settlement> {
+    try {
+      return this.reply(await settledValue(direct(context.payload, context)), context);
+    } catch (error) {
+      return this.fail(error, 'handler', context, undefined);
+    }
+  }
+
+  /** What the handler came to is the reply, if somebody waits for one. */
+  private reply(value: unknown, { message }: MessageContext): Settlement {
+    if (value === undefined || !isRequest(message)) return ACKNOWLEDGED;
+    const { body, contentType } = this.settings.converter.encode(value);
+    return { kind: 'acknowledge', reply: { body, contentType } };
   }
 
   private async finish(result: unknown, context: MessageContext): Promise<Settlement> {
@@ -72,8 +95,7 @@ export class ListenerHandler {
   private async runThroughEnhancers(context: MessageContext): Promise<Settlement> {
     const passage: Passage = { args: [context.payload, context], entered: false, pieces: undefined };
     try {
-      await this.pipeline.run(passage);
-      return ACKNOWLEDGED;
+      return this.reply(await this.pipeline.run(passage), context);
     } catch (error) {
       return this.fail(error, passage.entered ? 'handler' : 'before-handler', context, passage);
     }

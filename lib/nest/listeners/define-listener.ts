@@ -37,6 +37,7 @@ const RULES: OptionRules = {
     accepts: (value) =>
       value === 'latest' || value === 'earliest' || (value instanceof Date && !Number.isNaN(value.getTime())),
   },
+  retryRequests: rule.boolean,
   connection: nameRule,
 };
 
@@ -67,6 +68,7 @@ export function defineListener(
     concurrency: options.concurrency,
     maxReconsumeTimes: options.maxReconsumeTimes,
     backoff: options.backoff,
+    retryRequests: options.retryRequests,
     host,
     methodName,
   };

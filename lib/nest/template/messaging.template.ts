@@ -157,6 +157,21 @@ export class MessagingTemplate {
     return this.connection.transact(name, message, options?.arg, producerOptions(options, 'transaction'));
   }
 
+  /**
+   * Sends a request and resolves with the reply: what the listener that handles it returns. Rejects with a
+   * `RequestFailedError` when that listener fails, with TIMEOUT when nobody has replied in time. A request is handled once, unless
+   * its listener says `retryRequests: true`.
+   */
+  async request<R = unknown>(destination: string, payload: unknown, options?: SendOptions): Promise<R> {
+    checkOptionNames(options, SEND_OPTIONS, 'request');
+    const message = this.message(destination, payload, options, 'request');
+    const { timeoutMillis } = producerOptions(options, 'request');
+    keepBody(message);
+    const reply = await this.connection.request(message, timeoutMillis);
+    if (reply === undefined) return undefined as R;
+    return this.connection.converter.decode(reply.body, reply.contentType, undefined) as R;
+  }
+
   private optionsOfOne<T>(payload: T, index: number, options: BatchOptions<T> | undefined): MessageOptions | undefined {
     if (options?.each === undefined) return options;
     const own = options.each(payload, index);

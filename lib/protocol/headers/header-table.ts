@@ -13,6 +13,7 @@ import {
 } from './offsets.js';
 import { pullMessage, pullMessageResponse } from './pull.js';
 import { registerBroker, registerBrokerResponse, unregisterBroker } from './registration.js';
+import { replyMessage } from './replies.js';
 import { EMPTY_HEADER } from './schema.js';
 import type { HeaderSchema } from './schema.js';
 import { consumerSendMsgBack } from './send-back.js';
@@ -49,6 +50,9 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.PULL_MESSAGE, pull],
   [RequestCode.LITE_PULL_MESSAGE, pull],
   [RequestCode.CONSUMER_SEND_MSG_BACK, { request: consumerSendMsgBack }],
+  [RequestCode.SEND_REPLY_MESSAGE, { request: sendMessageV1, response: sendMessageResponse }],
+  [RequestCode.SEND_REPLY_MESSAGE_V2, { request: sendMessageV2, response: sendMessageResponse }],
+  [RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT, { request: replyMessage }],
   [RequestCode.END_TRANSACTION, { request: endTransaction }],
   [RequestCode.CHECK_TRANSACTION_STATE, { request: checkTransactionState }],
   [RequestCode.QUERY_CONSUMER_OFFSET, { request: queryConsumerOffset, response: queryConsumerOffsetResponse }],

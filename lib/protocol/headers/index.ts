@@ -33,6 +33,7 @@ export type {
   GetRouteInfoRequestHeader,
   ViewMessageRequestHeader,
 } from './topics.js';
+export type { ReplyMessageRequestHeader } from './replies.js';
 export type { CheckTransactionStateRequestHeader, EndTransactionRequestHeader } from './transactions.js';
 export type {
   RegisterBrokerRequestHeader,
