@@ -56,6 +56,8 @@ export class ConsumerGroup {
   consumeType = '';
   messageModel = '';
   consumeFromWhere = '';
+  /** Its members begin at a date of which only they know. */
+  looksUpItsStart = false;
   /** Whether members disagree about what the group wants; said once, until they agree again. */
   divided = false;
 
@@ -141,6 +143,7 @@ export class ConsumerGroup {
     this.consumeType = data.consumeType;
     this.messageModel = data.messageModel;
     this.consumeFromWhere = data.consumeFromWhere;
+    this.looksUpItsStart = data.consumeFromWhere === 'CONSUME_FROM_TIMESTAMP' && data.startAt === undefined;
     let member = this.byClient.get(clientId);
     let changed = false;
     if (member === undefined || member.channel !== channel) {

@@ -57,6 +57,7 @@ export class GroupRegistry {
     }
     const logEnd = this.store.visibleOffset;
     if (data.consumeFromWhere === 'CONSUME_FROM_LAST_OFFSET') this.startAtEnd(group, missing);
+    else if (data.startAt !== undefined) await this.startAt(group, missing, data.startAt);
     // Positions first: a crash in between leaves a group that registers again, not one that is registered without them.
     await progress.flush();
     const config = await groups.ensure(group, missing, logEnd);
@@ -66,16 +67,29 @@ export class GroupRegistry {
 
   /** Queues that do not exist yet get no position: what they will hold is sent later than now. */
   private startAtEnd(group: string, missing: readonly string[]): void {
-    for (const name of missing) {
+    for (const [topic, queueId] of this.unread(group, missing))
+      this.store.progress.commit(group, topic, queueId, this.store.maxOffset(topic, queueId));
+  }
+
+  /** At a date that has passed. Younger queues begin at 0 whatever date a member names when it comes back. */
+  private async startAt(group: string, missing: readonly string[], time: number): Promise<void> {
+    for (const [topic, queueId] of this.unread(group, missing)) {
+      const offset = await this.store.offsetByTime(topic, queueId, time);
+      // Another member may have been faster, with a date of its own.
+      if (this.store.progress.query(group, topic, queueId) === undefined)
+        this.store.progress.commit(group, topic, queueId, offset);
+    }
+  }
+
+  /** The queues of the topics in which the group has no position yet. */
+  private *unread(group: string, topics: readonly string[]): IterableIterator<[string, number]> {
+    for (const name of topics) {
       const topic = this.topics.get(name);
       if (topic === undefined || isRetryTopic(name)) continue;
       // A group at work that is not registered for its topic has met a deletion: what is there came after it.
       if (this.consumers.group(group)?.subscribes(name) === true) continue;
-      for (let queueId = 0; queueId < Math.max(topic.readQueueNums, topic.writeQueueNums); queueId++) {
-        if (this.store.progress.query(group, name, queueId) === undefined) {
-          this.store.progress.commit(group, name, queueId, this.store.maxOffset(name, queueId));
-        }
-      }
+      for (let queueId = 0; queueId < Math.max(topic.readQueueNums, topic.writeQueueNums); queueId++)
+        if (this.store.progress.query(group, name, queueId) === undefined) yield [name, queueId];
     }
   }
 }

@@ -64,15 +64,14 @@ export class OffsetBook {
    * A group that has registered for the topic and has no position in a queue met the queue after it had registered (or
    * wants everything): it starts with the queue's first message, also for a client that asks to be told when there is no
    * position (`setZeroIfNotFound: false`). That one would begin at the end, behind all that was sent while the group was
-   * away. Only a start at a date is for the client to look up.
+   * away. Only a start at a date that the broker was not told is for the client to look up.
    */
   query(group: string, topic: string, queueId: number): number | undefined {
     const stored = this.store.progress.query(group, topic, queueId);
     if (stored !== undefined) return stored;
     if (this.store.groups.registeredAt(group, topic) === undefined) return undefined;
     // What waits in the retry topic is the group's own, whatever date it began at.
-    if (!isRetryTopic(topic) && this.consumers.group(group)?.consumeFromWhere === 'CONSUME_FROM_TIMESTAMP')
-      return undefined;
+    if (!isRetryTopic(topic) && this.consumers.group(group)?.looksUpItsStart === true) return undefined;
     return this.store.minOffset(topic, queueId);
   }
 

@@ -17,6 +17,11 @@ export const ExtensionField = {
    */
   REASON: 'NESTMQ_REASON',
   /**
+   * In the consumer data of a HEART_BEAT with CONSUME_FROM_TIMESTAMP: the date itself, milliseconds since 1970. The broker
+   * looks the positions up and stores them when the group registers. Apache ignores it: the client does so, queue by queue.
+   */
+  START_AT: 'NESTMQ_START_AT',
+  /**
    * On the answer to QUERY_CONSUMER_OFFSET: processes have died this often with the same messages unsettled. The client
    * then handles the messages below `SUSPECTS_UNTIL` one at a time, in the whole process, each between two requests
    * HANDLE_ALONE. Absent from Apache: nothing is suspected.

@@ -235,4 +235,12 @@ describe('a concurrent group', () => {
     expect(() => consumer.add({ name: 'one', topic: 'u', handle: () => ACK })).toThrow(/two listeners named one/);
     expect(() => client.consumer({ group: 'g', mode: ConsumeMode.CONCURRENT })).toThrow(/has a consumer/);
   });
+
+  it.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY])('refuses %d retries by name', async (maxReconsumeTimes) => {
+    world = await World.start();
+    const consumer = (await world.client()).consumer({ group: 'g', mode: ConsumeMode.CONCURRENT });
+    expect(() => consumer.add({ name: 'one', topic: 't', maxReconsumeTimes, handle: () => ACK })).toThrow(
+      expect.objectContaining({ code: 'CONFIGURATION', message: expect.stringMatching(/maxReconsumeTimes of one/) }),
+    );
+  });
 });

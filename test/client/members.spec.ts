@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConsumeMode, type MessagingClient, type PushConsumer } from '../../lib/client/index.js';
+import { RequestCode } from '../../lib/protocol/index.js';
 import { ACK, bodies, gate, text, World, type Seen } from './support.js';
 
 function queueIds(consumer: PushConsumer): number[] {
@@ -191,6 +192,45 @@ describe('a group’s position', () => {
     await world.until(() => seen.length >= 8);
     await world.clock.advance(5000);
     expect(bodies(seen).toSorted()).toEqual(Array.from({ length: 8 }, (_, n) => `b${n}`));
+  });
+
+  it.each([
+    ['the same', false],
+    ['that of its return', true],
+  ])(
+    'is the begin of a topic that was born while a group with a date was away, if the date is %s',
+    async (_which, moves) => {
+      world = await World.start({ topics: ['t'] });
+      const client = await world.client();
+      const from = new Date(world.clock.now());
+      const first = await world.consume(client, { group: 'g', from }, { topic: 't' }, { topic: 'new' });
+      await world.drive(first.consumer.stop(1000));
+      await world.drive(client.createTopic('new', 4));
+      for (let n = 0; n < 8; n++) await world.drive(client.producer.send(text('new', `n${n}`)));
+      await world.clock.advance(60_000);
+      const then = moves ? new Date(world.clock.now()) : from;
+      const again = await world.consume(client, { group: 'g', from: then }, { topic: 't' }, { topic: 'new' });
+      await world.until(() => again.seen.length >= 8);
+      expect(bodies(again.seen).toSorted()).toEqual(Array.from({ length: 8 }, (_, n) => `n${n}`));
+    },
+  );
+
+  it('at a date is looked up once for a queue: what is sent after that is not behind the date of another start', async () => {
+    world = await World.start({ topics: ['t'] });
+    const ahead = (): Date => new Date(world.clock.now() + 30_000);
+    const dying = await world.client();
+    // It dies before its first pull, which would store the position.
+    world.intercept = ({ code }) => (code === RequestCode.PULL_MESSAGE ? new Promise(() => {}) : undefined);
+    await world.consume(dying, { group: 'g', from: ahead() }, { topic: 'new' });
+    const client = await world.client();
+    await world.drive(client.createTopic('new', 4));
+    await world.clock.advance(60_000);
+    world.vanish(dying);
+    world.intercept = () => undefined;
+    for (let n = 0; n < 8; n++) await world.drive(client.producer.send(text('new', `n${n}`)));
+    const again = await world.consume(client, { group: 'g', from: ahead() }, { topic: 'new' });
+    await world.until(() => again.seen.length >= 8, 200_000);
+    expect(again.seen).toHaveLength(8);
   });
 
   it('is where the last member left it', async () => {

@@ -78,9 +78,17 @@ describe('a topic that is deleted and made anew', () => {
   });
   afterEach(() => world.stop());
 
-  it.each([ConsumeMode.CONCURRENT, ConsumeMode.ORDERLY])(
-    'is read from its beginning by a group that had read the former one farther: %s',
-    async (mode) => {
+  it.each([
+    [ConsumeMode.CONCURRENT, 8],
+    [ConsumeMode.ORDERLY, 8],
+    [ConsumeMode.BROADCAST, 8],
+    // More than the former one had: the group's old position would be one in the new topic.
+    [ConsumeMode.CONCURRENT, 60],
+    [ConsumeMode.ORDERLY, 60],
+    [ConsumeMode.BROADCAST, 60],
+  ])(
+    'is read from its beginning by a group that had read the former one farther: %s, %d messages',
+    async (mode, count) => {
       const client = await world.client();
       const { seen } = await world.consume(client, { group: 'g', mode }, { topic: 'orders' });
       for (let n = 0; n < 20; n++) await world.drive(client.producer.send(text('orders', `old ${n}`)));
@@ -89,9 +97,10 @@ describe('a topic that is deleted and made anew', () => {
       await world.drive(channel.invoke(createRequest(RequestCode.DELETE_TOPIC_IN_BROKER, { topic: 'orders' }), 3000));
       await world.clock.advance(5000);
       await world.drive(client.createTopic('orders', 4));
-      for (let n = 0; n < 8; n++) await world.drive(client.producer.send(text('orders', `new ${n}`)));
-      await world.until(() => seen.length >= 28);
-      expect(bodies(seen).slice(20).toSorted()).toEqual(Array.from({ length: 8 }, (_, n) => `new ${n}`));
+      const fresh = Array.from({ length: count }, (_, n) => `new ${n}`);
+      await world.drive(Promise.all(fresh.map((body) => client.producer.send(text('orders', body)))));
+      await world.until(() => seen.length >= 20 + count);
+      expect(bodies(seen).slice(20).toSorted()).toEqual(fresh.toSorted());
     },
   );
 });

@@ -268,6 +268,19 @@ describe('messages with a sharding key', () => {
     }
   });
 
+  it('hash over what the NameServer sets down anew, also when nothing else of the route changes', async () => {
+    const cluster = new FakeCluster('a');
+    cluster.topics.set('t', 8);
+    cluster.orderTopicConf = 'a:3';
+    const { producer } = await cluster.client();
+    await producer.send(keyed('x', 'x'));
+    cluster.orderTopicConf = 'a:7';
+    await cluster.clock.advance(31_000);
+    for (const key of ['x', 'y', 'z', 'order']) {
+      expect((await producer.send(keyed(key, key))).queueId).toBe(Math.abs(javaHashCode(key) % 7));
+    }
+  });
+
   it('are refused one by one when their batch is refused for what it is', async () => {
     const cluster = new FakeCluster('a');
     cluster.topics.set('t', 1);

@@ -98,10 +98,16 @@ describe('boot errors', () => {
 
   it('a fifth argument of the decorator is refused, and so is one beside an object', () => {
     const decorate = MessageListener as (...args: unknown[]) => MethodDecorator;
-    expect(() => decorate('x', '*', 'g', ConsumeMode.CONCURRENT, 16)).toThrow(
-      /exactly \(topic, tag\?, group\?, mode\?\)/,
+    const listening = (...args: unknown[]) => {
+      class Listener {
+        on(): void {}
+      }
+      decorate(...args)(Listener.prototype, 'on', Object.getOwnPropertyDescriptor(Listener.prototype, 'on')!);
+    };
+    expect(() => listening('x', '*', 'g', ConsumeMode.CONCURRENT, 16)).toThrow(
+      /Listener\.on takes exactly \(topic, tag\?, group\?, mode\?\)/,
     );
-    expect(() => decorate({ topic: 'x' }, 'tag')).toThrow(/one object with names/);
+    expect(() => listening({ topic: 'x' }, 'tag')).toThrow(/Listener\.on .*one object with names/);
   });
 
   it('equal dates are one start position, and a group on two connections is two', async () => {

@@ -2,7 +2,7 @@ import type { Timer } from '../../platform/index.js';
 import { messageQueueKey, type MessageQueue } from '../../protocol/index.js';
 import { ConsumeMode } from '../consume-mode.js';
 import type { GroupContext } from './group-context.js';
-import type { OffsetStore } from '../offsets/offset-store.js';
+import type { OffsetStore, QueuePosition } from '../offsets/offset-store.js';
 import { ProcessQueue } from './process-queue.js';
 import type { QueueLocks } from './queue-locks.js';
 
@@ -106,7 +106,8 @@ export class Assignment {
 
   private async handOver(queues: readonly ProcessQueue[]): Promise<void> {
     if (queues.length === 0) return;
-    await this.offsets.saveNow(queues.map((queue) => ({ queue, offset: queue.committedOffset })));
+    await this.offsets.saveNow(positionsOf(queues));
+    for (const queue of queues) if (queue.topicGone) await this.offsets.forget(queue);
     if (this.group.settings.mode !== ConsumeMode.BROADCAST) await this.locks.release(queues);
   }
 
@@ -180,4 +181,11 @@ export class Assignment {
       );
     }
   }
+}
+
+/** What is to be stored of them: a position in a topic that is gone would become one in its successor. */
+export function positionsOf(queues: Iterable<ProcessQueue>): QueuePosition[] {
+  const positions: QueuePosition[] = [];
+  for (const queue of queues) if (!queue.topicGone) positions.push({ queue, offset: queue.committedOffset });
+  return positions;
 }

@@ -120,7 +120,8 @@ export class PullService {
       case ResponseCode.FLOW_CONTROL:
         return FLOW_CONTROL_PAUSE_MILLIS;
       case ResponseCode.TOPIC_NOT_EXIST:
-        queue.topicGone = true;
+        // A slave may only not have heard of it yet.
+        if (queue.suggestedBrokerId === MASTER_ID) queue.topicGone = true;
         throw this.refusal(response, address);
       case ResponseCode.SUBSCRIPTION_NOT_EXIST:
       case ResponseCode.SUBSCRIPTION_NOT_LATEST:
@@ -156,7 +157,8 @@ export class PullService {
 
   private request(queue: ProcessQueue): RemotingCommand {
     const { group, mode, pullBatchSize } = this.settings;
-    const commits = mode !== ConsumeMode.BROADCAST && queue.suggestedBrokerId === MASTER_ID;
+    // A successor of a topic that is gone must not take this position for one in itself.
+    const commits = mode !== ConsumeMode.BROADCAST && queue.suggestedBrokerId === MASTER_ID && !queue.topicGone;
     const header: PullMessageRequestHeader = {
       consumerGroup: group,
       topic: queue.topic,

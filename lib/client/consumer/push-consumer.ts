@@ -1,6 +1,6 @@
 import type { Timer } from '../../platform/index.js';
 import { checkGroup, MessagingError, retryTopic } from '../../protocol/index.js';
-import { Assignment } from './assignment.js';
+import { Assignment, positionsOf } from './assignment.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { ConcurrentDispatcher } from '../dispatch/concurrent-dispatcher.js';
 import { ConsumeMode } from '../consume-mode.js';
@@ -271,9 +271,7 @@ export class PushConsumer {
   private async savePositions(): Promise<void> {
     if (this.saving) return;
     this.saving = true;
-    await this.offsets.save(
-      [...this.assignment.active.values()].map((queue) => ({ queue, offset: queue.committedOffset })),
-    );
+    await this.offsets.save(positionsOf(this.assignment.active.values()));
     this.saving = false;
   }
 

@@ -6,7 +6,7 @@ import type { ConsumerSettings } from '../options.js';
 
 /** What brokers are told of a group with every heartbeat. */
 export function registrationOf(
-  { settings, retryTopic }: GroupContext,
+  { core, settings, retryTopic }: GroupContext,
   listeners: ListenerTable,
   version: number,
 ): ConsumerData {
@@ -19,6 +19,8 @@ export function registrationOf(
     consumeType: 'CONSUME_PASSIVELY',
     messageModel: broadcast ? 'BROADCASTING' : 'CLUSTERING',
     consumeFromWhere: consumeFromWhere(from),
+    // Of one that lies ahead nothing can be looked up yet.
+    startAt: from instanceof Date && from.getTime() <= core.platform.clock.now() ? from.getTime() : undefined,
     subscriptionDataSet: subscriptions,
     unitMode: false,
   };

@@ -74,6 +74,12 @@ export class LocalOffsets implements OffsetStore {
     await this.save(positions);
   }
 
+  async forget(queue: MessageQueue): Promise<void> {
+    const key = messageQueueKey(queue);
+    this.offsets.delete(key);
+    await this.note(key, undefined);
+  }
+
   async close(): Promise<void> {
     // Not even loaded: writing now would replace what is there.
     if (!this.open) return;

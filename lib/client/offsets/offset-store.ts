@@ -12,6 +12,8 @@ export interface OffsetStore {
   save(positions: readonly QueuePosition[]): Promise<void>;
   /** The same, for queues that are given up: resolves when the next owner will see the positions. Never rejects. */
   saveNow(positions: readonly QueuePosition[]): Promise<void>;
+  /** The queue's topic is no more: a position in it would be a wrong one in a successor of that name. Never rejects. */
+  forget(queue: MessageQueue): Promise<void>;
   /** The group has been stopped in order. Never rejects. */
   close(): Promise<void>;
 }

@@ -19,9 +19,12 @@ export class RemoteOffsets implements OffsetStore {
     const stored = await core.brokers.queryOffset(settings.group, queue, false);
     if (stored !== undefined) return this.position(queue, stored);
     // What was there when the group registered got its position then; this queue is younger, and nothing of it is old.
-    // A date may still lie ahead of it.
     if (queue.topic === retryTopic || !(settings.from instanceof Date)) return { offset: 0 };
-    return { offset: await startOffset(this.group, queue) };
+    // A date may still lie ahead of it, or the broker is Apache's. It is looked up once: at the next start it may be
+    // another date, behind messages that nobody has seen.
+    const offset = await startOffset(this.group, queue);
+    await core.brokers.commitOffset(settings.group, queue, offset);
+    return { offset };
   }
 
   async save(positions: readonly QueuePosition[]): Promise<void> {
@@ -31,6 +34,9 @@ export class RemoteOffsets implements OffsetStore {
       if (core.brokers.commitOffsetOneway(settings.group, queue, offset)) queue.persistedOffset = offset;
     }
   }
+
+  /** The broker has done so when it deleted the topic. */
+  async forget(): Promise<void> {}
 
   async close(): Promise<void> {}
 

@@ -47,19 +47,21 @@ export function MessageListener(
   mode?: ConsumeMode,
   ...more: unknown[]
 ): MethodDecorator {
-  if (more.length > 0 || (typeof topicOrOptions !== 'string' && tag !== undefined)) {
-    throw new MessagingError(
-      'CONFIGURATION',
-      '@MessageListener takes exactly (topic, tag?, group?, mode?); for everything else give one object with names',
-    );
-  }
+  const misplaced = more.length > 0 || (typeof topicOrOptions !== 'string' && tag !== undefined);
   const options = typeof topicOrOptions === 'string' ? { topic: topicOrOptions, tag, group, mode } : topicOrOptions;
   return (target, key, descriptor: PropertyDescriptor | undefined) => {
-    if (typeof target === 'function' || typeof key !== 'string' || typeof descriptor?.value !== 'function') {
-      const owner = typeof target === 'function' ? target.name : target.constructor.name;
+    const owner = typeof target === 'function' ? target.name : target.constructor.name;
+    const where = `@MessageListener on ${owner}.${String(key)}`;
+    if (misplaced) {
       throw new MessagingError(
         'CONFIGURATION',
-        `@MessageListener on ${owner}.${String(key)}: only methods of instances can listen, no static methods, accessors, fields or symbols`,
+        `${where} takes exactly (topic, tag?, group?, mode?); for everything else give one object with names`,
+      );
+    }
+    if (typeof target === 'function' || typeof key !== 'string' || typeof descriptor?.value !== 'function') {
+      throw new MessagingError(
+        'CONFIGURATION',
+        `${where}: only methods of instances can listen, no static methods, accessors, fields or symbols`,
       );
     }
     // On the prototype under the method's name rather than on the function: another decorator that wraps the method

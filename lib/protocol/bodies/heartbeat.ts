@@ -1,3 +1,4 @@
+import { ExtensionField } from '../extensions.js';
 import { flagOf, numberOf, numbersOf, objectsOf, readObject, textOf, textsOf, writeJson } from './json-fields.js';
 import type { JsonObject } from './json-reader.js';
 
@@ -24,6 +25,8 @@ export interface ConsumerData {
   consumeType: ConsumeType;
   messageModel: MessageModel;
   consumeFromWhere: ConsumeFromWhere;
+  /** The date of CONSUME_FROM_TIMESTAMP, milliseconds since 1970; undefined: the client looks its positions up. */
+  startAt?: number | undefined;
   subscriptionDataSet: SubscriptionData[];
   unitMode: boolean;
 }
@@ -44,6 +47,9 @@ export interface HeartbeatData {
 export function encodeHeartbeatData(data: HeartbeatData): Buffer {
   return writeJson({
     ...data,
+    consumerDataSet: data.consumerDataSet.map(({ startAt, ...rest }) =>
+      startAt === undefined ? rest : { ...rest, [ExtensionField.START_AT]: startAt },
+    ),
     heartbeatFingerprint: data.heartbeatFingerprint ?? 0,
     withoutSub: data.withoutSub ?? false,
   });
@@ -66,9 +72,15 @@ function consumerDataFrom(object: JsonObject): ConsumerData {
     consumeType: textOf(object, 'consumeType', 'CONSUME_PASSIVELY') as ConsumeType,
     messageModel: textOf(object, 'messageModel', 'CLUSTERING') as MessageModel,
     consumeFromWhere: textOf(object, 'consumeFromWhere', 'CONSUME_FROM_LAST_OFFSET') as ConsumeFromWhere,
+    startAt: startAtFrom(object),
     subscriptionDataSet: objectsOf(object, 'subscriptionDataSet').map(subscriptionDataFrom),
     unitMode: flagOf(object, 'unitMode', false),
   };
+}
+
+function startAtFrom(object: JsonObject): number | undefined {
+  const startAt = numberOf(object, ExtensionField.START_AT, -1);
+  return startAt < 0 ? undefined : startAt;
 }
 
 export function subscriptionDataFrom(object: JsonObject): SubscriptionData {
