@@ -1,6 +1,7 @@
 export {
   type ContentType,
   ConsumeMode,
+  MessagingAdmin,
   ReceivedMessage,
   RejectMessageError,
   RequestFailedError,

@@ -2,8 +2,10 @@ import {
   createResponse,
   type CreateTopicRequestHeader,
   type DeleteTopicRequestHeader,
+  encodeTopicStats,
   MessagingError,
   PROTOCOL_VERSION,
+  type QueueEnds,
   type RemotingCommand,
   ResponseCode,
   type ViewMessageRequestHeader,
@@ -97,17 +99,16 @@ export class AdminProcessor {
   private async stats(name: string): Promise<Buffer> {
     const topic = this.topics.get(name);
     if (topic === undefined) throw new MessagingError('TOPIC_NOT_FOUND', `There is no topic ${name} on this broker.`);
-    const rows: string[] = [];
+    const rows: QueueEnds[] = [];
     for (let queueId = 0; queueId < Math.max(topic.readQueueNums, topic.writeQueueNums); queueId++) {
       const minOffset = this.store.minOffset(name, queueId);
       const maxOffset = this.store.maxOffset(name, queueId);
       const lastUpdateTimestamp =
         maxOffset > minOffset ? await this.store.storeTimestampAt(name, queueId, maxOffset - 1) : 0;
-      const queue = JSON.stringify({ brokerName: this.options.name, queueId, topic: name });
-      rows.push(`${queue}:${JSON.stringify({ lastUpdateTimestamp, maxOffset, minOffset })}`);
+      const queue = { brokerName: this.options.name, queueId, topic: name };
+      rows.push({ queue, lastUpdateTimestamp, maxOffset, minOffset });
     }
-    // RocketMQ's tables keyed by a queue are no JSON: the key is an object.
-    return Buffer.from(`{"offsetTable":{${rows.join(',')}}}`);
+    return encodeTopicStats(rows);
   }
 
   private async view(physicalOffset: number): Promise<Buffer> {

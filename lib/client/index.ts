@@ -1,3 +1,9 @@
+export { MessagingAdmin } from './admin/messaging-admin.js';
+export type { AdminAccess, AdminParts } from './admin/admin-calls.js';
+export { TopicAdmin, type QueueStats, type TopicStats } from './admin/topic-admin.js';
+export { GroupAdmin } from './admin/group-admin.js';
+export { BacklogAdmin } from './admin/backlog-admin.js';
+export { DeadLetterAdmin } from './admin/dead-letter-admin.js';
 export { ConsumeMode } from './consume-mode.js';
 export {
   isAcknowledgement,

@@ -13,6 +13,8 @@ import {
   type NotifyConsumerIdsChangedRequestHeader,
 } from '../protocol/index.js';
 import type { RequestHandler } from '../remoting/index.js';
+import type { AdminParts } from './admin/admin-calls.js';
+import { MessagingAdmin } from './admin/messaging-admin.js';
 import { BrokerCalls } from './connection/broker-calls.js';
 import type { ClientCore } from './connection/client-core.js';
 import { Connections } from './connection/connections.js';
@@ -37,11 +39,13 @@ export class MessagingClient {
   readonly transactions: Transactions;
   readonly requests: Requests;
   readonly counters: ClientCounters;
+  readonly admin: MessagingAdmin;
   private readonly settings: ClientSettings;
   private readonly core: ClientCore;
   private readonly connections: Connections;
   private readonly routes: RouteTable;
   private readonly heartbeats: HeartbeatService;
+  private readonly parts: AdminParts;
   private readonly consumers = new Map<string, PushConsumer>();
   private readonly timers: Timer[] = [];
   private isShutDown = false;
@@ -91,6 +95,8 @@ export class MessagingClient {
     });
     this.producer = new Producer(this.core, createId);
     this.transactions = new Transactions(this.core, this.producer);
+    this.parts = { core: this.core, nameServers, producer: this.producer };
+    this.admin = new MessagingAdmin(() => this.administration());
     this.requests = new Requests(this.core, this.producer);
   }
 
@@ -116,6 +122,12 @@ export class MessagingClient {
     const consumer = new PushConsumer(this.core, options, () => this.consumers.delete(options.group));
     this.consumers.set(options.group, consumer);
     return consumer;
+  }
+
+  /** @internal For an administration that is made before the client is. */
+  async administration(): Promise<AdminParts> {
+    if (!this.isShutDown) return this.parts;
+    throw new MessagingError('SHUTTING_DOWN', 'This client is shut down; it administers nothing any more');
   }
 
   /** What the groups of this client do at this moment. */

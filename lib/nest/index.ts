@@ -1,9 +1,11 @@
 export {
   Ctx,
+  InjectAdmin,
   InjectTemplate,
   MessageListener,
   type MessageListenerOptions,
   Payload,
+  getAdminToken,
   getTemplateToken,
 } from './decorators/index.js';
 export { MessageContext, type MqContextType, isMqContext } from './handler/index.js';

@@ -7,9 +7,10 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
+import { MessagingAdmin } from '../client/index.js';
 import { MessagingError } from '../protocol/index.js';
 import { ConnectionEnvironment, MessagingConnection, MessagingConnections } from './connection/index.js';
-import { DEFAULT_CONNECTION, getTemplateToken } from './decorators/index.js';
+import { DEFAULT_CONNECTION, getAdminToken, getTemplateToken } from './decorators/index.js';
 import { MessagingCoreModule } from './messaging-core.module.js';
 import {
   type MessagingConnectionOptions,
@@ -84,6 +85,7 @@ function define(
   optionProviders: Provider[],
 ): DynamicModule {
   const template = getTemplateToken(connection);
+  const admin = getAdminToken(connection);
   return {
     module: MessagingModule,
     global: isGlobal,
@@ -108,8 +110,13 @@ function define(
         inject: [connectionToken(connection)],
         useFactory: (opened: MessagingConnection) => new MessagingTemplate(opened),
       },
+      {
+        provide: admin,
+        inject: [connectionToken(connection)],
+        useFactory: (opened: MessagingConnection) => new MessagingAdmin(() => opened.administration()),
+      },
     ],
-    exports: [template],
+    exports: [template, admin],
   };
 }
 

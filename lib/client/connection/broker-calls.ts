@@ -203,13 +203,15 @@ export class BrokerCalls {
     return createRequest(RequestCode.UPDATE_CONSUMER_OFFSET, { consumerGroup, topic, queueId, commitOffset });
   }
 
-  private async ask(address: string, request: RemotingCommand): Promise<RemotingCommand> {
+  /** @internal For administration. Rejects for every answer that is no success. */
+  async ask(address: string, request: RemotingCommand): Promise<RemotingCommand> {
     const response = await this.call(address, request);
     if (response.code !== ResponseCode.SUCCESS) throw this.failure(response, request, address);
     return response;
   }
 
-  private async call(address: string, request: RemotingCommand): Promise<RemotingCommand> {
+  /** @internal For administration. Resolves with any answer. */
+  async call(address: string, request: RemotingCommand): Promise<RemotingCommand> {
     // A heartbeat greets by itself; greeting before it would send it twice.
     const channel =
       request.code === RequestCode.HEART_BEAT
@@ -236,7 +238,8 @@ export class BrokerCalls {
     return channel;
   }
 
-  private failure(response: RemotingCommand, request: RemotingCommand, address: string): MessagingError {
+  /** @internal */
+  failure(response: RemotingCommand, request: RemotingCommand, address: string): MessagingError {
     const error = responseError(response, `${requestCodeName(request.code)} to the broker at ${address}`);
     this.leaveIfGoing(address, error);
     return error;

@@ -19,6 +19,20 @@ export class NameServers {
     this.current = random.below(addresses.length);
   }
 
+  /** Asks every one of them, for what they do not tell each other. Rejects with the first failure, after the last is asked. */
+  async invokeAll(createRequest: () => RemotingCommand): Promise<RemotingCommand[]> {
+    const asked = await Promise.allSettled(
+      this.addresses.map(async (address) => {
+        const channel = await this.connections.open(address);
+        return channel.invoke(createRequest(), this.timeoutMillis);
+      }),
+    );
+    return asked.map((result, index) => {
+      if (result.status === 'fulfilled') return result.value;
+      throw asMessagingError(result.reason, `Asking the NameServer ${this.addresses[index]!}`);
+    });
+  }
+
   /** The answer of the first that answers. Rejects when none does, naming them all. */
   async invoke(createRequest: () => RemotingCommand): Promise<RemotingCommand> {
     let last: MessagingError | undefined;

@@ -88,6 +88,12 @@ export class RouteTable {
     return lookup;
   }
 
+  /** The route at this moment, without keeping it: for topics that this client neither sends to nor reads all the time. */
+  async lookUp(topic: string): Promise<TopicRoute | undefined> {
+    const data = await this.fetch(topic);
+    return data === undefined ? undefined : createTopicRoute(topic, data);
+  }
+
   /** Asks again for every topic that is in use. A failure keeps what was known. */
   async refreshAll(): Promise<void> {
     for (const topic of [...this.routes.keys()]) {

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type {
+  AdminParts,
   ConsumerOptions,
   MessagingClient,
   OutgoingMessage,
@@ -173,6 +174,13 @@ export class MessagingConnection {
     } finally {
       waited.abort();
     }
+  }
+
+  /** For administration, which is injected before the connection is open. */
+  async administration(): Promise<AdminParts> {
+    await this.whenReady();
+    if (this.client !== undefined) return this.client.administration();
+    throw new MessagingError('SHUTTING_DOWN', `the connection ${this.name} is closed`);
   }
 
   /** Lets waiting sends fail with what kept the application from starting. */

@@ -19,6 +19,15 @@ export {
   encodeLockBatchResponseBody,
 } from './lock.js';
 export type { LockBatchRequestBody, LockBatchResponseBody } from './lock.js';
+export {
+  decodeConsumeStats,
+  decodeQueueOffsets,
+  decodeTopicStats,
+  encodeConsumeStats,
+  encodeQueueOffsets,
+  encodeTopicStats,
+} from './queue-table.js';
+export type { QueueEnds, QueueOffset, QueueProgress } from './queue-table.js';
 export { decodeTopicRouteData, encodeTopicRouteData } from './route.js';
 export type { BrokerData, QueueData, TopicRouteData } from './route.js';
 export { Permission, decodeTopicConfig, encodeTopicConfig } from './topic-config.js';

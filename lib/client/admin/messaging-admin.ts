@@ -1,0 +1,27 @@
+import { type AdminAccess, AdminCalls } from './admin-calls.js';
+import { BacklogAdmin } from './backlog-admin.js';
+import { DeadLetterAdmin } from './dead-letter-admin.js';
+import { GroupAdmin } from './group-admin.js';
+import { TopicAdmin } from './topic-admin.js';
+
+/**
+ * Administration of a broker or a cluster, from code: one property per subject. Every method may be called at any time
+ * and rejects with a `MessagingError`; what it changes is durable when it resolves.
+ *
+ * @publicApi
+ */
+export class MessagingAdmin {
+  readonly deadLetters: DeadLetterAdmin;
+  readonly backlog: BacklogAdmin;
+  readonly topics: TopicAdmin;
+  readonly groups: GroupAdmin;
+
+  /** @internal `client.admin`, or inject it. */
+  constructor(access: AdminAccess) {
+    const calls = new AdminCalls(access);
+    this.topics = new TopicAdmin(calls);
+    this.groups = new GroupAdmin(calls);
+    this.backlog = new BacklogAdmin(calls);
+    this.deadLetters = new DeadLetterAdmin(calls);
+  }
+}
