@@ -17,7 +17,7 @@ describe('admin.topics', () => {
     await topics.create('orders', 2);
     await topics.create('bills');
     expect(await topics.list()).toEqual(['bills', 'orders']);
-    expect(await topics.list({ all: true })).toContain('SCHEDULE_TOPIC_XXXX');
+    expect(await topics.list({ all: true })).toContain('TRANS_CHECK_MAX_TIME_TOPIC');
     expect((await topics.stats('bills')).queues).toHaveLength(4);
     await topics.delete('bills');
     await topics.delete('bills');
