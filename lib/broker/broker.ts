@@ -35,6 +35,8 @@ export interface BrokerFigures {
   readonly consumerGroups: number;
   readonly refusedCommits: number;
   readonly disagreements: number;
+  /** Stored and not due yet. */
+  readonly delayedMessages: number;
   /** Half messages that are neither committed nor rolled back. */
   readonly openTransactions: number;
   /** Those that nobody ended, put with the transaction dead letters. */
@@ -132,6 +134,7 @@ export class Broker {
       consumerGroups: [...this.consumers.all()].length,
       refusedCommits: this.offsets.refused,
       disagreements: this.consumers.disagreements,
+      delayedMessages: this.store.timers.pending,
       openTransactions: this.store.halves.size,
       transactionDeadLetters: this.transactionChecks.deadLetters,
     };

@@ -13,6 +13,8 @@ export {
   type Acknowledgement,
 } from './settle/control-errors.js';
 export type { ClientCounters } from './counters.js';
+export type { OutcomeCounts, SendCounts } from './counts.js';
+export type { TopicLag } from './consumer/lag.js';
 export type { ContentType, OutgoingMessage, SendOptions, SendResult, SendStatus } from './producer/messages.js';
 export {
   combineInterceptors,
@@ -21,13 +23,15 @@ export {
   type InterceptedSend,
   type InterceptedTransaction,
 } from './interceptor.js';
+export { outcomeOf } from './intercept-listener.js';
 export { MessagingClient } from './messaging-client.js';
 export type { ClientOptions, ConsumerOptions, ListenerBinding } from './options.js';
 export { Producer } from './producer/producer.js';
 export { PushConsumer, type AssignedQueue, type ConsumerState } from './consumer/push-consumer.js';
 export { ReceivedMessage } from './consumer/received-message.js';
 export { RequestFailedError } from './requests/reply-error.js';
-export { type ReceivedReply, Requests } from './requests/requests.js';
+export type { ReceivedReply } from './requests/reply.js';
+export { Requests } from './requests/requests.js';
 export { TransactionState } from './transactions/transaction-state.js';
 export { Transactions, type TransactionBinding, type TransactionSendResult } from './transactions/transactions.js';
 export { decide, reasonText, type Settlement, type Stage } from './settle/settle.js';

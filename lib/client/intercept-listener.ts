@@ -1,7 +1,10 @@
-import type { ConsumeMode } from './consume-mode.js';
-import type { ClientInterceptor } from './interceptor.js';
+import { PropertyName } from '../protocol/index.js';
+import { ConsumeMode } from './consume-mode.js';
+import type { ReceivedMessage } from './consumer/received-message.js';
+import type { OutcomeCounts } from './counts.js';
+import type { ClientInterceptor, InterceptedCall } from './interceptor.js';
 import type { ListenerBinding } from './options.js';
-import { ACKNOWLEDGED } from './settle/settle.js';
+import { ACKNOWLEDGED, type Settlement } from './settle/settle.js';
 
 /** The listener with the interceptor around it; the listener itself when there is none. */
 export function interceptListener(
@@ -12,8 +15,9 @@ export function interceptListener(
   if (interceptor?.handle === undefined) return binding;
   const { group, mode } = of;
   const maxReconsumeTimes = binding.maxReconsumeTimes ?? of.maxReconsumeTimes;
+  const retryRequests = binding.retryRequests === true;
   const handle: ListenerBinding['handle'] = async (message, signal) => {
-    const call = { listener: binding.name, group, mode, maxReconsumeTimes, messages: [message] };
+    const call = { listener: binding.name, group, mode, maxReconsumeTimes, retryRequests, messages: [message] };
     const [settlement] = await interceptor.handle!(call, async () => {
       try {
         return [(await binding.handle(message, signal)) ?? ACKNOWLEDGED];
@@ -24,4 +28,17 @@ export function interceptListener(
     return settlement;
   };
   return { ...binding, handle };
+}
+
+/** What becomes of a message of the call, by what its handler came to: as the dispatchers decide it. */
+export function outcomeOf(
+  call: InterceptedCall,
+  message: ReceivedMessage,
+  settlement: Settlement,
+): keyof OutcomeCounts {
+  if (settlement.kind === 'acknowledge') return 'acknowledged';
+  const isRequest = message.systemProperty(PropertyName.REPLY_TO_CLIENT) !== undefined;
+  // The requester gets the error, and that is the end of it.
+  if (call.mode === ConsumeMode.BROADCAST || (isRequest && !call.retryRequests)) return 'failed';
+  return settlement.kind === 'retry' && message.attempt <= call.maxReconsumeTimes ? 'retried' : 'deadLettered';
 }

@@ -1,6 +1,7 @@
 import type { ConsumeMode } from './consume-mode.js';
 import type { ReceivedMessage } from './consumer/received-message.js';
 import type { OutgoingMessage, SendResult } from './producer/messages.js';
+import type { ReceivedReply } from './requests/reply.js';
 import type { Settlement } from './settle/settle.js';
 import type { TransactionState } from './transactions/transaction-state.js';
 
@@ -18,6 +19,8 @@ export interface InterceptedCall {
   readonly mode: ConsumeMode;
   /** Retries after which a failure is the last one. */
   readonly maxReconsumeTimes: number;
+  /** Whether a failed request is retried, instead of replied to with its error. */
+  readonly retryRequests: boolean;
   /** One, unless the listener takes batches. */
   readonly messages: readonly ReceivedMessage[];
 }
@@ -48,6 +51,11 @@ export interface ClientInterceptor {
    * retries are used up are not told apart here: they are a `retry` at an attempt beyond `maxReconsumeTimes`.
    */
   handle?(call: InterceptedCall, proceed: () => Promise<readonly Settlement[]>): Promise<readonly Settlement[]>;
+  /** Around a request until its reply; sending it is a `send` inside. `proceed` rejects as the request does. */
+  request?(
+    message: OutgoingMessage,
+    proceed: () => Promise<ReceivedReply | undefined>,
+  ): Promise<ReceivedReply | undefined>;
   /** `proceed` rejects with what the local transaction throws. */
   transact?(call: InterceptedTransaction, proceed: () => Promise<TransactionState>): Promise<TransactionState>;
 }
@@ -74,6 +82,11 @@ export function combineInterceptors(interceptors: readonly ClientInterceptor[]):
   if (handles.length > 0) {
     combined.handle = (call, proceed) =>
       handles.reduceRight<typeof proceed>((next, interceptor) => () => interceptor.handle!(call, next), proceed)();
+  }
+  const requests = interceptors.filter((interceptor) => interceptor.request !== undefined);
+  if (requests.length > 0) {
+    combined.request = (message, proceed) =>
+      requests.reduceRight<typeof proceed>((next, interceptor) => () => interceptor.request!(message, next), proceed)();
   }
   const transacts = interceptors.filter((interceptor) => interceptor.transact !== undefined);
   if (transacts.length > 0) {

@@ -19,12 +19,14 @@ import { BrokerCalls } from './connection/broker-calls.js';
 import type { ClientCore } from './connection/client-core.js';
 import { Connections } from './connection/connections.js';
 import { createCounters, type ClientCounters } from './counters.js';
+import { TopicSends, type SendCounts } from './counts.js';
 import { HeartbeatService } from './connection/heartbeats.js';
 import { NameServers } from './connection/name-servers.js';
 import { withClientDefaults, type ClientOptions, type ClientSettings, type ConsumerOptions } from './options.js';
 import { Producer } from './producer/producer.js';
 import { PushConsumer, type ConsumerState } from './consumer/push-consumer.js';
 import { Requests } from './requests/requests.js';
+import type { TopicLag } from './consumer/lag.js';
 import { RouteTable } from './connection/route-table.js';
 import { Suspects } from './dispatch/suspects.js';
 import { Transactions } from './transactions/transactions.js';
@@ -40,6 +42,8 @@ export class MessagingClient {
   readonly requests: Requests;
   readonly counters: ClientCounters;
   readonly admin: MessagingAdmin;
+  /** @internal */
+  readonly sends: TopicSends;
   private readonly settings: ClientSettings;
   private readonly core: ClientCore;
   private readonly connections: Connections;
@@ -56,6 +60,7 @@ export class MessagingClient {
   ) {
     this.settings = withClientDefaults(options);
     this.counters = createCounters();
+    this.sends = new TopicSends();
     const { clock, logger, random } = platform;
     const ip = ownAddress();
     this.clientId = `${ip}@${process.pid}#${random.below(RANDOM_ID).toString(16).padStart(8, '0')}`;
@@ -82,6 +87,7 @@ export class MessagingClient {
       settings: this.settings,
       platform,
       counters: this.counters,
+      sends: this.sends,
       routes: this.routes,
       brokers,
       heartbeats: this.heartbeats,
@@ -128,6 +134,24 @@ export class MessagingClient {
   async administration(): Promise<AdminParts> {
     if (!this.isShutDown) return this.parts;
     throw new MessagingError('SHUTTING_DOWN', 'This client is shut down; it administers nothing any more');
+  }
+
+  /** How many messages were sent to each topic, and how many were not. */
+  sendCounts(): ReadonlyMap<string, SendCounts> {
+    return this.sends.byTopic;
+  }
+
+  /** How far each group is behind in the queues that this client has of it. Rejects when a broker cannot be reached. */
+  async lags(): Promise<{ group: string; topics: TopicLag[] }[]> {
+    const consumers = [...this.consumers.values()];
+    return Promise.all(
+      consumers.map(async (consumer) => ({ group: consumer.settings.group, topics: await consumer.lag() })),
+    );
+  }
+
+  /** Asks every broker whether it is there. Never rejects. */
+  async probe(): Promise<{ reached: number; failures: string[] }> {
+    return this.heartbeats.probe();
   }
 
   /** What the groups of this client do at this moment. */

@@ -25,6 +25,7 @@ export const NEST_ROOMS = ['nest', 'idempotency'];
  * the entry leads into the folder, so that the package loads without them.
  */
 export const SUB_PATHS = {
+  'metrics.ts': { folder: 'nest/metrics', packages: ['prom-client'] },
   'testing.ts': { folder: 'nest/testing', packages: ['@nestjs/testing'] },
 };
 

@@ -100,6 +100,7 @@ describe('the README', () => {
     ['lib/nest/template/send-options.ts', 'BatchOptions'],
     ['lib/server/settings.ts', 'BrokerSettings'],
     ['lib/store/types.ts', 'RetentionOptions'],
+    ['lib/nest/metrics/metrics-options.ts', 'MessagingMetricsOptions'],
     ['lib/nest/testing/test-kit-options.ts', 'MessagingTestKitOptions'],
     ['lib/nest/testing/injected-faults.ts', 'SendFault'],
     ['lib/nest/testing/injected-faults.ts', 'DeliveryFault'],

@@ -7,6 +7,7 @@ import {
   ExtensionCode,
   MessagingError,
   RequestCode,
+  recordStoreTimestamp,
   requestCodeName,
   ResponseCode,
   type ConsumerSendMsgBackRequestHeader,
@@ -15,6 +16,8 @@ import {
   type HandleAloneRequestHeader,
   type HeartbeatData,
   type MessageQueue,
+  type PullMessageRequestHeader,
+  PullSysFlag,
   type QueryConsumerOffsetResponseHeader,
   type RemotingCommand,
   type SendMessageRequestHeader,
@@ -140,6 +143,32 @@ export class BrokerCalls {
 
   async minOffset({ topic, brokerName, queueId }: MessageQueue): Promise<number> {
     return this.offset(brokerName, createRequest(RequestCode.GET_MIN_OFFSET, { topic, queueId }));
+  }
+
+  /** When the first message from `offset` on was stored (milliseconds since 1970); undefined when none is there any more. */
+  async storedAt(
+    consumerGroup: string,
+    { topic, brokerName, queueId }: MessageQueue,
+    offset: number,
+  ): Promise<number | undefined> {
+    const header: PullMessageRequestHeader = {
+      consumerGroup,
+      topic,
+      queueId,
+      queueOffset: offset,
+      maxMsgNums: 1,
+      sysFlag: PullSysFlag.SUBSCRIPTION,
+      commitOffset: 0,
+      suspendTimeoutMillis: 0,
+      subVersion: 0,
+      subscription: '*',
+      expressionType: 'TAG',
+      maxMsgBytes: undefined,
+    };
+    const response = await this.call(this.master(brokerName), createRequest(RequestCode.PULL_MESSAGE, header));
+    const { body } = response;
+    if (response.code !== ResponseCode.SUCCESS || body === undefined || body.length === 0) return undefined;
+    return recordStoreTimestamp(body, 0);
   }
 
   /** The first offset stored at `timestamp` (milliseconds since 1970) or later. */

@@ -2,6 +2,7 @@ import type { Platform } from '../../platform/index.js';
 import type { ConsumerData } from '../../protocol/index.js';
 import type { BrokerCalls } from './broker-calls.js';
 import type { ClientCounters } from '../counters.js';
+import type { TopicSends } from '../counts.js';
 import type { ClientSettings } from '../options.js';
 import type { RouteTable } from './route-table.js';
 import type { Suspects } from '../dispatch/suspects.js';
@@ -13,6 +14,7 @@ export interface ClientCore {
   readonly settings: ClientSettings;
   readonly platform: Platform;
   readonly counters: ClientCounters;
+  readonly sends: TopicSends;
   readonly routes: RouteTable;
   readonly brokers: BrokerCalls;
   readonly heartbeats: Heartbeats;

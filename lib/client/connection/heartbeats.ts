@@ -131,6 +131,24 @@ export class HeartbeatService implements Heartbeats {
     );
   }
 
+  /** Whether brokers answer now: every broker is greeted once more. Never rejects, and says nothing to the log. */
+  async probe(): Promise<{ reached: number; failures: string[] }> {
+    const failures: string[] = [];
+    try {
+      if (this.routes.brokerAddresses().length === 0) await this.routes.learnBrokers();
+    } catch (error) {
+      return { reached: 0, failures: [(error as Error).message] };
+    }
+    const addresses = this.consumers.size > 0 ? this.routes.brokerAddresses() : this.routes.masterAddresses();
+    const data = this.data();
+    await Promise.all(
+      addresses.map((address) =>
+        this.brokers.heartbeat(address, data).catch((error: Error) => failures.push(error.message)),
+      ),
+    );
+    return { reached: addresses.length - failures.length, failures };
+  }
+
   private data(): HeartbeatData {
     return {
       clientID: this.clientId,

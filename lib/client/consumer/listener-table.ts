@@ -10,6 +10,7 @@ import {
   type TagFilter,
 } from '../../protocol/index.js';
 import { ConsumeMode } from '../consume-mode.js';
+import { createOutcomeCounts, type OutcomeCounts } from '../counts.js';
 import { DEFAULT_CONCURRENCY, type ConsumerSettings, type ListenerBinding } from '../options.js';
 
 /** A listener with its defaults filled in. */
@@ -19,6 +20,7 @@ export interface Listener {
   readonly concurrency: number;
   readonly maxReconsumeTimes: number;
   paused: boolean;
+  readonly counts: OutcomeCounts;
 }
 
 /** The listeners of one group: what they subscribe to together, and which of them a message is for. */
@@ -66,7 +68,14 @@ export class ListenerTable {
         `The maxReconsumeTimes of ${binding.name} must be a whole number, at least 0, not ${maxReconsumeTimes}`,
       );
     }
-    const listener: Listener = { binding, filter, concurrency, maxReconsumeTimes, paused: false };
+    const listener: Listener = {
+      binding,
+      filter,
+      concurrency,
+      maxReconsumeTimes,
+      paused: false,
+      counts: createOutcomeCounts(),
+    };
     this.topics.set(binding.topic, [...others, listener]);
     this.names.set(binding.name, listener);
   }

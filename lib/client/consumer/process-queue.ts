@@ -126,6 +126,11 @@ export class ProcessQueue implements MessageQueue {
     return first === undefined ? this.nextOffset : first.queueOffset;
   }
 
+  /** When the broker stored the oldest message that is fetched and not settled; undefined when none is. */
+  get oldestStoredAt(): number | undefined {
+    return this.entries[this.head]?.record.storeTimestamp;
+  }
+
   /** Whether the message may have killed a process. */
   suspects(delivery: Delivery): boolean {
     return this.suspicion !== undefined && delivery.queueOffset < this.suspicion.until;

@@ -4,9 +4,11 @@ import { Assignment, positionsOf } from './assignment.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { ConcurrentDispatcher } from '../dispatch/concurrent-dispatcher.js';
 import { ConsumeMode } from '../consume-mode.js';
+import type { OutcomeCounts } from '../counts.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { GroupContext } from './group-context.js';
 import { interceptListener } from '../intercept-listener.js';
+import { lagOf, type TopicLag } from './lag.js';
 import { ListenerTable } from './listener-table.js';
 import { LocalOffsets } from '../offsets/local-offsets.js';
 import type { OffsetStore } from '../offsets/offset-store.js';
@@ -48,6 +50,8 @@ export interface ConsumerState {
   /** Whether the whole group is paused. */
   paused: boolean;
   pausedListeners: string[];
+  /** With what has become of their deliveries since the client was made. */
+  listeners: { name: string; topic: string; counts: Readonly<OutcomeCounts> }[];
 }
 
 type Phase = 'new' | 'registered' | 'started' | 'stopped';
@@ -196,6 +200,11 @@ export class PushConsumer {
     this.left();
   }
 
+  /** How far this member is behind. Rejects when a broker cannot be reached. */
+  async lag(): Promise<TopicLag[]> {
+    return lagOf(this.core, this.settings.group, this.assignment.active.values());
+  }
+
   state(): ConsumerState {
     const queues = [...this.assignment.active.values()];
     return {
@@ -216,6 +225,11 @@ export class PushConsumer {
       pausedListeners: [...this.listeners.all()]
         .filter((listener) => listener.paused)
         .map((listener) => listener.binding.name),
+      listeners: [...this.listeners.all()].map(({ binding, counts }) => ({
+        name: binding.name,
+        topic: binding.topic,
+        counts: { ...counts },
+      })),
     };
   }
 

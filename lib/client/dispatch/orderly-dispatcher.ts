@@ -1,4 +1,5 @@
 import { runHandler, type Dispatcher, type PauseState } from './dispatcher.js';
+import { countOutcome } from '../counts.js';
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import type { QueueLocks } from '../consumer/queue-locks.js';
@@ -109,7 +110,7 @@ export class OrderlyDispatcher implements Dispatcher {
     const { counters, platform } = this.group.core;
     const { group, suspendMillis } = this.group.settings;
     if (settlement.kind === 'acknowledge') {
-      counters.acknowledged++;
+      countOutcome(counters, delivery, 'acknowledged');
       queue.complete(delivery);
       return 0;
     }
@@ -118,13 +119,13 @@ export class OrderlyDispatcher implements Dispatcher {
     const max = delivery.listener?.maxReconsumeTimes ?? this.group.settings.maxReconsumeTimes;
     if (settlement.kind === 'retry' && delivery.attempt <= max) {
       const delay = this.delay(delivery, settlement) ?? suspendMillis;
-      counters.retried++;
+      countOutcome(counters, delivery, 'retried');
       delivery.attempt++;
       platform.logger.warn(`${text}; its queue waits ${delay} ms for attempt ${delivery.attempt}`);
       return Math.max(1, delay);
     }
     if (await this.sendBack.giveBack(delivery, settlement.error, undefined, true)) {
-      counters.deadLettered++;
+      countOutcome(counters, delivery, 'deadLettered');
       queue.complete(delivery);
       platform.logger.error(`${text}; it is a dead letter now (attempt ${delivery.attempt})`, settlement.error);
     }

@@ -5,8 +5,8 @@ import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
 import { OrderedLanes } from './ordered-lanes.js';
 import { MessagePreparer } from './outgoing.js';
 import { QueueSelector } from './queue-selector.js';
-import { batchUnit, countOf, type SendUnit } from './send-unit.js';
-import { Sender } from './sender.js';
+import { batchUnit, type SendUnit } from './send-unit.js';
+import { countFailed, Sender } from './sender.js';
 import { Unsettled } from './unsettled.js';
 
 /** @internal */
@@ -70,7 +70,10 @@ export class Producer {
       sent = this.intercepted([message], true, ([chosen]) => this.dispatchOneWay(chosen!));
     }
     sent.then(
-      () => this.core.counters.onewaySent++,
+      () => {
+        this.core.counters.onewaySent++;
+        this.core.sends.of(message.topic).oneWay++;
+      },
       (error: Error) => this.lost(message.topic, error),
     );
   }
@@ -83,6 +86,7 @@ export class Producer {
 
   private lost(topic: string, error: Error): void {
     this.core.counters.onewayFailed++;
+    this.core.sends.of(topic).failed++;
     this.core.platform.logger.warn(`A one-way message to ${topic} was lost: ${error.message}`);
   }
 
@@ -177,7 +181,7 @@ export class Producer {
         resolve(result);
       };
       const failed = (error: unknown): void => {
-        this.core.counters.sendFailed += countOf(unit);
+        countFailed(this.core, unit);
         this.unsettled.end();
         reject(error);
       };

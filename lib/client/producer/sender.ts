@@ -115,7 +115,7 @@ export class Sender {
       call.resolve(await this.attempts(unit, ordered, first, call.queue));
     } catch (error) {
       // Keyed units are counted where their lane lets go of them: it may try again in another form.
-      if (ordered === undefined) this.core.counters.sendFailed += countOf(unit);
+      if (ordered === undefined) countFailed(this.core, unit);
       call.reject(error as Error);
     } finally {
       this.unsettled.end();
@@ -245,7 +245,9 @@ export class Sender {
     route: TopicRoute,
   ): SendResult {
     const header = response.header as SendMessageResponseHeader;
-    this.core.counters.sent += countOf(unit);
+    const count = countOf(unit);
+    this.core.counters.sent += count;
+    this.core.sends.of(unit.topic).sent += count;
     if (route.provisional) this.learnRealRoute(unit.topic);
     return {
       status,
@@ -279,6 +281,13 @@ export class Sender {
       promise.then(resolve, reject).finally(() => timer.cancel());
     });
   }
+}
+
+/** A send that is rejected in the end. */
+export function countFailed(core: ClientCore, unit: SendUnit): void {
+  const count = countOf(unit);
+  core.counters.sendFailed += count;
+  core.sends.of(unit.topic).failed += count;
 }
 
 function timeout(unit: SendUnit): MessagingError {

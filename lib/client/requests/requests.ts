@@ -16,15 +16,10 @@ import { decompress } from '../producer/body-codec.js';
 import type { ContentType, OutgoingMessage } from '../producer/messages.js';
 import type { Producer } from '../producer/producer.js';
 import { decodeFailure, RequestFailedError } from './reply-error.js';
+import type { ReceivedReply } from './reply.js';
 
 /** After a sweep the next one is at least this far away: a time-out comes at most this much late, never early. */
 const SWEEP_GAP_MILLIS = 10;
-
-/** What came back; undefined stands for a handler that returned nothing. */
-export interface ReceivedReply {
-  readonly body: Buffer;
-  readonly contentType: ContentType | undefined;
-}
 
 interface Waiting {
   readonly destination: string;
@@ -57,6 +52,12 @@ export class Requests {
    */
   async request(message: OutgoingMessage, timeoutMillis: number): Promise<ReceivedReply | undefined> {
     if (this.closed) throw shutDown();
+    const intercept = this.core.settings.interceptor?.request;
+    if (intercept === undefined) return this.ask(message, timeoutMillis);
+    return intercept(message, () => this.ask(message, timeoutMillis));
+  }
+
+  private async ask(message: OutgoingMessage, timeoutMillis: number): Promise<ReceivedReply | undefined> {
     const { clock } = this.core.platform;
     const deadline = clock.monotonic() + timeoutMillis;
     // Brokers find the way back by the client's id, so they have to know it.

@@ -1,4 +1,5 @@
 import { answered } from '../requests/replies.js';
+import { countOutcome } from '../counts.js';
 import type { SettleDelivery } from '../dispatch/dispatcher.js';
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Delivery } from '../consumer/process-queue.js';
@@ -16,8 +17,7 @@ export function settleWithBroker({ core, settings }: GroupContext, sendBack: Sen
     const last = rejected || delivery.retries >= max;
     const delay = rejected ? undefined : safeDelay(delivery, settlement);
     if (!(await sendBack.giveBack(delivery, settlement.error, delay, rejected))) return;
-    if (last) counters.deadLettered++;
-    else counters.retried++;
+    countOutcome(counters, delivery, last ? 'deadLettered' : 'retried');
     delivery.queue.complete(delivery);
     const text = `${describe(delivery)} failed in the group ${settings.group}: ${reasonText(settlement.error)}`;
     if (last) platform.logger.error(`${text}; it is a dead letter now (attempt ${delivery.attempt})`, settlement.error);
@@ -43,7 +43,7 @@ export function settleWithBroker({ core, settings }: GroupContext, sendBack: Sen
   return (delivery, outcome) => {
     const settlement = delivery.isRequest ? answered(core, delivery, outcome) : outcome;
     if (settlement.kind !== 'acknowledge') return giveBack(delivery, settlement);
-    counters.acknowledged++;
+    countOutcome(counters, delivery, 'acknowledged');
     delivery.queue.complete(delivery);
   };
 }
@@ -55,10 +55,10 @@ export function settleLocally({ core, settings }: GroupContext): SettleDelivery 
     delivery.queue.complete(delivery);
     const settlement = delivery.isRequest ? answered(core, delivery, outcome) : outcome;
     if (settlement.kind === 'acknowledge') {
-      counters.acknowledged++;
+      countOutcome(counters, delivery, 'acknowledged');
       return;
     }
-    counters.broadcastFailed++;
+    countOutcome(counters, delivery, 'failed');
     platform.logger.error(
       `${describe(delivery)} failed in the broadcast group ${settings.group}, which has no retries: ${reasonText(settlement.error)}`,
       settlement.error,

@@ -4,7 +4,7 @@ import {
   combineInterceptors,
   MessagingClient,
 } from '../../client/index.js';
-import { type Logger, type Platform, systemPlatform } from '../../platform/index.js';
+import { type Clock, type Logger, type Platform, systemPlatform } from '../../platform/index.js';
 import { type Connector, TcpConnector } from '../../remoting/index.js';
 import { BrokerHost } from '../../server/index.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
@@ -19,7 +19,7 @@ export interface BrokerAccess {
 }
 
 /** Makes what stands around the sends and handlers of one connection; undefined for nothing. */
-export type InterceptorFactory = (connection: ResolvedConnectionOptions) => ClientInterceptor | undefined;
+export type InterceptorFactory = (connection: ResolvedConnectionOptions, clock: Clock) => ClientInterceptor | undefined;
 
 /** What connections stand on. One provider of the application, so that a test can put another world under it. */
 export class ConnectionEnvironment {
@@ -46,7 +46,7 @@ export class ConnectionEnvironment {
 
   createClient(client: ClientOptions, connection: ResolvedConnectionOptions, platform: Platform): MessagingClient {
     return new MessagingClient(
-      { ...client, interceptor: combineInterceptors(this.interceptors(connection)) },
+      { ...client, interceptor: combineInterceptors(this.interceptors(connection, platform.clock)) },
       platform,
     );
   }
@@ -59,7 +59,7 @@ export class ConnectionEnvironment {
     return step();
   }
 
-  protected interceptors(connection: ResolvedConnectionOptions): ClientInterceptor[] {
-    return this.factories.map((create) => create(connection)).filter((interceptor) => interceptor !== undefined);
+  protected interceptors(connection: ResolvedConnectionOptions, clock: Clock): ClientInterceptor[] {
+    return this.factories.map((create) => create(connection, clock)).filter((interceptor) => interceptor !== undefined);
   }
 }

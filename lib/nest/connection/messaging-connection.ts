@@ -13,6 +13,7 @@ import type {
 } from '../../client/index.js';
 import type { Clock, Logger, Platform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
+import type { BrokerHost } from '../../server/index.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
 import { type MessageConverter, parseDuration } from '../payload/index.js';
 import type { BrokerAccess, ConnectionEnvironment } from './connection-environment.js';
@@ -76,6 +77,16 @@ export class MessagingConnection {
     return nameServers === undefined && broker.memory !== true && typeof store === 'string'
       ? resolve(store)
       : undefined;
+  }
+
+  /** Undefined before the connection is opened and after it is closed. */
+  get openClient(): MessagingClient | undefined {
+    return this.client;
+  }
+
+  /** The broker inside, while it runs. */
+  get host(): BrokerHost | undefined {
+    return this.broker?.host;
   }
 
   /** Opens the connection; starts the broker first when it runs inside. */

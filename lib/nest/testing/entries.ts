@@ -36,7 +36,7 @@ export interface SentMessage<T = unknown> {
 
 /**
  * What became of one delivery: `acknowledged`, `retried`, `dead-lettered`, or `failed`: in a broadcast group, which has no
- * retries.
+ * retries, and of a request, whose error is the reply.
  */
 export type DeliveryOutcome = 'acknowledged' | 'retried' | 'dead-lettered' | 'failed';
 

@@ -6,7 +6,7 @@ import type {
   Settlement,
   TransactionSendResult,
 } from '../../client/index.js';
-import { ConsumeMode } from '../../client/index.js';
+import { type OutcomeCounts, outcomeOf } from '../../client/index.js';
 import type { MessageConverter } from '../payload/index.js';
 import { Destinations } from '../template/destination.js';
 import type {
@@ -117,7 +117,7 @@ export class Journal {
           messageId: message.messageId,
           message,
           attempt: message.attempt,
-          outcome: outcomeOf(call, message, settlement),
+          outcome: OUTCOMES[outcomeOf(call, message, settlement)],
           error: settlement.kind === 'acknowledge' ? undefined : settlement.error,
           retryDelay: settlement.kind === 'retry' ? settlement.delayMillis : undefined,
           settledAt: new Date(at),
@@ -138,11 +138,12 @@ export class Journal {
   }
 }
 
-function outcomeOf(call: InterceptedCall, message: ReceivedMessage, settlement: Settlement): DeliveryOutcome {
-  if (settlement.kind === 'acknowledge') return 'acknowledged';
-  if (call.mode === ConsumeMode.BROADCAST) return 'failed';
-  return settlement.kind === 'retry' && message.attempt <= call.maxReconsumeTimes ? 'retried' : 'dead-lettered';
-}
+const OUTCOMES: Readonly<Record<keyof OutcomeCounts, DeliveryOutcome>> = {
+  acknowledged: 'acknowledged',
+  retried: 'retried',
+  deadLettered: 'dead-lettered',
+  failed: 'failed',
+};
 
 function agrees(entry: object, filter: object): boolean {
   return Object.entries(filter).every(

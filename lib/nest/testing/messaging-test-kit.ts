@@ -137,7 +137,7 @@ export class MessagingTestKit {
    */
   async advance(duration: Duration, options: { timeout?: Duration } = {}): Promise<void> {
     await this.time.advance(parseDuration(duration, 'advance'), this.patienceOf(options));
-    await this.settled(options);
+    await this.readDeadLetters();
   }
 
   /** Resolves once the condition holds, while handlers may still be at work. Virtual time stands still. */

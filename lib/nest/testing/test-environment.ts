@@ -79,8 +79,8 @@ export class TestEnvironment extends ConnectionEnvironment {
   }
 
   /** The journal is the outermost: it is told what the application's own interceptors make of it. */
-  protected override interceptors(connection: ResolvedConnectionOptions): ClientInterceptor[] {
-    return [this.recorder(connection), ...super.interceptors(connection), this.failer()];
+  protected override interceptors(connection: ResolvedConnectionOptions, clock: Clock): ClientInterceptor[] {
+    return [this.recorder(connection), ...super.interceptors(connection, clock), this.failer()];
   }
 
   private recorder(connection: ResolvedConnectionOptions): ClientInterceptor {
@@ -106,6 +106,7 @@ export class TestEnvironment extends ConnectionEnvironment {
             throw error;
           }
         }),
+      request: (message, proceed) => work.operation(`a request to ${message.topic}`, proceed),
       transact: ({ group, what, message }, proceed) =>
         work.handler(
           `${what} of the transactions ${group} with message ${message.messageId} of ${message.topic}`,

@@ -2,8 +2,10 @@ import type { VirtualClock } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { AtWork } from './at-work.js';
 
-/** How far virtual time may move in `settled` before what is still under way is taken for stuck. */
-const SETTLE_LIMIT_MILLIS = 120_000;
+/** How far virtual time may move in `settled` before a message that nobody fetches is taken for stuck. */
+const DELIVERY_LIMIT_MILLIS = 120_000;
+/** Sends and requests end by their own time-outs. */
+const OPERATION_LIMIT_MILLIS = 7 * 86_400_000;
 /** Real time for a handler that does not end while its application closes; then its shutdown budget begins to run out. */
 const CLOSING_PATIENCE_MILLIS = 1000;
 
@@ -36,10 +38,12 @@ export class TestTime {
       const patience = new Patience(patienceMillis);
       for (let moved = 0; ;) {
         await this.comeToRest('settled()', patience);
-        const stuck = this.work.pendingOperations > 0 ? this.work.describe() : this.undelivered();
+        const pending = this.work.pendingOperations > 0;
+        const stuck = pending ? this.work.describe() : this.undelivered();
         if (stuck.length === 0) return;
         const before = this.clock.monotonic();
-        if (moved > SETTLE_LIMIT_MILLIS || !this.clock.step(SETTLE_LIMIT_MILLIS)) {
+        const limit = pending ? OPERATION_LIMIT_MILLIS : DELIVERY_LIMIT_MILLIS;
+        if (moved > limit || !this.clock.step(limit, pending ? HOUSEKEEPING_MILLIS : 0)) {
           throw new MessagingError(
             'TIMEOUT',
             `settled(): ${Math.round(moved / 1000)} s of virtual time did not bring an end to ${stuck.join('; ')}`,
@@ -122,7 +126,7 @@ export class TestTime {
       await this.clock.settle();
       if (goesOn() && patient && this.work.waitsForReality) {
         patient = await this.work.next(this.work.pendingSteps > 0 ? CLOSING_PATIENCE_MILLIS : undefined);
-      } else if (goesOn() && !this.clock.step(SETTLE_LIMIT_MILLIS)) {
+      } else if (goesOn() && !this.clock.step(OPERATION_LIMIT_MILLIS, HOUSEKEEPING_MILLIS)) {
         // Without a timer only reality is left.
         await this.work.next(undefined);
       }

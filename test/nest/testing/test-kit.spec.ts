@@ -280,3 +280,41 @@ describe('transactions in the test kit', () => {
     });
   });
 });
+
+describe('requests in the test kit', () => {
+  it('have their reply, their error, or run out of virtual time by themselves', async () => {
+    @Injectable()
+    class Quotes {
+      @MessageListener({ topic: 'quotes', tag: 'good', group: 'quotes' })
+      async quote({ cents }: { cents: number }): Promise<number> {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        return cents * 2;
+      }
+      @MessageListener({ topic: 'quotes', tag: 'bad', group: 'quotes' })
+      refuse(): never {
+        throw new Error('no such article');
+      }
+    }
+    const kit = await create({ imports: [MessagingModule.forRoot({ application: 'shop' })], providers: [Quotes] });
+    const before = kit.now();
+    await expect(kit.template().request('quotes:good', { cents: 21 })).resolves.toBe(42);
+    await expect(kit.template().request('quotes:bad', {})).rejects.toMatchObject({ code: 'REQUEST_FAILED' });
+    await kit.settled();
+    expect(kit.now()).toEqual(before);
+    expect(kit.consumed('quotes').map(({ outcome }) => outcome)).toEqual(['acknowledged', 'failed']);
+    await expect(kit.template().request('nobody', 1, { timeout: '1h' })).rejects.toMatchObject({ code: 'TIMEOUT' });
+    expect(kit.now().getTime() - before.getTime()).toBeGreaterThanOrEqual(3_600_000);
+  });
+
+  it('wait for nobody while the test moves time itself', async () => {
+    const kit = await create({ imports: [ShopModule] });
+    const pending = kit.template().request('nobody', 1, { timeout: '10m' });
+    const failed = expect(pending).rejects.toMatchObject({ code: 'TIMEOUT' });
+    const start = kit.now().getTime();
+    await kit.advance('1m');
+    expect(kit.now().getTime() - start).toBe(60_000);
+    await kit.settled();
+    expect(kit.now().getTime() - start).toBe(600_000);
+    await failed;
+  });
+});

@@ -1,0 +1,59 @@
+import type { ClientCounters, ConsumerState, SendCounts, TopicLag } from '../../client/index.js';
+import type { HostHealth } from '../../server/index.js';
+import type { MessagingConnection } from './messaging-connection.js';
+
+/** What a connection is and does at this moment, for metrics and health. */
+export interface ConnectionReport {
+  readonly name: string;
+  /** Why messages cannot be sent or fetched now; undefined when they can. */
+  readonly problem: string | undefined;
+  readonly counters: Readonly<ClientCounters> | undefined;
+  readonly sends: ReadonlyMap<string, SendCounts>;
+  readonly groups: readonly ConsumerState[];
+  /** Undefined when the broker could not be asked. */
+  readonly lags: readonly { readonly group: string; readonly topics: readonly TopicLag[] }[] | undefined;
+  /** Of the broker inside. */
+  readonly host: HostHealth | undefined;
+}
+
+/** Asks client and broker; everything that is asked takes no longer than `patienceMillis`. Never rejects. */
+export async function reportOn(connection: MessagingConnection, patienceMillis: number): Promise<ConnectionReport> {
+  const { name, openClient: client, clock } = connection;
+  const host = connection.host?.health();
+  if (client === undefined) {
+    const none = { counters: undefined, sends: new Map<string, SendCounts>(), groups: [], lags: undefined };
+    return { name, problem: 'the connection is not open', ...none, host };
+  }
+  const waited = new AbortController();
+  const late = clock.sleep(patienceMillis, waited.signal).then(
+    () => ({ failures: [`no answer within ${patienceMillis} ms`], lags: undefined }),
+    () => undefined,
+  );
+  const asked = (async () => {
+    const { reached, failures } = await client.probe();
+    if (reached === 0 && failures.length === 0)
+      return { failures: ['the NameServer knows no broker'], lags: undefined };
+    if (failures.length > 0) return { failures, lags: undefined };
+    return { failures, lags: await client.lags().catch(() => undefined) };
+  })();
+  const { failures, lags } = (await Promise.race([asked, late]))!;
+  waited.abort();
+  return {
+    name,
+    problem: problemOf(host) ?? (failures.length > 0 ? failures.join('; ') : undefined),
+    counters: client.counters,
+    sends: client.sendCounts(),
+    groups: client.consumerStates(),
+    lags,
+    host,
+  };
+}
+
+/** What a broker inside says of itself. */
+function problemOf(host: HostHealth | undefined): string | undefined {
+  if (host === undefined) return undefined;
+  if (host.state === 'stopped' || host.store.state === 'closed') return 'the broker is stopped';
+  return host.store.state === 'fenced' || host.store.diskFull
+    ? (host.store.problem ?? 'the store is closed')
+    : undefined;
+}
