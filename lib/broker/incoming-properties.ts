@@ -47,6 +47,7 @@ const TRAITS: ReadonlyMap<string, number> = new Map<string, number>([
   [ExtensionProperty.DLQ_ERROR_CLASS, PropertyTrait.RETRY],
   [ExtensionProperty.DLQ_ERROR_MESSAGE, PropertyTrait.RETRY],
   [ExtensionProperty.CONTENT_TYPE, 0],
+  [ExtensionProperty.EXPIRES_AT, 0],
   [PropertyName.DELAY_TIME_LEVEL, PropertyTrait.DELAY_LEVEL],
   [PropertyName.TIMER_DELAY_SEC, PropertyTrait.TIMER],
   [PropertyName.TIMER_DELAY_MS, PropertyTrait.TIMER],

@@ -18,6 +18,8 @@ export interface ClientCounters {
   processKillers: number;
   /** Failures of broadcast listeners; they have no second attempt. */
   broadcastFailed: number;
+  /** Messages that had expired when their turn came: dead letters, in broadcast groups dropped. */
+  expired: number;
   /** Messages that matched the broker's hash filter but no listener's tag. */
   filtered: number;
   /** Times that a retry or dead letter could not be handed over and was kept for another try. */
@@ -51,6 +53,7 @@ export function createCounters(): ClientCounters {
     deadLettered: 0,
     processKillers: 0,
     broadcastFailed: 0,
+    expired: 0,
     filtered: 0,
     sendBackFailed: 0,
     lateReplies: 0,

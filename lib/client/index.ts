@@ -34,4 +34,5 @@ export type { ReceivedReply } from './requests/reply.js';
 export { Requests } from './requests/requests.js';
 export { TransactionState } from './transactions/transaction-state.js';
 export { Transactions, type TransactionBinding, type TransactionSendResult } from './transactions/transactions.js';
+export { MessageExpiredError } from './settle/expiry.js';
 export { decide, reasonText, type Settlement, type Stage } from './settle/settle.js';

@@ -22,6 +22,7 @@ export {
   type BatchOptions,
   type DeliveryTime,
   type MessageOptions,
+  type RequestOptions,
   MessagingTemplate,
   type SendCallbacks,
   type SendOptions,

@@ -52,6 +52,12 @@ export const ExtensionProperty = {
    */
   REPLY: 'NESTMQ_REPLY',
 
+  /**
+   * When the message expires (ms since 1970): from then on no handler gets it, the client makes a dead letter of it. Apache
+   * keeps it, so that this holds there as well.
+   */
+  EXPIRES_AT: 'NESTMQ_EXPIRES_AT',
+
   /** On retries: when the message first failed (ms since 1970). Absent from Apache: unknown. */
   FIRST_FAILED_AT: 'NESTMQ_FIRST_FAILED_AT',
   /** On retries: the queue and the offset of the message as it was sent. Absent from Apache: unknown. */

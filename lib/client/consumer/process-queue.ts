@@ -9,6 +9,7 @@ import type { Listener } from './listener-table.js';
 import type { DeliveryView } from './received-message.js';
 import type { Suspicion } from '../dispatch/suspicion.js';
 import { isRequest } from '../requests/is-request.js';
+import { expiryOf } from '../settle/expiry.js';
 
 /** A fetched message on its way through the client. Mutable and never shown to users; one shape, made per message. */
 export class Delivery implements DeliveryView {
@@ -18,6 +19,8 @@ export class Delivery implements DeliveryView {
   attempt: number;
   /** Somebody waits for a reply. */
   readonly isRequest: boolean;
+  /** Milliseconds since 1970; 0: never. */
+  readonly expiresAt: number;
 
   constructor(
     readonly queue: ProcessQueue,
@@ -32,6 +35,7 @@ export class Delivery implements DeliveryView {
   ) {
     this.attempt = this.retries + 1;
     this.isRequest = isRequest(properties);
+    this.expiresAt = expiryOf(topic, properties);
   }
 
   /** Retries that the group has had through the broker. What a dead letter counts are those of the group that gave it up. */

@@ -125,6 +125,12 @@ export class ReceivedMessage {
     return new Date(Number.isFinite(first) && first > 0 ? first : this.#record.storeTimestamp);
   }
 
+  /** From then on no handler gets it; undefined: never. */
+  get expiresAt(): Date | undefined {
+    const at = Number(this.systemProperty(ExtensionProperty.EXPIRES_AT) ?? Number.NaN);
+    return Number.isSafeInteger(at) ? new Date(at) : undefined;
+  }
+
   /** A property of the broker's or the protocol's, for example `__SHARDINGKEY`; also finds the sender's own. */
   systemProperty(name: string): string | undefined {
     return getProperty(this.#view.properties, name);

@@ -3,6 +3,7 @@ import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import { ReceivedMessage } from '../consumer/received-message.js';
 import type { ListenerBinding } from '../options.js';
 import { isOverdue, OVERDUE } from '../requests/replies.js';
+import { MessageExpiredError } from '../settle/expiry.js';
 import { ACKNOWLEDGED, type Settlement } from '../settle/settle.js';
 
 type Outcome = Awaited<ReturnType<ListenerBinding['handle']>>;
@@ -27,6 +28,13 @@ export interface PauseState {
 /** Calls the listener, or says what keeps it from being called. May throw what the handler throws. */
 export function callListener(delivery: Delivery, core: ClientCore): Outcome | Promise<Outcome> {
   if (delivery.fault !== undefined) return { kind: 'dead-letter', error: delivery.fault };
+  if (delivery.expiresAt !== 0) {
+    const now = core.platform.clock.now();
+    if (now >= delivery.expiresAt) {
+      core.counters.expired++;
+      return { kind: 'dead-letter', error: new MessageExpiredError(delivery.expiresAt, now) };
+    }
+  }
   if (delivery.isRequest && isOverdue(delivery, core.platform.clock.now())) {
     core.counters.requestsOverdue++;
     return OVERDUE;

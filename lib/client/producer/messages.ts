@@ -14,6 +14,8 @@ export interface OutgoingMessage {
   contentType?: ContentType;
   /** Messages with the same key stay in the order in which they were sent, whatever is retried. */
   shardingKey?: string;
+  /** Milliseconds since 1970. No handler gets it from then on: it becomes a dead letter. Default: never. */
+  expiresAt?: number;
   /** @internal Whoever handles it sends a reply. */
   request?: { readonly correlationId: string; readonly replyTo: string; readonly ttlMillis: number };
   /** `level` 1 to 18 (1 s to 2 h), or `deliverAt` in milliseconds since 1970. */

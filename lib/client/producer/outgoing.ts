@@ -1,5 +1,6 @@
 import {
   checkTopic,
+  DELAY_LEVELS,
   ExtensionProperty,
   isReservedProperty,
   isSendableTopic,
@@ -25,6 +26,7 @@ export class MessagePreparer {
     private readonly createId: () => string,
     private readonly maxMessageBytes: number,
     private readonly compressOverBytes: number,
+    private readonly now: () => number,
   ) {}
 
   prepare(message: OutgoingMessage, deadline: number, retries: number, transactionGroup?: string): SendUnit {
@@ -37,7 +39,7 @@ export class MessagePreparer {
       topic,
       // The caller's buffer may change while the message waits for its turn, for the socket or for another attempt.
       body: this.copies.copy(body),
-      properties: encodeMessageProperties(message, messageId, transactionGroup),
+      properties: encodeMessageProperties(message, messageId, transactionGroup, this.now),
       messageId,
       batch: undefined,
       shardingKey: message.shardingKey,
@@ -92,6 +94,7 @@ function encodeMessageProperties(
   message: OutgoingMessage,
   messageId: string,
   transactionGroup: string | undefined,
+  now: () => number,
 ): string {
   const { tag, keys, properties, contentType, shardingKey, delay } = message;
   let text = UNIQUE_KEY_NAME + messageId + endOfId(contentType);
@@ -106,6 +109,7 @@ function encodeMessageProperties(
     text += entry(PropertyName.TRANSACTION_PREPARED, 'true') + entry(PropertyName.PRODUCER_GROUP, transactionGroup);
   }
   if (delay !== undefined) text += delayEntry(delay);
+  if (message.expiresAt !== undefined) text += expiryEntry(message, now);
   if (message.request !== undefined) text += requestEntries(message.request);
   if (properties !== undefined) text += encodeOwn(properties);
   checkSize(text);
@@ -186,6 +190,25 @@ function delayEntry(delay: NonNullable<OutgoingMessage['delay']>): string {
     );
   }
   return entry(PropertyName.TIMER_DELIVER_MS, String(delay.deliverAt));
+}
+
+function expiryEntry({ topic, expiresAt, delay }: OutgoingMessage, now: () => number): string {
+  if (!Number.isSafeInteger(expiresAt) || expiresAt! <= 0) {
+    throw new MessagingError(
+      'BAD_ARGUMENT',
+      `The expiry ${expiresAt} of a message to ${topic} is no time in milliseconds since 1970`,
+    );
+  }
+  if (delay !== undefined) {
+    const visible = 'level' in delay ? now() + DELAY_LEVELS[delay.level - 1]! : delay.deliverAt;
+    if (expiresAt! <= visible) {
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        `A message to ${topic} would expire before it is delivered: its expiry is counted from the send, as its delay is`,
+      );
+    }
+  }
+  return entry(ExtensionProperty.EXPIRES_AT, String(expiresAt));
 }
 
 // The broker refuses more: the rest of what a record holds is for what it adds itself (origin, reason of a failure).

@@ -32,7 +32,9 @@ export class Producer {
     createId: () => string,
   ) {
     const { settings, platform } = core;
-    this.preparer = new MessagePreparer(createId, settings.maxMessageBytes, settings.compressOverBytes);
+    this.preparer = new MessagePreparer(createId, settings.maxMessageBytes, settings.compressOverBytes, () =>
+      platform.clock.now(),
+    );
     this.queues = new QueueSelector(core.routes, platform.random.below(1 << 16));
     this.sender = new Sender(core, this.queues, this.unsettled);
     this.lanes = new OrderedLanes(

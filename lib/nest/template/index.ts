@@ -1,3 +1,3 @@
 export type { DeliveryTime } from './delivery-time.js';
 export { MessagingTemplate, type SendCallbacks } from './messaging.template.js';
-export type { BatchOptions, MessageOptions, SendOptions, TransactionOptions } from './send-options.js';
+export type { BatchOptions, MessageOptions, RequestOptions, SendOptions, TransactionOptions } from './send-options.js';

@@ -11,11 +11,15 @@ import type { MessagingConnection } from '../connection/messaging-connection.js'
 import { sendInParts, splitBatch } from './batch.js';
 import { type DeliveryTime, deliveryDelay } from './delivery-time.js';
 import { Destinations } from './destination.js';
+import { expiryTime } from './expiry-time.js';
 import { describeValue } from '../payload/index.js';
 import {
   BATCH_OPTIONS,
   type BatchOptions,
+  MESSAGE_OPTIONS,
   type MessageOptions,
+  REQUEST_OPTIONS,
+  type RequestOptions,
   SEND_OPTIONS,
   type SendOptions,
   TRANSACTION_OPTIONS,
@@ -162,8 +166,8 @@ export class MessagingTemplate {
    * `RequestFailedError` when that listener fails, with TIMEOUT when nobody has replied in time. A request is handled once, unless
    * its listener says `retryRequests: true`.
    */
-  async request<R = unknown>(destination: string, payload: unknown, options?: SendOptions): Promise<R> {
-    checkOptionNames(options, SEND_OPTIONS, 'request');
+  async request<R = unknown>(destination: string, payload: unknown, options?: RequestOptions): Promise<R> {
+    checkOptionNames(options, REQUEST_OPTIONS, 'request');
     const message = this.message(destination, payload, options, 'request');
     const { timeoutMillis } = producerOptions(options, 'request');
     keepBody(message);
@@ -175,8 +179,9 @@ export class MessagingTemplate {
   private optionsOfOne<T>(payload: T, index: number, options: BatchOptions<T> | undefined): MessageOptions | undefined {
     if (options?.each === undefined) return options;
     const own = options.each(payload, index);
-    checkOptionNames(own, SEND_OPTIONS.slice(0, 3), `batch: each(${index})`);
-    return { tag: options.tag, keys: options.keys, properties: options.properties, ...own };
+    checkOptionNames(own, MESSAGE_OPTIONS, `batch: each(${index})`);
+    const { tag, keys, properties, expiresIn } = options;
+    return { tag, keys, properties, expiresIn, ...own };
   }
 
   private message(
@@ -193,7 +198,11 @@ export class MessagingTemplate {
         `${verb}: the payload for ${to.topic} is empty, and RocketMQ has no empty messages`,
       );
     }
-    return applyMessageOptions({ topic: to.topic, body, contentType }, to, options, verb);
+    const message = applyMessageOptions({ topic: to.topic, body, contentType }, to, options, verb);
+    if (options?.expiresIn !== undefined) {
+      message.expiresAt = expiryTime(options.expiresIn, this.connection.clock.now(), verb);
+    }
+    return message;
   }
 
   private send(message: OutgoingMessage, options: ProducerOptions): Promise<SendResult> {

@@ -11,6 +11,11 @@ export interface MessageOptions {
   keys?: string | readonly string[];
   /** Own properties: strings, neither empty nor reserved names, 31 KiB in all. */
   properties?: Readonly<Record<string, string>>;
+  /**
+   * How long from now a handler may still get it: milliseconds or `'5m'`. Later it becomes a dead letter, unhandled.
+   * Default: for ever.
+   */
+  expiresIn?: Duration;
 }
 
 /** @publicApi */
@@ -18,6 +23,9 @@ export interface SendOptions extends MessageOptions {
   /** For the send with all its attempts: milliseconds or `'5s'`. Default: the connection's (3 s). */
   timeout?: Duration;
 }
+
+/** A request ends with its time-out: nothing else expires. @publicApi */
+export type RequestOptions = Omit<SendOptions, 'expiresIn'>;
 
 /** @publicApi */
 export interface BatchOptions<T = unknown> extends SendOptions {
@@ -35,8 +43,9 @@ export interface TransactionOptions<A = unknown> extends SendOptions {
   key?: string;
 }
 
-const MESSAGE_OPTIONS = ['tag', 'keys', 'properties'];
+export const MESSAGE_OPTIONS: readonly string[] = ['tag', 'keys', 'properties', 'expiresIn'];
 export const SEND_OPTIONS: readonly string[] = [...MESSAGE_OPTIONS, 'timeout'];
+export const REQUEST_OPTIONS = SEND_OPTIONS.filter((name) => name !== 'expiresIn');
 export const TRANSACTION_OPTIONS: readonly string[] = [...SEND_OPTIONS, 'arg', 'key'];
 export const BATCH_OPTIONS: readonly string[] = [...SEND_OPTIONS, 'each', 'split'];
 
