@@ -39,7 +39,7 @@ export interface BrokerFigures {
   readonly delayedMessages: number;
   /** Half messages that are neither committed nor rolled back. */
   readonly openTransactions: number;
-  /** Those that nobody ended, put with the transaction dead letters. */
+  /** Those that nobody ended, or whose topic has gone, put with the transaction dead letters. */
   readonly transactionDeadLetters: number;
 }
 
@@ -90,8 +90,8 @@ export class Broker {
     this.pulls = new PullProcessor(store, this.topics, this.consumers, this.offsets, this.options, platform);
     this.sendBacks = new SendBackProcessor(store, this.topics, this.options, platform);
     this.producers = new Producers(platform.clock);
-    this.transactions = new TransactionProcessor(store, platform);
     const { address, transactions } = this.options;
+    this.transactions = new TransactionProcessor(store, address, platform);
     this.transactionChecks = new TransactionChecks(store, this.producers, address, transactions, platform);
     this.handlers = this.table();
     this.serve = serveByTable(this.handlers);
@@ -136,7 +136,7 @@ export class Broker {
       disagreements: this.consumers.disagreements,
       delayedMessages: this.store.timers.pending,
       openTransactions: this.store.halves.size,
-      transactionDeadLetters: this.transactionChecks.deadLetters,
+      transactionDeadLetters: this.transactionChecks.deadLetters + this.transactions.deadLetters,
     };
   }
 

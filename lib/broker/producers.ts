@@ -16,7 +16,6 @@ export class Producers {
   private readonly groups = new Map<string, Map<Channel, Member>>();
   /** By id, of those that have sent a heartbeat. */
   private readonly clients = new Map<string, Channel>();
-  private turn = 0;
 
   constructor(private readonly clock: Clock) {}
 
@@ -30,10 +29,22 @@ export class Producers {
     }
   }
 
-  /** One of the group's connections, each in turn; undefined when none is there. */
+  has(group: string): boolean {
+    for (const channel of this.groups.get(group)?.keys() ?? []) if (!channel.closed) return true;
+    return false;
+  }
+
+  /** One of the group's connections, each in turn: one that never answers must not be the only one that is asked. */
   next(group: string): Channel | undefined {
-    const channels = [...(this.groups.get(group)?.keys() ?? [])].filter((channel) => !channel.closed);
-    return channels.length === 0 ? undefined : channels[this.turn++ % channels.length];
+    const members = this.groups.get(group);
+    for (const [channel, member] of members ?? []) {
+      if (channel.closed) continue;
+      // To the end of the line.
+      members!.delete(channel);
+      members!.set(channel, member);
+      return channel;
+    }
+    return undefined;
   }
 
   /** The connection of one client; undefined when it is not there. */

@@ -1,12 +1,14 @@
 import type { Platform } from '../platform/index.js';
 import {
   appendProperty,
+  checkGroup,
   closeProperties,
   createResponse,
   createUniqueIdFactory,
   decodeBatchBody,
   decodeProperties,
   encodeOffsetMessageId,
+  getProperty,
   isRetryTopic,
   isSendableTopic,
   LIMITS,
@@ -166,9 +168,12 @@ export class SendProcessor {
     properties = this.clean(properties, traits, retry);
     if (retry && topic.name !== header.topic) properties = this.deadLetter(properties, header);
     const message = this.messageOf(topic.name, queueId, header, body, properties, channel);
-    if (isTransaction(header, properties, traits)) {
+    const half = isTransaction(header, properties, traits);
+    if (half) {
       if (retry) throw new MessagingError('PROPERTIES_INVALID', 'A retry is no transaction; send it without TRAN_MSG.');
       if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) throw delayedTransaction(topic.name);
+      // It is written into the record, and END_TRANSACTION is compared with it.
+      checkGroup(header.producerGroup);
       hideAsHalf(message, header.producerGroup);
     } else if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) {
       if (topic.name === header.topic) parkIfDelayed(message, traits, this.platform.clock.now());
@@ -178,7 +183,9 @@ export class SendProcessor {
       if (error !== undefined) respond(failure(error));
       else {
         this.stored++;
-        respond(this.answer(queueId, result!, encodeOffsetMessageId(this.options.address, result!.physicalOffset)));
+        const id = encodeOffsetMessageId(this.options.address, result!.physicalOffset);
+        const transactionId = half ? getProperty(message.properties, PropertyName.UNIQUE_KEY) : undefined;
+        respond(this.answer(queueId, result!, id, transactionId));
       }
     });
   }
@@ -278,12 +285,12 @@ export class SendProcessor {
     return deadLetterProperties(properties, origin, {}, (header.reconsumeTimes ?? 0) + 1, now);
   }
 
-  private answer(queueId: number, first: PutResult, msgId: string): RemotingCommand {
+  private answer(queueId: number, first: PutResult, msgId: string, transactionId?: string): RemotingCommand {
     const header: SendMessageResponseHeader = {
       msgId,
       queueId,
       queueOffset: first.queueOffset,
-      transactionId: undefined,
+      transactionId,
       regionId: REGION,
       traceOn: true,
     };

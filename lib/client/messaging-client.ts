@@ -197,6 +197,7 @@ export class MessagingClient {
     const left = (): number => Math.max(0, end - this.platform.clock.monotonic());
     await Promise.all([...this.consumers.values()].map((consumer) => consumer.stop(budgetMillis)));
     this.requests.close();
+    await this.transactions.drain(left());
     await this.producer.close(left());
     for (const timer of this.timers) timer.cancel();
     this.heartbeats.close();
@@ -217,8 +218,7 @@ export class MessagingClient {
       return;
     }
     if (request.code === RequestCode.CHECK_TRANSACTION_STATE) {
-      // Oneway: its answer is an END_TRANSACTION of its own.
-      void this.transactions.check(request, channel);
+      this.transactions.check(request, channel);
       return;
     }
     this.platform.logger.debug(`The request ${request.code} of ${channel.remoteAddress} is not served by this client`);

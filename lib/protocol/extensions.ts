@@ -84,6 +84,11 @@ export const ExtensionProperty = {
   TRANSACTION_SOURCE: 'NESTMQ_TRANSACTION_SOURCE',
   /** On a mark in the op topic: physical offsets of half messages that were checked, comma-separated. */
   TRANSACTION_CHECKED: 'NESTMQ_TRANSACTION_CHECKED',
+  /**
+   * On a half message that retention appended again: the physical and the queue offset that its producer was told, how often
+   * it was checked, and when it was checked last (ms since 1970, 0 for never), comma-separated.
+   */
+  TRANSACTION_HALF: 'NESTMQ_TRANSACTION_HALF',
   /** On a record that retention appended again: the physical offset of the original. */
   COPIED_FROM: 'NESTMQ_COPIED_FROM',
   /** On a record that retention appended again: when the original was stored (ms since 1970). */

@@ -22,6 +22,7 @@ const HOUR = 3_600_000;
 interface Half {
   readonly commitLogOffset: number;
   readonly tranStateTableOffset: number;
+  readonly msgId: string;
 }
 
 interface Check {
@@ -50,7 +51,7 @@ describe('transactions', () => {
       sysFlag: SysFlag.TRANSACTION_PREPARED,
       properties: encodeProperties([['TRAN_MSG', 'true'], ['PGROUP', GROUP], ['TAGS', 'created'], ...properties]),
     });
-    return { commitLogOffset: decodeOffsetMessageId(msgId).physicalOffset, tranStateTableOffset: queueOffset };
+    return { commitLogOffset: decodeOffsetMessageId(msgId).physicalOffset, tranStateTableOffset: queueOffset, msgId };
   };
   const end = async (offsets: Half, commitOrRollback: number, overrides: Partial<EndTransactionRequestHeader> = {}) => {
     const header: EndTransactionRequestHeader = {
@@ -58,7 +59,6 @@ describe('transactions', () => {
       ...offsets,
       commitOrRollback,
       fromTransactionCheck: false,
-      msgId: 'id',
       ...overrides,
     };
     return producer.invoke(RequestCode.END_TRANSACTION, header);
@@ -115,11 +115,13 @@ describe('transactions', () => {
   it.each([
     ['another group', { producerGroup: 'strangers' }],
     ['another queue offset', { tranStateTableOffset: 99 }],
+    ['the id of another message', { msgId: '0A00000900002A9F0000000000000000' }],
+    ['another transaction id', { transactionId: '7F0000010002764808037A5FBD6C0001' }],
     ['an offset where no half message is', { commitLogOffset: 3 }],
     ['an outcome that is none', { commitOrRollback: 5 }],
   ])('an END_TRANSACTION with %s is refused and changes nothing', async (_what, overrides) => {
     const offsets = await half();
-    expect((await end(offsets, COMMIT, overrides)).code).not.toBe(0);
+    expect((await end(offsets, COMMIT, overrides)).code).toBe(ResponseCode.SYSTEM_ERROR);
     expect(stored()).toBe(0);
     expect((await end(offsets, COMMIT)).code).toBe(0);
     expect(stored()).toBe(1);
@@ -157,7 +159,9 @@ describe('transactions', () => {
     await broker.clock.advance(1);
     expect(checks).toHaveLength(2);
     const [{ header, body }] = checks as [Check];
-    expect(header).toMatchObject({ ...offsets, msgId: 'A1', transactionId: 'A1', topic: 'orders' });
+    const { commitLogOffset, tranStateTableOffset, msgId: offsetMsgId } = offsets;
+    expect(header).toMatchObject({ commitLogOffset, tranStateTableOffset, offsetMsgId });
+    expect(header).toMatchObject({ msgId: 'A1', transactionId: 'A1', topic: 'orders' });
     expect(decodeRecord(body, 0)).toMatchObject({ topic: 'orders', queueId: 2 });
     expect(getProperty(decodeRecord(body, 0).properties, 'PGROUP')).toBe(GROUP);
   });
@@ -228,7 +232,7 @@ describe('transactions over a crash at any operation', () => {
           commitLogOffset: decodeOffsetMessageId(sent.msgId).physicalOffset,
           commitOrRollback: outcome,
           fromTransactionCheck: false,
-          msgId: 'id',
+          msgId: sent.msgId,
         });
         if (ended.code === 0 && outcome !== 0) acknowledged.push(body);
         await broker.store.checkpoint();

@@ -3,7 +3,7 @@ interface Due {
   readonly offset: number;
 }
 
-/** Log offsets by the time at which they are due: a binary heap, the earliest first. */
+/** Half messages, by the log offset that their producers know, and when each is due: a binary heap, the earliest first. */
 export class DueQueue {
   private readonly heap: Due[] = [];
 
@@ -23,10 +23,10 @@ export class DueQueue {
     }
   }
 
-  /** Takes out all that is due. */
-  take(now: number): number[] {
+  /** Takes out what is due, up to `most` of it. */
+  take(now: number, most: number): number[] {
     const taken: number[] = [];
-    while (this.heap.length > 0 && this.heap[0]!.at <= now) taken.push(this.shift());
+    while (taken.length < most && this.heap.length > 0 && this.heap[0]!.at <= now) taken.push(this.shift());
     return taken;
   }
 

@@ -18,14 +18,15 @@ import type { StoreMessage } from '../../store/index.js';
 
 const { REAL_TOPIC, REAL_QUEUE_ID, TRANSACTION_PREPARED, PRODUCER_GROUP } = PropertyName;
 const { TRANSACTION_SOURCE, TRANSACTION_CHECKED } = ExtensionProperty;
-/** What only described the half record itself. */
-const HALF_ONLY: readonly string[] = [
+/** Where it waits, and what only described the half record itself. */
+const WAITING: readonly string[] = [
   REAL_TOPIC,
   REAL_QUEUE_ID,
-  TRANSACTION_PREPARED,
   ExtensionProperty.COPIED_FROM,
   ExtensionProperty.FIRST_STORED_AT,
+  ExtensionProperty.TRANSACTION_HALF,
 ];
+const HALF_ONLY: readonly string[] = [...WAITING, TRANSACTION_PREPARED];
 
 export function producerGroupOf(half: MessageRecord): string {
   return getProperty(half.properties, PRODUCER_GROUP) ?? '';
@@ -41,8 +42,8 @@ export function hideAsHalf(message: StoreMessage, producerGroup: string): void {
 }
 
 /** The message that consumers see. Storing it ends the transaction: there is no moment between the two. */
-export function committed(half: MessageRecord): StoreMessage {
-  const { topic, queueId } = destinationOf(half);
+export function committed(half: MessageRecord, queueId: number): StoreMessage {
+  const { topic } = destinationOf(half);
   return {
     ...settling(half, topic, queueId, removeProperties(half.properties, HALF_ONLY)),
     sysFlag: withTransactionType(half.sysFlag, SysFlag.TRANSACTION_COMMIT),
@@ -50,12 +51,18 @@ export function committed(half: MessageRecord): StoreMessage {
   };
 }
 
-/** Nobody ever said what became of it. */
-export function unresolved(half: MessageRecord, why: string, checks: number, now: number): StoreMessage {
+/** What cannot be given to consumers and must not be lost either: nobody said what became of it, or its topic has gone. */
+export function transactionDeadLetter(
+  half: MessageRecord,
+  errorClass: 'TransactionUnresolved' | 'TopicDeleted',
+  why: string,
+  checks: number,
+  now: number,
+): StoreMessage {
   const { topic, queueId } = destinationOf(half);
   let properties = removeProperties(half.properties, HALF_ONLY);
   for (const [name, value] of [
-    [ExtensionProperty.DLQ_ERROR_CLASS, 'TransactionUnresolved'],
+    [ExtensionProperty.DLQ_ERROR_CLASS, errorClass],
     [ExtensionProperty.DLQ_ERROR_MESSAGE, why],
     [ExtensionProperty.DLQ_ATTEMPTS, String(checks)],
     [ExtensionProperty.DLQ_LAST_FAILED_AT, String(now)],
@@ -66,9 +73,9 @@ export function unresolved(half: MessageRecord, why: string, checks: number, now
   return settling(half, TRANSACTION_DEAD_LETTER_TOPIC, 0, properties);
 }
 
-/** The mark of a rollback. */
-export function rolledBack(half: MessageRecord, now: number): StoreMessage {
-  return mark(appendProperty('', TRANSACTION_SOURCE, String(half.physicalOffset)), now);
+/** The mark of a rollback, by the log offset of the half message. */
+export function rolledBack(offset: number, now: number): StoreMessage {
+  return mark(appendProperty('', TRANSACTION_SOURCE, String(offset)), now);
 }
 
 /** The mark of a check of all these half messages. */
@@ -83,14 +90,15 @@ export function asRealRecord(half: MessageRecord): Buffer {
     ...half,
     topic,
     queueId,
-    properties: removeProperties(half.properties, [REAL_TOPIC, REAL_QUEUE_ID]),
+    properties: removeProperties(half.properties, WAITING),
   };
   const bytes = Buffer.alloc(recordSizeOf(fields));
   encodeRecord(bytes, 0, fields);
   return bytes;
 }
 
-function destinationOf(half: MessageRecord): { topic: string; queueId: number } {
+/** Where its sender wanted it. */
+export function destinationOf(half: MessageRecord): { topic: string; queueId: number } {
   return {
     topic: getProperty(half.properties, REAL_TOPIC) ?? '',
     queueId: Number(getProperty(half.properties, REAL_QUEUE_ID) ?? 0),

@@ -4,14 +4,16 @@ import {
   createRequest,
   encodeOffsetMessageId,
   getProperty,
+  MessagingError,
   type MessageRecord,
   PropertyName,
   RequestCode,
+  TRANSACTION_DEAD_LETTER_TOPIC,
 } from '../../protocol/index.js';
 import type { Half, MessageStore } from '../../store/index.js';
 import type { Producers } from '../producers.js';
 import { DueQueue } from './due-queue.js';
-import { asRealRecord, checkedMark, producerGroupOf, unresolved } from './half-message.js';
+import { asRealRecord, checkedMark, producerGroupOf, rolledBack, transactionDeadLetter } from './half-message.js';
 
 /** Times in milliseconds. */
 export interface TransactionSettings {
@@ -33,6 +35,15 @@ export const TRANSACTION_DEFAULTS: TransactionSettings = {
 const LONGEST_MILLIS = 72 * 3_600_000;
 /** Half messages that one mark names: an offset has up to 17 characters. */
 const MARKED_AT_A_TIME = 200;
+/** Their records are in memory together; one more than this is asked about by itself. */
+const BYTES_AT_A_TIME = 4 * 1024 * 1024;
+/** Before another look at one that is just being ended or moved. */
+const HELD_PAUSE_MILLIS = 1000;
+
+interface Asked {
+  readonly half: Half;
+  readonly record: MessageRecord;
+}
 
 /** Asks the producers of open transactions what became of them. */
 export class TransactionChecks {
@@ -64,13 +75,13 @@ export class TransactionChecks {
     await this.working;
   }
 
-  private plan({ offset, storedAt, checkedAt }: Half): void {
+  private plan({ original, storedAt, checkedAt }: Half): void {
     const { timeoutMillis, checkIntervalMillis } = this.settings;
-    this.planAt(checkedAt === 0 ? storedAt + timeoutMillis : checkedAt + checkIntervalMillis, offset);
+    this.planAt(checkedAt === 0 ? storedAt + timeoutMillis : checkedAt + checkIntervalMillis, original);
   }
 
-  private planAt(at: number, offset: number): void {
-    this.due.add(at, offset);
+  private planAt(at: number, original: number): void {
+    this.due.add(at, original);
     this.arm();
   }
 
@@ -93,41 +104,74 @@ export class TransactionChecks {
   }
 
   private async round(): Promise<void> {
+    for (;;) {
+      const some = this.due.take(this.platform.clock.now(), MARKED_AT_A_TIME);
+      if (some.length === 0 || this.stopped) return;
+      let asked: Asked[] = [];
+      let bytes = 0;
+      for (const original of some) {
+        const found = await this.look(original);
+        if (found === undefined) continue;
+        asked.push(found);
+        bytes += found.record.size;
+        if (bytes < BYTES_AT_A_TIME) continue;
+        await this.ask(asked);
+        asked = [];
+        bytes = 0;
+      }
+      await this.ask(asked);
+    }
+  }
+
+  /** One whose producers are to be asked, reserved; undefined when something else has become of it. Never rejects. */
+  private async look(original: number): Promise<Asked | undefined> {
+    const { halves } = this.store;
+    const half = halves.find(original);
+    // It has ended.
+    if (half === undefined) return undefined;
+    if (!halves.hold(half.offset)) {
+      this.planAt(this.platform.clock.now() + HELD_PAUSE_MILLIS, original);
+      return undefined;
+    }
+    let asked: Asked | undefined;
+    try {
+      const record = await this.store.recordAt(half.offset);
+      if (await this.isToBeAsked(half, record)) asked = { half, record };
+    } catch (error) {
+      await this.notChecked(half, error);
+    } finally {
+      if (asked === undefined) halves.release(half.offset);
+    }
+    return asked;
+  }
+
+  private async isToBeAsked(half: Half, record: MessageRecord): Promise<boolean> {
     const now = this.platform.clock.now();
     const { checkIntervalMillis, checkMax } = this.settings;
-    const asked: { half: Half; record: MessageRecord }[] = [];
-    for (const offset of this.due.take(now)) {
-      const half = this.store.halves.find(offset);
-      // Ended, or moved by retention and planned under another offset.
-      if (half === undefined) continue;
-      const record = await this.store.recordAt(half.offset);
-      const immune = immunity(record) + half.storedAt;
-      if (half.checks === 0 && immune > now) this.planAt(immune, half.offset);
-      else if (half.checks >= checkMax)
-        await this.giveUp(half, record, `its producers were asked ${half.checks} times`);
-      else if (now - half.storedAt >= LONGEST_MILLIS)
-        await this.giveUp(half, record, 'nobody ended it within 72 hours');
-      else if (this.producers.next(producerGroupOf(record)) === undefined)
-        this.planAt(now + checkIntervalMillis, half.offset);
-      else asked.push({ half, record });
-    }
-    for (let at = 0; at < asked.length; at += MARKED_AT_A_TIME) await this.ask(asked.slice(at, at + MARKED_AT_A_TIME));
+    const { original, storedAt, checks } = half;
+    const end = storedAt + LONGEST_MILLIS;
+    const immune = Math.min(storedAt + immunity(record), end);
+    if (checks >= checkMax) await this.giveUp(half, record, `its producers were asked ${checks} times`);
+    else if (now >= end) await this.giveUp(half, record, 'nobody ended it within 72 hours');
+    else if (checks === 0 && immune > now) this.planAt(immune, original);
+    else if (!this.producers.has(producerGroupOf(record))) this.planAt(now + checkIntervalMillis, original);
+    else return true;
+    return false;
   }
 
   /** Counted before it is asked: over crashes a producer is asked `checkMax` times at the most. */
-  private async ask(asked: readonly { half: Half; record: MessageRecord }[]): Promise<void> {
+  private async ask(asked: readonly Asked[]): Promise<void> {
+    if (asked.length === 0) return;
     const now = this.platform.clock.now();
+    const offsets = asked.map(({ half }) => half.offset);
     try {
-      await this.store.putAsync(
-        checkedMark(
-          asked.map(({ half }) => half.offset),
-          now,
-        ),
-      );
+      await this.store.putAsync(checkedMark(offsets, now));
     } catch (error) {
       this.platform.logger.warn(`${asked.length} transactions were not checked: ${String(error)}`);
-      for (const { half } of asked) this.planAt(now + this.settings.checkIntervalMillis, half.offset);
+      for (const { half } of asked) this.planAt(now + this.settings.checkIntervalMillis, half.original);
       return;
+    } finally {
+      for (const offset of offsets) this.store.halves.release(offset);
     }
     for (const { half, record } of asked) {
       const channel = this.producers.next(producerGroupOf(record));
@@ -148,19 +192,28 @@ export class TransactionChecks {
 
   private async giveUp(half: Half, record: MessageRecord, why: string): Promise<void> {
     const now = this.platform.clock.now();
-    if (!this.store.halves.hold(half.offset)) return this.planAt(now + 1000, half.offset);
-    try {
-      await this.store.putAsync(unresolved(record, `The transaction was never ended: ${why}`, half.checks, now));
-      this.deadLetters++;
-      this.platform.logger.error(
-        `A transaction of ${producerGroupOf(record)} is a dead letter now (${why}); look at ${record.topic} and its listener's check`,
-      );
-    } catch (error) {
-      this.platform.logger.warn(`A transaction that nobody ended could not be put away: ${String(error)}`);
-      this.planAt(now + this.settings.checkIntervalMillis, half.offset);
-    } finally {
-      this.store.halves.release(half.offset);
+    const text = `The transaction was never ended: ${why}`;
+    await this.store.putAsync(transactionDeadLetter(record, 'TransactionUnresolved', text, half.checks, now));
+    this.deadLetters++;
+    this.platform.logger.error(
+      `A transaction of ${producerGroupOf(record)} is a dead letter now (${why}); look at ${TRANSACTION_DEAD_LETTER_TOPIC} and its listener's check`,
+    );
+  }
+
+  private async notChecked(half: Half, error: unknown): Promise<void> {
+    const { clock, logger } = this.platform;
+    const code = error instanceof MessagingError ? error.code : undefined;
+    if (code !== 'RECORD_INVALID' && code !== 'OFFSET_OUT_OF_RANGE') {
+      logger.warn(`A transaction was not checked, and will be later: ${String(error)}`);
+      this.planAt(clock.now() + this.settings.checkIntervalMillis, half.original);
+      return;
     }
+    // Nobody will ever read it again; without a mark it would be looked for at every start.
+    logger.error(`The half message at log offset ${half.offset} is damaged and its transaction lost`, error);
+    await this.store.putAsync(rolledBack(half.offset, clock.now())).catch((cause: unknown) => {
+      logger.warn(`A lost transaction could not be marked as such: ${String(cause)}`);
+      this.planAt(clock.now() + this.settings.checkIntervalMillis, half.original);
+    });
   }
 }
 

@@ -1,16 +1,20 @@
 import type { Platform } from '../../platform/index.js';
 import {
   type EndTransactionRequestHeader,
+  encodeOffsetMessageId,
+  getProperty,
   isOneway,
   MessagingError,
   type MessageRecord,
+  PropertyName,
   type RemotingCommand,
+  ResponseCode,
   SysFlag,
 } from '../../protocol/index.js';
 import type { Channel, Respond } from '../../remoting/index.js';
-import type { Half, MessageStore, StoreMessage } from '../../store/index.js';
-import { failure, success } from '../answers.js';
-import { committed, producerGroupOf, rolledBack } from './half-message.js';
+import type { Half, MessageStore } from '../../store/index.js';
+import { failure, refusal, success } from '../answers.js';
+import { committed, destinationOf, producerGroupOf, rolledBack, transactionDeadLetter } from './half-message.js';
 
 /** Outcomes that are remembered, so that a repeated END_TRANSACTION is answered as the first one was. */
 const REMEMBERED = 10_000;
@@ -22,9 +26,12 @@ export class TransactionProcessor {
   private readonly outcomes = new Map<number, number>();
   commits = 0;
   rollbacks = 0;
+  /** Committed to a topic that is not there any more. */
+  deadLetters = 0;
 
   constructor(
     private readonly store: MessageStore,
+    private readonly address: string,
     private readonly platform: Platform,
   ) {}
 
@@ -36,7 +43,7 @@ export class TransactionProcessor {
         // Nobody reads the answer to a oneway request; the producer is asked again later.
         if (isOneway(request))
           this.platform.logger.warn(`A transaction of ${header.producerGroup} was not ended: ${String(error)}`);
-        respond(failure(error));
+        respond(answerTo(error));
       },
     );
   };
@@ -52,15 +59,34 @@ export class TransactionProcessor {
     if (half === undefined) return;
     try {
       const record = await this.store.recordAt(half.offset);
-      checkSender(header, half, record);
-      const message = outcome === SysFlag.TRANSACTION_COMMIT ? committed(record) : rolledBack(record, this.now());
-      await this.put(message);
+      this.checkSender(header, half, record);
+      if (outcome === SysFlag.TRANSACTION_COMMIT) await this.commit(half, record);
+      else await this.rollBack(half);
       this.remember(half.original, outcome);
-      if (outcome === SysFlag.TRANSACTION_COMMIT) this.commits++;
-      else this.rollbacks++;
     } finally {
       this.store.halves.release(half.offset);
     }
+  }
+
+  private async commit(half: Half, record: MessageRecord): Promise<void> {
+    const { topic: name, queueId } = destinationOf(record);
+    const topic = this.store.topics.get(name);
+    // A topic that is younger than the half message is a successor of the same name: its consumers never asked for this.
+    if (topic === undefined || topic.createdAt > half.original) {
+      const why = `The topic ${name} was deleted while the transaction was open`;
+      await this.store.putAsync(transactionDeadLetter(record, 'TopicDeleted', why, half.checks, this.now()));
+      this.deadLetters++;
+      throw new MessagingError('TOPIC_NOT_FOUND', `${why}; its message is a transaction dead letter.`);
+    }
+    // The topic may have been narrowed meanwhile; a queue that nobody reads would be no delivery.
+    const queue = queueId % Math.max(topic.readQueueNums, topic.writeQueueNums);
+    await this.store.putAsync(committed(record, queue));
+    this.commits++;
+  }
+
+  private async rollBack(half: Half): Promise<void> {
+    await this.store.putAsync(rolledBack(half.offset, this.now()));
+    this.rollbacks++;
   }
 
   /** The half message, reserved; undefined when it has ended with this outcome already. */
@@ -81,10 +107,6 @@ export class TransactionProcessor {
     }
   }
 
-  private async put(message: StoreMessage): Promise<void> {
-    await this.store.putAsync(message);
-  }
-
   private remember(offset: number, outcome: number): void {
     if (this.outcomes.size >= REMEMBERED) this.outcomes.delete(this.outcomes.keys().next().value!);
     this.outcomes.set(offset, outcome);
@@ -93,20 +115,30 @@ export class TransactionProcessor {
   private now(): number {
     return this.platform.clock.now();
   }
+
+  /** Only the group that sent it may end it, by the message's id and with the offsets that it was told. */
+  private checkSender(header: EndTransactionRequestHeader, half: Half, record: MessageRecord): void {
+    const { producerGroup, tranStateTableOffset, msgId, transactionId } = header;
+    const what = `The transaction at log offset ${half.original}`;
+    if (producerGroupOf(record) !== producerGroup)
+      throw new MessagingError('NO_PERMISSION', `${what} belongs to another producer group than ${producerGroup}.`);
+    if (tranStateTableOffset !== half.queueOffset)
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        `${what} has queue offset ${half.queueOffset}, not ${tranStateTableOffset}.`,
+      );
+    // Offsets can be guessed. RocketMQ does not look at the id, but all its clients send it.
+    const key = getProperty(record.properties, PropertyName.UNIQUE_KEY);
+    const named = msgId === key || msgId === encodeOffsetMessageId(this.address, half.original);
+    if (!named || (transactionId !== undefined && transactionId !== '' && transactionId !== key))
+      throw new MessagingError('NO_PERMISSION', `${what} is that of another message than ${msgId}.`);
+  }
 }
 
-/** Only the group that sent it may end it, and only with the offsets that it was told. */
-function checkSender(header: EndTransactionRequestHeader, half: Half, record: MessageRecord): void {
-  if (producerGroupOf(record) !== header.producerGroup) {
-    throw new MessagingError(
-      'NO_PERMISSION',
-      `The transaction at log offset ${half.offset} belongs to another producer group than ${header.producerGroup}.`,
-    );
-  }
-  if (header.tranStateTableOffset !== half.queueOffset) {
-    throw new MessagingError(
-      'BAD_ARGUMENT',
-      `The transaction at log offset ${half.offset} has queue offset ${half.queueOffset}, not ${header.tranStateTableOffset}.`,
-    );
-  }
+/** RocketMQ's code for whatever does not fit; what the store says keeps its own. */
+function answerTo(error: unknown): RemotingCommand {
+  if (!(error instanceof MessagingError) || !NOT_FITTING.has(error.code)) return failure(error);
+  return refusal(ResponseCode.SYSTEM_ERROR, `${error.code}: ${error.message}`);
 }
+
+const NOT_FITTING: ReadonlySet<string> = new Set(['OFFSET_OUT_OF_RANGE', 'NO_PERMISSION', 'BAD_ARGUMENT']);

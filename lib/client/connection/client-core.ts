@@ -27,6 +27,8 @@ export interface Heartbeats {
   register(data: ConsumerData): Promise<void>;
   /** The same for the producer group of transactions. */
   registerTransactions(group: string): Promise<void>;
+  /** Tells every broker that this client is to be asked about no transaction any more. */
+  unregisterTransactions(): Promise<void>;
   /** Makes this client known as a producer, so that replies find it. */
   announceProducer(): Promise<void>;
   /** Tells every broker that this client has left the group. */

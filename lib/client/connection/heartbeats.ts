@@ -58,9 +58,15 @@ export class HeartbeatService implements Heartbeats {
     await this.unregisterEverywhere({ clientID: this.clientId, consumerGroup: group }, `leaving the group ${group}`);
   }
 
+  async unregisterTransactions(): Promise<void> {
+    const groups = [...this.transactionGroups];
+    this.transactionGroups.clear();
+    for (const producerGroup of groups)
+      await this.unregisterEverywhere({ clientID: this.clientId, producerGroup }, `leaving ${producerGroup}`);
+  }
+
   async unregisterProducer(): Promise<void> {
-    for (const producerGroup of [this.producerGroup, ...this.transactionGroups])
-      await this.unregisterEverywhere({ clientID: this.clientId, producerGroup }, 'leaving');
+    await this.unregisterEverywhere({ clientID: this.clientId, producerGroup: this.producerGroup }, 'leaving');
   }
 
   async repeat(address: string): Promise<void> {

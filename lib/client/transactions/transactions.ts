@@ -20,8 +20,10 @@ import { decompress, needsDecompression } from '../producer/body-codec.js';
 import type { OutgoingMessage, SendOptions, SendResult } from '../producer/messages.js';
 import type { Producer } from '../producer/producer.js';
 import type { SendUnit } from '../producer/send-unit.js';
+import { Unsettled } from '../producer/unsettled.js';
 import { keepBytes } from '../interceptor.js';
 import { reasonText } from '../settle/settle.js';
+import { CheckQueue } from './check-queue.js';
 import type { TransactionState } from './transaction-state.js';
 
 /** Where messages and local transactions of one name meet. */
@@ -47,12 +49,19 @@ const OUTCOMES: Readonly<Record<TransactionState, number>> = {
 /** The transactions of one client: half message, local transaction, outcome; and the answers to the broker's checks. */
 export class Transactions {
   private readonly bindings = new Map<string, TransactionBinding>();
+  /** Messages whose local transaction runs at this moment in this process. */
+  private readonly executing = new Set<string>();
+  private readonly unsettled = new Unsettled();
+  private readonly checks: CheckQueue;
+  private draining = false;
 
   /** @internal */
   constructor(
     private readonly core: ClientCore,
     private readonly producer: Producer,
-  ) {}
+  ) {
+    this.checks = new CheckQueue(core.platform);
+  }
 
   /** Makes this client a member of the producer group, for sending and for checks. Resolves when brokers know it. */
   async register(group: string, binding: TransactionBinding): Promise<void> {
@@ -91,22 +100,67 @@ export class Transactions {
     arg: unknown,
     options: SendOptions | undefined,
   ): Promise<TransactionSendResult> {
-    const { result: half, unit } = await this.producer.sendHalf(message, group, options);
-    const sent = sentMessage(half, unit, this.core.platform.clock.now());
-    const transactionState = await this.ask(group, 'execute', sent, () => binding.execute(sent, arg));
-    if (transactionState !== 'UNKNOWN') await this.end(group, half, transactionState);
-    return { ...half, transactionId: half.messageId, transactionState };
+    this.unsettled.begin();
+    try {
+      const { result: half, unit } = await this.producer.sendHalf(message, group, options);
+      const transactionState = await this.execute(group, binding, half, unit, arg);
+      if (transactionState !== 'UNKNOWN') await this.end(group, half, transactionState);
+      return { ...half, transactionId: half.messageId, transactionState };
+    } finally {
+      this.unsettled.end();
+    }
   }
 
-  /** @internal CHECK_TRANSACTION_STATE. Never rejects. */
-  async check(request: RemotingCommand, channel: Channel): Promise<void> {
+  private async execute(
+    group: string,
+    binding: TransactionBinding,
+    half: SendResult,
+    unit: SendUnit,
+    arg: unknown,
+  ): Promise<TransactionState> {
+    const sent = sentMessage(half, unit, this.core.platform.clock.now());
+    this.executing.add(half.messageId);
+    try {
+      return await this.ask(group, 'execute', sent, () => binding.execute(sent, arg));
+    } finally {
+      this.executing.delete(half.messageId);
+    }
+  }
+
+  /** @internal CHECK_TRANSACTION_STATE: its answer is an END_TRANSACTION of its own, or nothing while it is not known. */
+  check(request: RemotingCommand, channel: Channel): void {
+    if (this.draining) return;
+    const { commitLogOffset } = request.header as CheckTransactionStateRequestHeader;
+    const bytes = request.body?.length ?? 0;
+    this.checks.add(`${channel.remoteAddress} ${commitLogOffset}`, bytes, () => this.answer(request, channel));
+  }
+
+  /**
+   * Checks are left to other members of the groups from now on, which the brokers are told. Resolves when no local
+   * transaction and no check runs here any more, or when the time is over: the application can then close what they use.
+   */
+  async drain(budgetMillis: number): Promise<void> {
+    const { clock } = this.core.platform;
+    const end = clock.monotonic() + budgetMillis;
+    this.draining = true;
+    this.checks.clear();
+    await this.core.heartbeats.unregisterTransactions();
+    const left = await this.unsettled.none(clock, Math.max(0, end - clock.monotonic()));
+    if (left > 0) this.core.platform.logger.warn(`${left} transactions were still at work when their time was over`);
+  }
+
+  /** Never rejects. */
+  private async answer(request: RemotingCommand, channel: Channel): Promise<void> {
     const { logger } = this.core.platform;
     const header = request.header as CheckTransactionStateRequestHeader;
+    this.unsettled.begin();
     try {
       const record = decodeRecord(request.body ?? Buffer.alloc(0), 0);
       const group = getProperty(record.properties, PropertyName.PRODUCER_GROUP) ?? '';
       const binding = this.bindings.get(group);
       const message = await checkedMessage(record);
+      // `check` would not find what `execute` is about to commit, and the message would be dropped.
+      if (this.executing.has(message.messageId)) return;
       const state = await this.ask(group, 'check', message, () => binding?.check(message) ?? 'UNKNOWN');
       if (state === 'UNKNOWN') return;
       const outcome: EndTransactionRequestHeader = {
@@ -122,6 +176,8 @@ export class Transactions {
       channel.oneway(createRequest(RequestCode.END_TRANSACTION, outcome));
     } catch (error) {
       logger.error('A check of a transaction could not be answered; the broker asks again', error);
+    } finally {
+      this.unsettled.end();
     }
   }
 

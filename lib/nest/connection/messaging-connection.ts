@@ -199,15 +199,19 @@ export class MessagingConnection {
     this.failReady(cause);
   }
 
-  /** Stops pulling and waits for handlers at work; sends still work. */
+  /** Stops pulling and waits for handlers and transactions at work; sends still work. */
   async drain(): Promise<void> {
     const budget = this.options.shutdownBudgetMillis;
+    const end = this.clock.monotonic() + budget;
     const stopped = await this.environment.during(() =>
       Promise.allSettled(this.consumers.map((consumer) => consumer.stop(budget))),
     );
     for (const result of stopped) {
       if (result.status === 'rejected') this.logger.error('a listener group did not stop cleanly', result.reason);
     }
+    // After the listeners: their handlers may begin transactions.
+    const left = Math.max(0, end - this.clock.monotonic());
+    await this.environment.during(() => this.client?.transactions.drain(left) ?? Promise.resolve());
   }
 
   /** Closes client and broker. Never throws: the rest of the application has to close as well. */

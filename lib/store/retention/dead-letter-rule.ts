@@ -1,5 +1,10 @@
 import type { MessageRecord } from '../../protocol/index.js';
-import { ExtensionProperty, getProperty, isDeadLetterTopic } from '../../protocol/index.js';
+import {
+  ExtensionProperty,
+  getProperty,
+  isDeadLetterTopic,
+  TRANSACTION_DEAD_LETTER_TOPIC,
+} from '../../protocol/index.js';
 import type { ConsumerProgress } from '../state/consumer-progress.js';
 import type { GroupTable } from '../state/group-table.js';
 import type { TopicTable } from '../state/topic-table.js';
@@ -17,7 +22,7 @@ export interface DeadLetterPorts {
 }
 
 /**
- * Dead letters live for 14 days from their last failure, which is longer than the log.
+ * Dead letters, those of transactions included, live for 14 days from their last failure, which is longer than the log.
  *
  * A copy gets a new offset at the end of its dead-letter queue, so a group that reads the queue and had passed the
  * original meets the letter once more. It must not meet it every three days: a copy is not copied again once a group
@@ -39,7 +44,7 @@ export class DeadLetterRule implements CopyForwardRule {
     const { log, topics } = this.ports;
     const found: number[] = [];
     for (const topic of topics.list()) {
-      if (!isDeadLetterTopic(topic.name)) continue;
+      if (!isDeadLetterTopic(topic.name) && topic.name !== TRANSACTION_DEAD_LETTER_TOPIC) continue;
       for (let queueId = 0; queueId < Math.max(topic.readQueueNums, topic.writeQueueNums); queueId++) {
         const end = log.maxOffset(topic.name, queueId);
         for (let offset = log.minOffset(topic.name, queueId); offset < end; offset++) {

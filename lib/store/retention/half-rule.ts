@@ -1,5 +1,5 @@
-import type { MessageRecord } from '../../protocol/index.js';
-import type { HalfIndex } from '../transactions/half-index.js';
+import { ExtensionProperty, type MessageRecord, setProperty } from '../../protocol/index.js';
+import { type HalfIndex, stateOfCopy } from '../transactions/half-index.js';
 import type { SegmentInfo, StoreMessage } from '../types.js';
 import { copyOf, type CopyForwardRule } from './copy-forward-rule.js';
 
@@ -22,7 +22,12 @@ export class HalfRule implements CopyForwardRule {
     this.halves.release(physicalOffset);
   }
 
+  /** The copy says all that is known of the half message: neither its first record nor the marks of checks outlive it. */
   copy(record: MessageRecord): StoreMessage {
-    return copyOf(record);
+    const message = copyOf(record);
+    const half = this.halves.find(record.physicalOffset);
+    if (half !== undefined)
+      message.properties = setProperty(message.properties, ExtensionProperty.TRANSACTION_HALF, stateOfCopy(half));
+    return message;
   }
 }

@@ -27,6 +27,18 @@ export interface Half {
   readonly checkedAt: number;
 }
 
+/** Of a copy: what its producer was told, and how often it has been asked. Reads back as `halfOfCopy`. */
+export function stateOfCopy({ original, queueOffset, checks, checkedAt }: Half): string {
+  return [original, queueOffset, checks, checkedAt].join(',');
+}
+
+function halfOfCopy({ physicalOffset, queueOffset, storeTimestamp, properties }: DispatchEntry): Half {
+  const state = getProperty(properties, ExtensionProperty.TRANSACTION_HALF)?.split(',').map(Number) ?? [];
+  const [original = physicalOffset, toldOffset = queueOffset, checks = 0, checkedAt = 0] = state;
+  const storedAt = offsetIn(properties, ExtensionProperty.FIRST_STORED_AT) ?? storeTimestamp;
+  return { offset: physicalOffset, original, queueOffset: toldOffset, storedAt, checks, checkedAt };
+}
+
 /*
  * The snapshot, doubles, big-endian:
  *
@@ -42,7 +54,8 @@ const BYTES_PER_HALF = 48;
  * The half messages that the log holds and nobody has settled: a pure function of the log up to a point.
  *
  * - A record in the half topic is a half message, known by its log offset; with NESTMQ_COPIED_FROM it takes the place of
- *   the one at that offset.
+ *   the one at that offset. What the log may not tell any more by then, the segment being gone, stands in its
+ *   NESTMQ_TRANSACTION_HALF.
  * - A record with NESTMQ_TRANSACTION_SOURCE settles the one at that offset: the message itself when it was committed, a
  *   dead letter, or a mark in the op topic when it was rolled back.
  * - A record in the op topic with NESTMQ_TRANSACTION_CHECKED counts a check of each that it names.
@@ -137,13 +150,8 @@ export class HalfIndex implements DispatchTarget {
   private arrived(entry: DispatchEntry): void {
     const { physicalOffset, queueOffset, storeTimestamp, properties } = entry;
     const from = offsetIn(properties, ExtensionProperty.COPIED_FROM);
-    const before = from === undefined ? undefined : this.halves.get(from);
-    // A copy of one that was settled while it was made.
-    if (from !== undefined && before === undefined) return;
-    if (before !== undefined) {
-      this.remove(before);
-      this.moved.set(before.original, physicalOffset);
-      this.halves.set(physicalOffset, { ...before, offset: physicalOffset });
+    if (from !== undefined) {
+      this.movedTo(physicalOffset, this.halves.get(from) ?? halfOfCopy(entry));
       return;
     }
     const half: Half = {
@@ -156,6 +164,13 @@ export class HalfIndex implements DispatchTarget {
     };
     this.halves.set(physicalOffset, half);
     this.onChange?.(half);
+  }
+
+  /** Whoever waits for its next check knows it by `original`, which stays. */
+  private movedTo(offset: number, half: Half): void {
+    this.remove(half);
+    this.halves.set(offset, { ...half, offset });
+    this.moved.set(half.original, offset);
   }
 
   private checked(entry: DispatchEntry): boolean {
