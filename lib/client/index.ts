@@ -26,6 +26,7 @@ export {
 export { outcomeOf } from './intercept-listener.js';
 export { MessagingClient } from './messaging-client.js';
 export type { ClientOptions, ConsumerOptions, ListenerBinding } from './options.js';
+export { NamespacedConnector } from './namespace/namespaced-connector.js';
 export { Producer } from './producer/producer.js';
 export { PushConsumer, type AssignedQueue, type ConsumerState } from './consumer/push-consumer.js';
 export { ReceivedMessage } from './consumer/received-message.js';

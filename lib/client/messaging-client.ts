@@ -7,6 +7,7 @@ import {
   DEFAULT_TOPIC,
   LIMITS,
   MessagingError,
+  Namespace,
   Permission,
   RequestCode,
   ResponseCode,
@@ -22,6 +23,7 @@ import { createCounters, type ClientCounters } from './counters.js';
 import { TopicSends, type SendCounts } from './counts.js';
 import { HeartbeatService } from './connection/heartbeats.js';
 import { NameServers } from './connection/name-servers.js';
+import { NamespacedConnector } from './namespace/namespaced-connector.js';
 import { withClientDefaults, type ClientOptions, type ClientSettings, type ConsumerOptions } from './options.js';
 import { Producer } from './producer/producer.js';
 import { PushConsumer, type ConsumerState } from './consumer/push-consumer.js';
@@ -64,9 +66,14 @@ export class MessagingClient {
     const { clock, logger, random } = platform;
     const ip = ownAddress();
     this.clientId = `${ip}@${process.pid}#${random.below(RANDOM_ID).toString(16).padStart(8, '0')}`;
-    const producerGroup = producerGroupOf(this.settings.application);
+    const { namespace } = this.settings;
+    const producerGroup = producerGroupOf(this.settings.application, namespace);
     const monotonic = (): number => clock.monotonic();
-    this.connections = new Connections(options.connector, this.serve, monotonic, (address) => {
+    const connector =
+      namespace === undefined
+        ? options.connector
+        : new NamespacedConnector(options.connector, new Namespace(namespace));
+    this.connections = new Connections(connector, this.serve, monotonic, (address) => {
       void this.heartbeats.restore(address);
     });
     const nameServers = new NameServers(
@@ -164,7 +171,7 @@ export class MessagingClient {
    * @param queues Default: `defaultTopicQueues`.
    */
   async createTopic(name: string, queues: number = this.settings.defaultTopicQueues): Promise<void> {
-    checkTopic(name);
+    checkTopic(name, this.settings.namespace);
     if (!Number.isInteger(queues) || queues < 1) {
       throw new MessagingError('BAD_ARGUMENT', `The topic ${name} needs at least one queue, not ${queues}`);
     }
@@ -227,9 +234,10 @@ export class MessagingClient {
   };
 }
 
-function producerGroupOf(application: string): string {
+function producerGroupOf(application: string, namespace = ''): string {
   const clean = application.replace(/[^%|a-zA-Z0-9_-]+/g, '-').replace(/^-+/, '');
-  return `${clean.slice(0, LIMITS.groupBytes - 9) || 'application'}-producer`;
+  const room = LIMITS.groupBytes - '-producer'.length - (namespace.length + 1);
+  return `${clean.slice(0, room) || 'application'}-producer`;
 }
 
 function ownAddress(): string {

@@ -10,6 +10,11 @@ export interface ClientOptions {
   application: string;
   /** Default: `default`. */
   connection?: string;
+  /**
+   * Parts the topics and groups of this client from those of others on the same brokers: they are `namespace%name` there,
+   * and keep their names here. Default: none.
+   */
+  namespace?: string;
   /** Tells instances of one application on one machine apart where they keep broadcast positions. Default: none. */
   instance?: string;
   /** `host:port`, or `in-process` when the broker is inside. */
@@ -43,8 +48,8 @@ export interface ClientOptions {
   interceptor?: ClientInterceptor;
 }
 
-export type ClientSettings = Required<Omit<ClientOptions, 'instance' | 'localOffsets' | 'interceptor'>> &
-  Pick<ClientOptions, 'instance' | 'localOffsets' | 'interceptor'>;
+export type ClientSettings = Required<Omit<ClientOptions, 'namespace' | 'instance' | 'localOffsets' | 'interceptor'>> &
+  Pick<ClientOptions, 'namespace' | 'instance' | 'localOffsets' | 'interceptor'>;
 
 const CLIENT_DEFAULTS = {
   connection: 'default',

@@ -13,6 +13,7 @@ export * from './ids.js';
 export { readInt16, readInt32, readInt64, readUint16, writeInt16, writeInt32, writeInt64 } from './int64.js';
 export { javaHashCode } from './java-hash.js';
 export * from './names.js';
+export { Namespace } from './namespace.js';
 export * from './properties.js';
 export * from './property-names.js';
 export { BLANK_BYTES, BLANK_MAGIC, CRC_PROPERTY_BYTES, LARGEST_RECORD, SMALLEST_RECORD } from './record/layout.js';
@@ -20,6 +21,7 @@ export { encodeBlank, encodeRecord, propertiesByteLength, recordSize, recordSize
 export type { RecordFields } from './record/encode.js';
 export { decodeRecord, decodeRecords } from './record/decode.js';
 export type { MessageRecord } from './record/decode.js';
+export { renameRecords } from './record/rename.js';
 export { inspectRecord } from './record/inspect.js';
 export type { Inspection } from './record/inspect.js';
 export {

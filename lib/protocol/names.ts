@@ -45,14 +45,16 @@ const SYSTEM_TOPICS: ReadonlySet<string> = new Set([
 
 const NAME = /^[%|a-zA-Z0-9_-]+$/;
 
-function checkName(kind: 'topic' | 'group', name: string, limit: number): void {
+function checkName(kind: 'topic' | 'group', name: string, limit: number, namespace?: string): void {
   if (typeof name !== 'string' || name.length === 0) {
     throw new MessagingError('NAME_INVALID', `The ${kind} has no name; give one of letters, digits, _ - % |.`);
   }
-  if (name.length > limit) {
+  const room = limit - (namespace === undefined ? 0 : namespace.length + 1);
+  if (name.length > room) {
+    const beside = namespace === undefined ? '' : ` beside the namespace ${namespace}`;
     throw new MessagingError(
       'NAME_INVALID',
-      `The ${kind} ${JSON.stringify(name.slice(0, 40))}… has ${name.length} characters; ${limit} are allowed.`,
+      `The ${kind} ${JSON.stringify(name.slice(0, 40))}… has ${name.length} characters; ${room} are allowed${beside}.`,
     );
   }
   if (!NAME.test(name)) {
@@ -61,16 +63,22 @@ function checkName(kind: 'topic' | 'group', name: string, limit: number): void {
       `The ${kind} ${JSON.stringify(name)} has a character outside letters, digits, _ - % |.`,
     );
   }
+  if (namespace !== undefined && name.startsWith(`${namespace}%`)) {
+    throw new MessagingError(
+      'NAME_INVALID',
+      `The ${kind} ${name} names its namespace itself; leave "${namespace}%" out, the client puts it there.`,
+    );
+  }
 }
 
-/** Throws NAME_INVALID unless it is a name that RocketMQ takes for a topic. */
-export function checkTopic(name: string): void {
-  checkName('topic', name, LIMITS.topicBytes);
+/** Throws NAME_INVALID unless it is a name that RocketMQ takes for a topic, in the namespace if there is one. */
+export function checkTopic(name: string, namespace?: string): void {
+  checkName('topic', name, LIMITS.topicBytes, namespace);
 }
 
 /** Throws NAME_INVALID unless it is a name that RocketMQ takes for a producer or consumer group. */
-export function checkGroup(name: string): void {
-  checkName('group', name, LIMITS.groupBytes);
+export function checkGroup(name: string, namespace?: string): void {
+  checkName('group', name, LIMITS.groupBytes, namespace);
 }
 
 /** Where the messages that the group failed to handle wait to be delivered to it again. */

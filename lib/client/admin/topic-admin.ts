@@ -84,9 +84,9 @@ export class TopicAdmin {
    * @throws MessagingError NAME_INVALID; BAD_ARGUMENT when it exists with another number of queues, see `widen`.
    */
   async create(topic: string, queues?: number): Promise<void> {
-    checkTopic(topic);
-    if (queues !== undefined) checkQueues(topic, queues);
     const { core } = await this.calls.parts();
+    checkTopic(topic, core.settings.namespace);
+    if (queues !== undefined) checkQueues(topic, queues);
     for (const master of await this.calls.allMasters()) {
       const existing = await this.queuesAt(master, topic);
       if (existing === undefined) await this.order(master, topic, queues ?? core.settings.defaultTopicQueues);
@@ -102,14 +102,15 @@ export class TopicAdmin {
 
   /** Deletes a topic with all its messages, and the positions of its groups. One that is not there is no error. */
   async delete(topic: string): Promise<void> {
-    checkTopic(topic);
+    const { core } = await this.calls.parts();
+    checkTopic(topic, core.settings.namespace);
     const route = await this.calls.routeIfAny(topic);
     if (route === undefined) return;
     for (const { address } of this.calls.masters(route)) {
       await this.calls.ask(address, RequestCode.DELETE_TOPIC_IN_BROKER, { topic });
     }
     await this.calls.tellNameServers(RequestCode.DELETE_TOPIC_IN_NAMESRV, { topic });
-    await (await this.calls.parts()).core.routes.refresh(topic);
+    await core.routes.refresh(topic);
   }
 
   /** Apache has a topic for each cluster and each broker; both have one for replies. */

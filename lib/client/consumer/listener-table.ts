@@ -28,12 +28,15 @@ export class ListenerTable {
   private readonly topics = new Map<string, Listener[]>();
   private readonly names = new Map<string, Listener>();
 
-  constructor(private readonly settings: ConsumerSettings) {}
+  constructor(
+    private readonly settings: ConsumerSettings,
+    private readonly namespace?: string,
+  ) {}
 
   /** Throws CONFIGURATION when another listener of the group could get the same message. */
   add(binding: ListenerBinding): void {
     const { group, mode } = this.settings;
-    checkTopic(binding.topic);
+    checkTopic(binding.topic, this.namespace);
     if (mode !== ConsumeMode.BROADCAST && binding.topic === deadLetterTopic(group)) {
       throw new MessagingError(
         'CONFIGURATION',

@@ -86,14 +86,14 @@ export class PushConsumer {
     options: ConsumerOptions,
     private readonly left: () => void,
   ) {
-    checkGroup(options.group);
+    checkGroup(options.group, core.settings.namespace);
     this.settings = withConsumerDefaults(options);
     if (this.settings.from instanceof Date && Number.isNaN(this.settings.from.getTime())) {
       throw new MessagingError('CONFIGURATION', `The group ${options.group} is to start from an invalid date`);
     }
     const { mode, group } = this.settings;
     this.group = { core, settings: this.settings, retryTopic: retryTopic(group) };
-    this.listeners = new ListenerTable(this.settings);
+    this.listeners = new ListenerTable(this.settings, core.settings.namespace);
     this.locks = new QueueLocks(this.group);
     this.offsets = mode === ConsumeMode.BROADCAST ? new LocalOffsets(this.group) : new RemoteOffsets(this.group);
     const dispatcher = this.createDispatcher();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { messageQueueKey, type MessageQueue } from '../../protocol/index.js';
+import { messageQueueKey, Namespace, type MessageQueue } from '../../protocol/index.js';
 import type { FileHandle } from '../../platform/index.js';
 import type { GroupContext } from '../consumer/group-context.js';
 import { afterDeath, DEATHS, readSuspicion, type LocalSuspicion } from './local-deaths.js';
@@ -30,11 +30,13 @@ export class LocalOffsets implements OffsetStore {
   private writing: Promise<void> = Promise.resolve();
 
   constructor(private readonly group: GroupContext) {
-    const { application, connection, instance, localOffsets } = group.core.settings;
+    const { application, connection, namespace, instance, localOffsets } = group.core.settings;
     this.directory = localOffsets;
-    const identity = JSON.stringify([application, connection, instance ?? '', group.settings.group]);
-    const name = createHash('sha256').update(identity).digest('hex').slice(0, 40);
-    this.path = `${localOffsets ?? ''}/${name}.json`;
+    const { group: name } = group.settings;
+    const full = namespace === undefined ? name : new Namespace(namespace).wrapGroup(name);
+    const identity = JSON.stringify([application, connection, instance ?? '', full]);
+    const hash = createHash('sha256').update(identity).digest('hex').slice(0, 40);
+    this.path = `${localOffsets ?? ''}/${hash}.json`;
   }
 
   async initialise(queues: readonly MessageQueue[], topics: readonly string[]): Promise<void> {

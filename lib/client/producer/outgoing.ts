@@ -27,6 +27,7 @@ export class MessagePreparer {
     private readonly maxMessageBytes: number,
     private readonly compressOverBytes: number,
     private readonly now: () => number,
+    private readonly namespace?: string,
   ) {}
 
   prepare(message: OutgoingMessage, deadline: number, retries: number, transactionGroup?: string): SendUnit {
@@ -52,7 +53,7 @@ export class MessagePreparer {
   }
 
   private checkNewTopic(topic: string): void {
-    checkTopic(topic);
+    checkTopic(topic, this.namespace);
     if (!isSendableTopic(topic)) {
       throw new MessagingError('NO_PERMISSION', `The topic ${topic} belongs to the broker; nothing can be sent to it`);
     }

@@ -32,8 +32,12 @@ export class Producer {
     createId: () => string,
   ) {
     const { settings, platform } = core;
-    this.preparer = new MessagePreparer(createId, settings.maxMessageBytes, settings.compressOverBytes, () =>
-      platform.clock.now(),
+    this.preparer = new MessagePreparer(
+      createId,
+      settings.maxMessageBytes,
+      settings.compressOverBytes,
+      () => platform.clock.now(),
+      settings.namespace,
     );
     this.queues = new QueueSelector(core.routes, platform.random.below(1 << 16));
     this.sender = new Sender(core, this.queues, this.unsettled);

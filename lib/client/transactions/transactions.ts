@@ -65,7 +65,7 @@ export class Transactions {
 
   /** Makes this client a member of the producer group, for sending and for checks. Resolves when brokers know it. */
   async register(group: string, binding: TransactionBinding): Promise<void> {
-    checkGroup(group);
+    checkGroup(group, this.core.settings.namespace);
     if (this.bindings.has(group))
       throw new MessagingError('CONFIGURATION', `The transactions ${group} are bound twice in this client`);
     this.bindings.set(group, binding);

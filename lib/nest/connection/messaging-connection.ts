@@ -101,6 +101,7 @@ export class MessagingConnection {
       {
         application: options.application,
         connection: this.name,
+        namespace: options.namespace,
         instance: options.instance,
         nameServers: options.nameServers ?? ['in-process'],
         connector,

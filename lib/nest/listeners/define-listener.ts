@@ -45,23 +45,30 @@ function isMillis(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }
 
+/** What of a connection goes into the names on it. */
+export interface ConnectionNames {
+  readonly application: string;
+  readonly namespace?: string | undefined;
+}
+
 /** Checks one `@MessageListener`; throws CONFIGURATION naming class, method and option. */
 export function defineListener(
   host: HostClass,
   methodName: string,
   options: MessageListenerOptions,
-  applicationOf: (connection: string, wantedBy: string) => string,
+  optionsOf: (connection: string, wantedBy: string) => ConnectionNames,
 ): ListenerDefinition {
   const where = `@MessageListener on ${host.name}.${methodName}`;
   checkOptions(where, options, RULES);
   refuseWithoutEffect(where, options);
   const connection = options.connection ?? 'default';
-  const application = applicationOf(connection, where);
+  const { application, namespace } = optionsOf(connection, where);
+  const group = options.group ?? defaultGroup(application, host.name, methodName, namespace);
   return {
     name: `${host.name}.${methodName}`,
     connection,
-    group: named(where, () => checkedGroup(options.group ?? defaultGroup(application, host.name, methodName))),
-    topic: named(where, () => checkedTopic(options.topic)),
+    group: named(where, () => checkedGroup(group, namespace)),
+    topic: named(where, () => checkedTopic(options.topic, namespace)),
     filter: named(where, () => parseTagExpression(options.tag)),
     mode: options.mode ?? ConsumeMode.CONCURRENT,
     from: options.from ?? 'latest',
@@ -92,8 +99,8 @@ function refuseWithoutEffect(where: string, options: MessageListenerOptions): vo
   }
 }
 
-function checkedTopic(topic: string): string {
-  checkTopic(topic);
+function checkedTopic(topic: string, namespace: string | undefined): string {
+  checkTopic(topic, namespace);
   if (isHiddenTopic(topic)) {
     throw new MessagingError(
       'NAME_INVALID',
@@ -107,18 +114,19 @@ function checkedTopic(topic: string): string {
   );
 }
 
-function checkedGroup(group: string): string {
-  checkGroup(group);
+function checkedGroup(group: string, namespace: string | undefined): string {
+  checkGroup(group, namespace);
   if (!isRetryTopic(group) && !isDeadLetterTopic(group)) return group;
   throw new MessagingError('NAME_INVALID', `the group ${group} begins with a prefix of the broker's own topics`);
 }
 
 /** Kept within the limit of group names by a hash of what is cut off, so that it stays the same over restarts. */
-export function defaultGroup(application: string, className: string, methodName: string): string {
+export function defaultGroup(application: string, className: string, methodName: string, namespace?: string): string {
   const full = `${application}-${nameSafe(className)}-${nameSafe(methodName)}`;
-  if (full.length <= LIMITS.groupBytes) return full;
+  const room = LIMITS.groupBytes - (namespace === undefined ? 0 : namespace.length + 1);
+  if (full.length <= room) return full;
   const hash = createHash('sha256').update(full).digest('hex').slice(0, 12);
-  return `${full.slice(0, LIMITS.groupBytes - hash.length - 1)}-${hash}`;
+  return `${full.slice(0, room - hash.length - 1)}-${hash}`;
 }
 
 function named<T>(where: string, check: () => T): T {

@@ -27,7 +27,7 @@ export class ListenerExplorer {
         visited.add(methodName);
         for (const options of listenersOf(owner, methodName)) {
           const defined = defineListener(host, methodName, options, (connection, wantedBy) => {
-            return this.connections.get(connection, wantedBy).options.application;
+            return this.connections.get(connection, wantedBy).options;
           });
           const count = (names.get(defined.name) ?? 0) + 1;
           names.set(defined.name, count);

@@ -20,6 +20,11 @@ export interface MessagingConnectionOptions {
    * Default: the name in the application's package.json.
    */
   application?: string;
+  /**
+   * Parts topics and groups from those of other namespaces on the same broker, where they are named `namespace%name`; the
+   * application sees its own names only. Default: none.
+   */
+  namespace?: string;
   /** `host:port`, several separated by `;`. Without it a broker runs inside the application. */
   nameServer?: string;
   /** The broker inside: where it stores (`./.nestmq`), whether it listens, topics and so on. Not with `nameServer`. */
@@ -52,6 +57,7 @@ export interface MessagingOptionsFactory {
 export interface ResolvedConnectionOptions {
   readonly connection: string;
   readonly application: string;
+  readonly namespace: string | undefined;
   readonly nameServers: readonly string[] | undefined;
   readonly broker: BrokerSettings;
   readonly instance: string | undefined;

@@ -1,4 +1,5 @@
-import { MessagingError } from '../../protocol/index.js';
+import { MessagingError, Namespace } from '../../protocol/index.js';
+import type { BrokerSettings } from '../../server/index.js';
 import { DefaultMessageConverter, durationMillis, parseDuration } from '../payload/index.js';
 import { applicationName, nameSafe } from './application-name.js';
 import type { MessagingConnectionOptions, ResolvedConnectionOptions } from './messaging-options.js';
@@ -21,6 +22,7 @@ export const nameRule: OptionRule = {
 
 const CONNECTION_RULES: OptionRules = {
   application: rule.text,
+  namespace: nameRule,
   nameServer: rule.text,
   broker: rule.object,
   instance: nameRule,
@@ -61,13 +63,36 @@ export function resolveOptions(connection: string, options: MessagingConnectionO
     connection,
     application: options.application === undefined ? applicationName() : checkedApplication(options.application, where),
     nameServers: options.nameServer === undefined ? undefined : nameServers(options.nameServer, where),
-    broker: options.broker ?? {},
+    namespace: options.namespace,
+    broker: inNamespace(options.broker ?? {}, options.namespace),
     instance: options.instance,
     autoStart: options.autoStart ?? true,
     shutdownBudgetMillis: parseDuration(options.shutdownBudget ?? 10_000, `${where}: shutdownBudget`),
     converter: options.converter ?? new DefaultMessageConverter(),
     producer: options.producer ?? {},
   };
+}
+
+/**
+ * The topics that the broker inside makes at its start are the application's. One that names a namespace itself is that of
+ * somebody else, who comes over the network.
+ */
+function inNamespace(broker: BrokerSettings, namespace: string | undefined): BrokerSettings {
+  // What is no list is refused where the broker starts.
+  if (namespace === undefined || !Array.isArray(broker.topics)) return broker;
+  const { wrapTopic } = namesIn(namespace);
+  return {
+    ...broker,
+    topics: broker.topics.map((topic) => {
+      if (typeof topic === 'string') return wrapTopic(topic);
+      return typeof topic?.name === 'string' ? { ...topic, name: wrapTopic(topic.name) } : topic;
+    }),
+  };
+}
+
+function namesIn(name: string): { wrapTopic(topic: string): string } {
+  const namespace = new Namespace(name);
+  return { wrapTopic: (topic) => (topic.includes('%') ? topic : namespace.wrapTopic(topic)) };
 }
 
 function checkedApplication(application: string, where: string): string {

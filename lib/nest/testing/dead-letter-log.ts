@@ -29,7 +29,7 @@ export class DeadLetterLog {
   ) {}
 
   async read(): Promise<void> {
-    for (const { name, ends } of this.broker.host.topics()) {
+    for (const { name, ends } of this.broker.topics()) {
       const [end = 0] = ends;
       if (!isDeadLetterTopic(name) || end === (this.seen.get(name) ?? 0)) continue;
       for (const record of await this.records(name, this.seen.get(name) ?? 0, end)) this.enter(record);

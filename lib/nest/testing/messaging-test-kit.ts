@@ -9,8 +9,8 @@ import {
   silentLogger,
   VirtualClock,
 } from '../../platform/index.js';
-import { MessagingError } from '../../protocol/index.js';
-import { resolveSettings } from '../../server/index.js';
+import { MessagingError, Namespace } from '../../protocol/index.js';
+import { type BrokerHost, resolveSettings } from '../../server/index.js';
 import { ConnectionEnvironment } from '../connection/connection-environment.js';
 import { DEFAULT_CONNECTION, getTemplateToken } from '../decorators/index.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
@@ -22,7 +22,7 @@ import type { ConsumedFilter, ConsumedMessage, DeadLetter, SentFilter, SentMessa
 import { type DeliveryFault, InjectedFaults, type SendFault } from './injected-faults.js';
 import { Journal } from './journal.js';
 import { redeliver, type Redeliverable } from './redelivery.js';
-import { TestBroker } from './test-broker.js';
+import { startInMemory, TestBroker } from './test-broker.js';
 import { TestEnvironment, type TestWorld } from './test-environment.js';
 import { checkKitOptions, type MessagingTestKitOptions } from './test-kit-options.js';
 import { TestTime } from './test-time.js';
@@ -54,6 +54,9 @@ export class MessagingTestKit {
   private readonly clients = new Map<MessagingClient, string>();
   private readonly brokers = new Map<string, Promise<OpenBroker>>();
   private readonly open = new Map<string, OpenBroker>();
+  /** By name without namespace: namespaces share a broker. */
+  private readonly hosts = new Map<string, Promise<BrokerHost>>();
+  private readonly namespaces = new Set<Namespace>();
   private readonly time: TestTime;
   private readonly modules: TestingModule[] = [];
   private readonly patience: number;
@@ -199,7 +202,8 @@ export class MessagingTestKit {
     try {
       for (const module of modules) await module.close();
     } finally {
-      for (const { broker } of this.open.values()) await broker.stop();
+      for (const host of this.hosts.values()) await (await host).stop();
+      this.hosts.clear();
       this.open.clear();
       this.brokers.clear();
     }
@@ -224,7 +228,13 @@ export class MessagingTestKit {
     return { clock, random, fileSystem: files, logger: options.logs === true ? logger : silentLogger };
   }
 
-  private brokerName({ application, connection }: ResolvedConnectionOptions): string {
+  /** In a namespace it is a broker of its own to whoever looks at its messages. */
+  private brokerName(options: ResolvedConnectionOptions): string {
+    const name = this.hostName(options);
+    return options.namespace === undefined ? name : `${options.namespace}%${name}`;
+  }
+
+  private hostName({ application, connection }: ResolvedConnectionOptions): string {
     return this.options.brokerOf?.({ application, connection }) ?? connection;
   }
 
@@ -242,11 +252,14 @@ export class MessagingTestKit {
     return broker;
   }
 
-  private async openBroker(
-    name: string,
-    { broker: settings, converter }: ResolvedConnectionOptions,
-  ): Promise<OpenBroker> {
-    const broker = await TestBroker.start(name, settings, this.platform(silentLogger));
+  private async openBroker(name: string, options: ResolvedConnectionOptions): Promise<OpenBroker> {
+    const { broker: settings, namespace, converter } = options;
+    const hostName = this.hostName(options);
+    let host = this.hosts.get(hostName);
+    if (host === undefined) this.hosts.set(hostName, (host = startInMemory(settings, this.platform(silentLogger))));
+    const names = namespace === undefined ? undefined : new Namespace(namespace);
+    if (names !== undefined) this.namespaces.add(names);
+    const broker = new TestBroker(name, await host, names, this.namespaces);
     const opened = { broker, letters: new DeadLetterLog(broker, this.journal, converter) };
     this.open.set(name, opened);
     return opened;

@@ -1,4 +1,4 @@
-import type { ConsumerState } from '../../client/index.js';
+import { type ConsumerState, NamespacedConnector } from '../../client/index.js';
 import type { Platform } from '../../platform/index.js';
 import {
   createRequest,
@@ -6,9 +6,10 @@ import {
   isRetryTopic,
   isSystemTopic,
   MessagingError,
+  type Namespace,
   type RemotingCommand,
 } from '../../protocol/index.js';
-import type { Channel, Connector } from '../../remoting/index.js';
+import type { Channel } from '../../remoting/index.js';
 import { BrokerHost, type BrokerSettings } from '../../server/index.js';
 
 const REQUEST_MILLIS = 3000;
@@ -24,21 +25,30 @@ const NOT_SHARED: readonly string[] = [
   'segmentBytes',
 ] satisfies (keyof BrokerSettings)[];
 
-/** One broker in memory: all connections of its name share it. */
+export function startInMemory(settings: BrokerSettings, platform: Platform): Promise<BrokerHost> {
+  return BrokerHost.start({ ...shared(settings), memory: true }, platform);
+}
+
+/** One broker in memory as one namespace sees it, or those that have none: all connections of its name share it. */
 export class TestBroker {
   private channel: Channel | undefined;
 
-  private constructor(
+  constructor(
     readonly name: string,
     readonly host: BrokerHost,
+    private readonly namespace: Namespace | undefined,
+    /** All that there are: without one of its own it sees what is in none. */
+    private readonly namespaces: Iterable<Namespace>,
   ) {}
 
-  static async start(name: string, settings: BrokerSettings, platform: Platform): Promise<TestBroker> {
-    return new TestBroker(name, await BrokerHost.start({ ...shared(settings), memory: true }, platform));
-  }
-
-  get connector(): Connector {
-    return this.host.connector;
+  /** By the names that its applications know. */
+  topics(): { name: string; ends: number[] }[] {
+    const { namespace } = this;
+    const all = this.host.topics();
+    if (namespace === undefined)
+      return all.filter(({ name }) => ![...this.namespaces].some((other) => other.owns(name)));
+    const own = all.filter(({ name }) => namespace.owns(name));
+    return own.map(({ name, ends }) => ({ name: namespace.unwrap(name), ends }));
   }
 
   /** What a further application says about the broker: its topics are there for it as well. */
@@ -51,13 +61,13 @@ export class TestBroker {
   async prepare(topics: readonly string[]): Promise<void> {
     if (!this.host.createsTopics) return;
     const own = topics.filter((name) => !isRetryTopic(name) && !isDeadLetterTopic(name) && !isSystemTopic(name));
-    await this.host.declare(own.map((name) => ({ name })));
+    await this.host.declare(own.map((name) => ({ name: this.namespace?.wrapTopic(name) ?? name })));
   }
 
   /** Of messages that can be seen: those which no member of a running group has fetched or waits for. */
   undelivered(consumers: readonly ConsumerState[]): string[] {
     const found: string[] = [];
-    const topics = this.host.topics();
+    const topics = this.topics();
     for (const { group, started, paused, topics: read, queues } of consumers) {
       if (!started || paused) continue;
       for (const { name, ends } of topics) {
@@ -78,14 +88,12 @@ export class TestBroker {
 
   /** Asks the broker, as a client would. Rejects with BROKER_ERROR for every answer that is no success. */
   async ask(code: number, header: object, body?: Buffer): Promise<RemotingCommand> {
-    this.channel ??= await this.connector.connect('test kit');
+    const { connector } = this.host;
+    const mine = this.namespace === undefined ? connector : new NamespacedConnector(connector, this.namespace);
+    this.channel ??= await mine.connect('test kit');
     const response = await this.channel.invoke(createRequest(code, header, body), REQUEST_MILLIS);
     if (response.code === 0) return response;
     throw new MessagingError('BROKER_ERROR', `the test kit's request ${code}: ${response.remark ?? response.code}`);
-  }
-
-  async stop(): Promise<void> {
-    await this.host.stop();
   }
 }
 

@@ -45,9 +45,9 @@ export class TestEnvironment extends ConnectionEnvironment {
   }
 
   override async openBroker(options: ResolvedConnectionOptions): Promise<BrokerAccess> {
-    const { connector, host } = await this.world.broker(options);
+    const { host } = await this.world.broker(options);
     // It outlives the application: others use it, and the same one may start again.
-    return { connector, host, close: async () => undefined };
+    return { connector: host.connector, host, close: async () => undefined };
   }
 
   override createClient(

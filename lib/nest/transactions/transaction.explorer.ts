@@ -35,7 +35,7 @@ export class TransactionExplorer {
       const where = `@TransactionListener on ${host.name}`;
       const { name, connection = 'default', ...more } = metadata;
       checkOptions(where, { name, connection, ...more }, { name: nameRule, connection: nameRule });
-      const { application } = this.connections.get(connection, where).options;
+      const { application, namespace } = this.connections.get(connection, where).options;
       const listener = implementationOf(host, where);
       const key = `${connection} ${name}`;
       const other = found.get(key);
@@ -45,7 +45,7 @@ export class TransactionExplorer {
           `${where} and on ${other.host.name} (${other.host.moduleName}): the transaction ${name} has two listeners; rename one of them`,
         );
       }
-      found.set(key, { connection, name, group: groupOf(application, name, where), listener, host });
+      found.set(key, { connection, name, group: groupOf(application, name, namespace, where), listener, host });
     }
     return [...found.values()];
   }
@@ -66,14 +66,14 @@ function implementationOf(host: HostClass, where: string): LocalTransaction {
   return instance as LocalTransaction;
 }
 
-function groupOf(application: string, name: string, where: string): string {
+function groupOf(application: string, name: string, namespace: string | undefined, where: string): string {
   const group = `${application}-${name}`;
   try {
-    checkGroup(group);
+    checkGroup(group, namespace);
   } catch (cause) {
     throw new MessagingError(
       'CONFIGURATION',
-      `${where}: the producer group ${group} must have at most ${LIMITS.groupBytes} letters, digits, _ or -; rename the transaction`,
+      `${where}: the producer group ${group} must have at most ${LIMITS.groupBytes} letters, digits, _ or -, with its namespace; rename the transaction`,
       { cause },
     );
   }

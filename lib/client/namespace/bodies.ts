@@ -1,0 +1,139 @@
+import {
+  decodeConsumeStats,
+  decodeHeartbeatData,
+  decodeLockBatchRequestBody,
+  decodeLockBatchResponseBody,
+  decodeQueueOffsets,
+  decodeTopicList,
+  decodeTopicStats,
+  encodeConsumeStats,
+  encodeHeartbeatData,
+  encodeLockBatchRequestBody,
+  encodeLockBatchResponseBody,
+  encodeQueueOffsets,
+  encodeTopicList,
+  encodeTopicStats,
+  ExtensionCode,
+  isSystemTopic,
+  type MessageQueue,
+  type Namespace,
+  renameRecords,
+  RequestCode,
+} from '../../protocol/index.js';
+
+type Translate = (body: Buffer, namespace: Namespace) => Buffer;
+
+/** What in the bodies of a request and of its answer names topics or groups. */
+export interface NamingBodies {
+  readonly request?: Translate;
+  readonly response?: Translate;
+}
+
+const NO_NAMES: NamingBodies = {};
+
+const records: Translate = (body, namespace) =>
+  renameRecords(body, {
+    topic: (topic) => namespace.unwrap(topic),
+    properties: (properties) => namespace.unwrapProperties(properties),
+  });
+
+const heartbeat: Translate = (body, namespace) => {
+  const data = decodeHeartbeatData(body);
+  return encodeHeartbeatData({
+    ...data,
+    producerDataSet: data.producerDataSet.map(({ groupName }) => ({ groupName: namespace.wrapGroup(groupName) })),
+    consumerDataSet: data.consumerDataSet.map((consumer) => ({
+      ...consumer,
+      groupName: namespace.wrapGroup(consumer.groupName),
+      subscriptionDataSet: consumer.subscriptionDataSet.map((subscription) => ({
+        ...subscription,
+        topic: namespace.wrapTopic(subscription.topic),
+      })),
+    })),
+  });
+};
+
+const queuesToLock: Translate = (body, namespace) => {
+  const request = decodeLockBatchRequestBody(body);
+  return encodeLockBatchRequestBody({
+    ...request,
+    consumerGroup: namespace.wrapGroup(request.consumerGroup),
+    mqSet: request.mqSet.map((queue) => withTopic(queue, namespace.wrapTopic(queue.topic))),
+  });
+};
+
+const lockedQueues: Translate = (body, namespace) =>
+  encodeLockBatchResponseBody({
+    lockOKMQSet: decodeLockBatchResponseBody(body).lockOKMQSet.map((queue) =>
+      withTopic(queue, namespace.unwrap(queue.topic)),
+    ),
+  });
+
+/** Of its own topics, and of those that all namespaces share. */
+const topicList: Translate = (body, namespace) => {
+  const { topicList: names, ...more } = decodeTopicList(body);
+  const visible = names.filter((name) => namespace.owns(name) || isSystemTopic(name));
+  return encodeTopicList({ ...more, topicList: visible.map((name) => namespace.unwrap(name)) });
+};
+
+/** A table with a row per queue. */
+function queueTable<R extends { queue: MessageQueue }>(
+  decode: (body: Buffer) => R[],
+  encode: (rows: R[]) => Buffer,
+): Translate {
+  return (body, namespace) =>
+    encode(decode(body).map((row) => ({ ...row, queue: withTopic(row.queue, namespace.unwrap(row.queue.topic)) })));
+}
+
+const queueOffsets = queueTable(decodeQueueOffsets, encodeQueueOffsets);
+
+function withTopic(queue: MessageQueue, topic: string): MessageQueue {
+  return { ...queue, topic };
+}
+
+/**
+ * Every code that this client sends or serves: one that is missing here would let names through as they are. Headers are
+ * translated by the names of their fields, whatever the code.
+ */
+const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>([
+  [RequestCode.HEART_BEAT, { request: heartbeat }],
+  [RequestCode.LOCK_BATCH_MQ, { request: queuesToLock, response: lockedQueues }],
+  [RequestCode.UNLOCK_BATCH_MQ, { request: queuesToLock }],
+  [RequestCode.PULL_MESSAGE, { response: records }],
+  [RequestCode.LITE_PULL_MESSAGE, { response: records }],
+  [RequestCode.VIEW_MESSAGE_BY_ID, { response: records }],
+  [RequestCode.QUERY_MESSAGE, { response: records }],
+  [RequestCode.CHECK_TRANSACTION_STATE, { request: records }],
+  [RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, { response: topicList }],
+  [RequestCode.GET_TOPIC_STATS_INFO, { response: queueTable(decodeTopicStats, encodeTopicStats) }],
+  [RequestCode.GET_CONSUME_STATS, { response: queueTable(decodeConsumeStats, encodeConsumeStats) }],
+  [RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, { response: queueOffsets }],
+  [RequestCode.RESET_CONSUMER_CLIENT_OFFSET, { request: queueOffsets }],
+  [RequestCode.SEND_MESSAGE, NO_NAMES],
+  [RequestCode.SEND_MESSAGE_V2, NO_NAMES],
+  [RequestCode.SEND_BATCH_MESSAGE, NO_NAMES],
+  [RequestCode.SEND_REPLY_MESSAGE, NO_NAMES],
+  [RequestCode.SEND_REPLY_MESSAGE_V2, NO_NAMES],
+  [RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT, NO_NAMES],
+  [RequestCode.CONSUMER_SEND_MSG_BACK, NO_NAMES],
+  [RequestCode.END_TRANSACTION, NO_NAMES],
+  [RequestCode.UNREGISTER_CLIENT, NO_NAMES],
+  [RequestCode.GET_CONSUMER_LIST_BY_GROUP, NO_NAMES],
+  [RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, NO_NAMES],
+  [RequestCode.QUERY_CONSUMER_OFFSET, NO_NAMES],
+  [RequestCode.UPDATE_CONSUMER_OFFSET, NO_NAMES],
+  [RequestCode.GET_MAX_OFFSET, NO_NAMES],
+  [RequestCode.GET_MIN_OFFSET, NO_NAMES],
+  [RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, NO_NAMES],
+  [RequestCode.UPDATE_AND_CREATE_TOPIC, NO_NAMES],
+  [RequestCode.DELETE_TOPIC_IN_BROKER, NO_NAMES],
+  [RequestCode.DELETE_TOPIC_IN_NAMESRV, NO_NAMES],
+  [RequestCode.GET_ROUTEINFO_BY_TOPIC, NO_NAMES],
+  [RequestCode.GET_BROKER_CLUSTER_INFO, NO_NAMES],
+  [ExtensionCode.HANDLE_ALONE, NO_NAMES],
+]);
+
+/** Undefined for a code that is not in the table. */
+export function namingBodies(code: number): NamingBodies | undefined {
+  return BODIES.get(code);
+}
