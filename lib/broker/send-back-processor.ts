@@ -13,7 +13,7 @@ import {
   SysFlag,
 } from '../protocol/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
-import type { GroupConfig, MessageStore, StoreMessage } from '../store/index.js';
+import { type GroupConfig, type MessageStore, messageOf, type StoreMessage } from '../store/index.js';
 import { answerLater, success } from './answers.js';
 import {
   deadLetterProperties,
@@ -127,15 +127,9 @@ export class SendBackProcessor {
 /** The same message for its next attempt; its body is read before `put` returns. */
 function again({ record, retries }: Failed, topic: string, queueId: number, properties: string): StoreMessage {
   return {
-    topic,
-    queueId,
-    flag: record.flag,
+    ...messageOf(record, topic, queueId, properties),
     sysFlag: record.sysFlag & KEPT_FLAGS,
-    bornTimestamp: record.bornTimestamp,
-    bornHost: record.bornHost,
     reconsumeTimes: retries + 1,
     preparedTransactionOffset: 0,
-    properties,
-    body: record.body,
   };
 }

@@ -174,7 +174,9 @@ async function open(settings: ResolvedSettings, platform: Platform, undo: (() =>
   const { flush, segmentBytes, retention } = settings;
   // Nothing is ever recovered from memory.
   const checkpointMillis = settings.memory ? MEMORY_CHECKPOINT_MILLIS : undefined;
-  const options = { path, storeHost, flush, segmentBytes, retention, checkpointMillis };
+  // ... nor does it run out of room for positions before it runs out of it for everything.
+  const reserveBytes = settings.memory ? 0 : undefined;
+  const options = { path, storeHost, flush, segmentBytes, retention, checkpointMillis, reserveBytes };
   const store = await MessageStore.open(options, platform);
   undo.push(() => store.close());
   const { name, cluster, autoCreateTopics, defaultQueues, transactions } = settings;

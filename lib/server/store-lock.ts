@@ -3,7 +3,7 @@ import { MessagingError } from '../protocol/index.js';
 
 /**
  * Takes the kernel's lock on the store, which ends with its process however that dies.
- * @throws MessagingError STORE_LOCKED naming the holder, CONFIGURATION when the directory cannot be used.
+ * @throws MessagingError STORE_LOCKED naming the holder, DISK_FULL, CONFIGURATION when the directory cannot be used.
  */
 export async function lockStore(fileSystem: FileSystem, path: string): Promise<FileLock> {
   const file = `${path}/lock`;
@@ -14,6 +14,13 @@ export async function lockStore(fileSystem: FileSystem, path: string): Promise<F
   } catch (error) {
     const problem =
       error instanceof LockUnavailableError || error instanceof FileSystemError ? error.message : String(error);
+    const { code } = error as { code?: unknown };
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      throw new MessagingError(
+        'DISK_FULL',
+        `The disk has no room for the lock of the store ${path}, which did not exist before. Free some space and start again.`,
+        { cause: error },
+      );
     throw new MessagingError('CONFIGURATION', `The store ${path} cannot be used: ${problem}`, { cause: error });
   }
   if (!('holder' in taken)) return taken;

@@ -1,5 +1,6 @@
 import type { Platform, Timer } from '../platform/index.js';
 import { MessagingError } from '../protocol/index.js';
+import type { Reserve } from './state/reserve.js';
 import { isDiskFull } from './state/write-failure.js';
 
 const CHECK_MILLIS = 1_000;
@@ -34,6 +35,7 @@ export class DiskGuard {
     private readonly platform: Platform,
     private readonly path: string,
     private readonly limits: DiskLimits,
+    private readonly reserve: Reserve,
   ) {
     this.timer = platform.clock.every(CHECK_MILLIS, () => void this.check());
   }
@@ -110,9 +112,12 @@ export class DiskGuard {
       );
       return;
     }
-    if (this.refusal !== undefined && free >= this.limits.neededBytes && (await this.settleOwed())) {
-      this.refusal = undefined;
-      logger.log(`The disk of ${this.path} has room again; sends are accepted.`);
+    if (free >= this.limits.neededBytes) {
+      if (this.refusal !== undefined && (await this.settleOwed())) {
+        this.refusal = undefined;
+        logger.log(`The disk of ${this.path} has room again; sends are accepted.`);
+      }
+      if (free >= this.limits.neededBytes + this.reserve.missingBytes) await this.reserve.fill();
     }
     const tight = free < AMPLE_BYTES && this.usedRatio > this.limits.softRatio;
     if (tight && !this.warned)

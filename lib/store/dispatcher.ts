@@ -1,6 +1,7 @@
 import type { Logger } from '../platform/index.js';
 import type { PendingAppends } from './commitlog/pending-appends.js';
 import type { Segments } from './commitlog/segments.js';
+import { emptyDispatchEntry } from './dispatch-entry.js';
 import type { ConsumeQueue } from './queue/consume-queue.js';
 import type { DispatchEntry, DispatchTarget } from './types.js';
 
@@ -29,17 +30,7 @@ export class Dispatcher {
   private readonly listeners: VisibleListener[] = [];
   private touched: ConsumeQueue[] = [];
   /** One object for all records; targets copy what they keep. */
-  private readonly entry: DispatchEntry = {
-    topic: '',
-    queueId: 0,
-    queueOffset: 0,
-    physicalOffset: 0,
-    size: 0,
-    tagsCode: 0,
-    storeTimestamp: 0,
-    sysFlag: 0,
-    properties: '',
-  };
+  private readonly entry = emptyDispatchEntry();
 
   constructor(
     private readonly segments: Segments,

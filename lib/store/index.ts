@@ -1,4 +1,5 @@
 export { MessageStore } from './message-store.js';
+export { markOf, messageOf } from './record-message.js';
 export { STORE_FORMAT } from './store-header.js';
 export type { VisibleListener } from './dispatcher.js';
 export type {

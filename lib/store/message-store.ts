@@ -110,7 +110,7 @@ export class MessageStore {
         timers,
         rules: [new HalfRule(parts.halves)],
       },
-      platform,
+      parts.forState,
       parts.paths.state,
     );
     const retention = await opening.catch(async (error: unknown) => {

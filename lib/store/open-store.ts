@@ -21,8 +21,10 @@ import { ConsumerProgress } from './state/consumer-progress.js';
 import { EpochLog } from './state/epoch-log.js';
 import { GroupTable } from './state/group-table.js';
 import { QueueBounds } from './state/queue-bounds.js';
+import { Reserve } from './state/reserve.js';
 import { SnapshotFile } from './state/snapshot-file.js';
 import { TopicTable } from './state/topic-table.js';
+import { isDiskFull, writeFailure } from './state/write-failure.js';
 import { openStoreHeader, type StoreHeader } from './store-header.js';
 import { TimerIndex } from './timers/timer-index.js';
 import { HalfIndex } from './transactions/half-index.js';
@@ -33,6 +35,8 @@ const OPEN_FILES = 256;
 /** Everything a store is made of, recovered and ready to be appended to. */
 export interface StoreParts {
   readonly platform: Platform;
+  /** The same, with a file system that finds the reserve's room on a full disk. */
+  readonly forState: Platform;
   readonly options: ResolvedStoreOptions;
   readonly header: StoreHeader;
   readonly paths: StorePaths;
@@ -61,7 +65,7 @@ export interface StoreParts {
 
 /**
  * Opens what is on the disk and recovers it.
- * @throws MessagingError STORE_NEWER, STORE_DAMAGED.
+ * @throws MessagingError STORE_NEWER, STORE_DAMAGED, DISK_FULL when not even what is there can be brought in order.
  */
 export async function openStore(options: ResolvedStoreOptions, platform: Platform): Promise<StoreParts> {
   const undo: (() => Promise<unknown>)[] = [];
@@ -75,7 +79,7 @@ export async function openStore(options: ResolvedStoreOptions, platform: Platfor
     return { ...(await open(options, platform, undo)), letGo };
   } catch (error) {
     await letGo();
-    throw error;
+    throw isDiskFull(error) ? writeFailure(options.path, error) : error;
   }
 }
 
@@ -91,18 +95,21 @@ async function open(
   const header = await openStoreHeader(platform, paths.root, options.segmentBytes);
   for (const directory of [paths.log, paths.queues, paths.state]) await fileSystem.makeDirectory(directory);
 
-  const topics = await TopicTable.open(platform, paths.state);
+  const reserve = await Reserve.open(fileSystem, paths.reserve, options.reserveBytes, logger);
+  // All but the log goes on when messages are refused for want of room.
+  const forState: Platform = { ...platform, fileSystem: reserve.fileSystem };
+  const topics = await TopicTable.open(forState, paths.state);
   undo.push(() => topics.close());
-  const groups = await GroupTable.open(platform, paths.state);
+  const groups = await GroupTable.open(forState, paths.state);
   undo.push(() => groups.close());
-  const progress = await ConsumerProgress.open(platform, paths.state, (topic) => topics.get(topic)?.number);
-  const bounds = await QueueBounds.open(platform, paths.state);
-  const epochs = await EpochLog.open(platform, paths.state);
-  const damage = await DamageList.open(platform, paths);
-  const timerIndex = await TimerIndex.open(platform, paths.state, header.segmentBytes);
-  const halves = await HalfIndex.open(platform, paths.state);
+  const progress = await ConsumerProgress.open(forState, paths.state, (topic) => topics.get(topic)?.number);
+  const bounds = await QueueBounds.open(forState, paths.state);
+  const epochs = await EpochLog.open(forState, paths.state);
+  const damage = await DamageList.open(forState, paths);
+  const timerIndex = await TimerIndex.open(forState, paths.state, header.segmentBytes);
+  const halves = await HalfIndex.open(forState, paths.state);
 
-  const pool = new HandlePool(fileSystem, OPEN_FILES);
+  const pool = new HandlePool(reserve.fileSystem, OPEN_FILES);
   undo.push(() => pool.close());
   const list = await listSegments(platform, paths, header.segmentBytes, bounds.logMinOffset);
   const segments = new Segments(platform, paths, pool, header.segmentBytes, list);
@@ -110,9 +117,9 @@ async function open(
   const dispatcher = new Dispatcher(segments, logger);
   dispatcher.add(timerIndex);
   dispatcher.add(halves);
-  const queues = new QueueTable(fileSystem, pool, paths, options.consumeQueueFileEntries, topics);
+  const queues = new QueueTable(reserve.fileSystem, pool, paths, options.consumeQueueFileEntries, topics);
 
-  const checkpointFile = new SnapshotFile(fileSystem, paths.root, 'checkpoint', logger);
+  const checkpointFile = new SnapshotFile(reserve.fileSystem, paths.root, 'checkpoint', logger);
   const checkpoint = await readCheckpoint(checkpointFile, logger);
   const unsynced = options.flush === 'sync' ? options.batchBytes : ASYNC_UNSYNCED_BYTES + options.batchBytes;
   const recovery = new Recovery({
@@ -131,25 +138,30 @@ async function open(
   const { endOffset, clean, unsyncedBytes, replayed } = await recovery.run(checkpoint);
   const fresh = list.length === 0;
   await segments.open(endOffset);
+  const limits = {
+    softRatio: options.diskSoftRatio,
+    hardRatio: options.diskHardRatio,
+    neededBytes: 2 * options.batchBytes,
+  };
+  const guard = new DiskGuard(platform, paths.root, limits, reserve);
+  undo.push(() => guard.close());
   if (!clean && !fresh) {
     // What was read back may lie in the page cache only, and behind it may lie pieces of a batch that never counted.
     await segments.erase(endOffset, endOffset + Math.max(unsyncedBytes, options.batchBytes));
     // Durable before anything is appended: another crash would find positions behind messages that came after them.
-    await Promise.all([
-      topics.clampTo(endOffset),
-      groups.clampTo(endOffset),
-      progress.clampTo((topic, queueId) =>
-        topics.get(topic) === undefined ? undefined : (queues.find(topic, queueId)?.maxOffset ?? 0),
-      ),
-    ]);
+    await guard.first('what was set back with the lost end of the log', async () => {
+      await Promise.all([
+        topics.clampTo(endOffset),
+        groups.clampTo(endOffset),
+        progress.clampTo((topic, queueId) =>
+          topics.get(topic) === undefined ? undefined : (queues.find(topic, queueId)?.maxOffset ?? 0),
+        ),
+      ]);
+      // At a second try nothing is left to be set back in memory.
+      await progress.flush();
+    });
     logger.log(`Recovered ${paths.root} after a crash: ${replayed} messages read again, the log ends at ${endOffset}.`);
   }
-  const guard = new DiskGuard(platform, paths.root, {
-    softRatio: options.diskSoftRatio,
-    hardRatio: options.diskHardRatio,
-    neededBytes: 2 * options.batchBytes,
-  });
-  undo.push(() => guard.close());
   if ((!clean && !fresh) || epochs.current === 0)
     await guard.first('the new epoch', () => epochs.begin(endOffset, segments.startOffset));
   await readFirstTimestamps(segments, pool, paths);
@@ -194,6 +206,7 @@ async function open(
   await guard.check();
   return {
     platform,
+    forState,
     options,
     header,
     paths,

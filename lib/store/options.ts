@@ -21,12 +21,14 @@ export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions
     diskSoftRatio: options.diskSoftRatio ?? 0.75,
     diskHardRatio: options.diskHardRatio ?? 0.9,
     acceptDamage: options.acceptDamage ?? false,
+    reserveBytes: options.reserveBytes ?? Math.min(MIB, Math.floor((options.segmentBytes ?? 64 * MIB) / 64)),
   };
   if (resolved.path === '') throw invalid('path', 'is empty; name a directory');
   atLeast('segmentBytes', resolved.segmentBytes, 1024);
   atLeast('batchBytes', resolved.batchBytes, 512);
   atLeast('tailBytes', resolved.tailBytes, 0);
   atLeast('consumeQueueFileEntries', resolved.consumeQueueFileEntries, 1);
+  atLeast('reserveBytes', resolved.reserveBytes, 0);
   atLeast('checkpointMillis', resolved.checkpointMillis, 1);
   return resolved;
 }

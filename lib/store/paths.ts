@@ -4,12 +4,14 @@ export class StorePaths {
   readonly queues: string;
   readonly state: string;
   readonly quarantine: string;
+  readonly reserve: string;
 
   constructor(readonly root: string) {
     this.log = `${root}/commitlog`;
     this.queues = `${root}/consumequeue`;
     this.state = `${root}/state`;
     this.quarantine = `${root}/quarantine`;
+    this.reserve = `${root}/reserve`;
   }
 
   segment(baseOffset: number): string {

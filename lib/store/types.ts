@@ -70,6 +70,11 @@ export interface StoreOptions {
   diskHardRatio?: number;
   /** Opens a store whose log is damaged in the middle: what is readable on both sides is served, the gap is reported. Default false. */
   acceptDamage?: boolean;
+  /**
+   * Bytes put by on the disk, so that positions, settings and checkpoints find room when it is full; 0 for none.
+   * Default: a 64th of `segmentBytes`, 1 MiB at most.
+   */
+  reserveBytes?: number;
 }
 
 /**

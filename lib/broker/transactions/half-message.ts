@@ -14,7 +14,7 @@ import {
   TRANSACTION_OP_TOPIC,
   withTransactionType,
 } from '../../protocol/index.js';
-import type { StoreMessage } from '../../store/index.js';
+import { markOf, messageOf, type StoreMessage } from '../../store/index.js';
 
 const { REAL_TOPIC, REAL_QUEUE_ID, TRANSACTION_PREPARED, PRODUCER_GROUP } = PropertyName;
 const { TRANSACTION_SOURCE, TRANSACTION_CHECKED } = ExtensionProperty;
@@ -75,12 +75,12 @@ export function transactionDeadLetter(
 
 /** The mark of a rollback, by the log offset of the half message. */
 export function rolledBack(offset: number, now: number): StoreMessage {
-  return mark(appendProperty('', TRANSACTION_SOURCE, String(offset)), now);
+  return markOf(TRANSACTION_OP_TOPIC, appendProperty('', TRANSACTION_SOURCE, String(offset)), now);
 }
 
 /** The mark of a check of all these half messages. */
 export function checkedMark(offsets: readonly number[], now: number): StoreMessage {
-  return mark(appendProperty('', TRANSACTION_CHECKED, offsets.join(',')), now);
+  return markOf(TRANSACTION_OP_TOPIC, appendProperty('', TRANSACTION_CHECKED, offsets.join(',')), now);
 }
 
 /** The half message as its producer is asked about it: a record with its real topic and queue. */
@@ -106,32 +106,6 @@ export function destinationOf(half: MessageRecord): { topic: string; queueId: nu
 }
 
 function settling(half: MessageRecord, topic: string, queueId: number, properties: string): StoreMessage {
-  const { flag, sysFlag, bornTimestamp, bornHost, reconsumeTimes, body } = half;
-  return {
-    topic,
-    queueId,
-    flag,
-    sysFlag,
-    bornTimestamp,
-    bornHost,
-    reconsumeTimes,
-    preparedTransactionOffset: 0,
-    properties: appendProperty(properties, TRANSACTION_SOURCE, String(half.physicalOffset)),
-    body,
-  };
-}
-
-function mark(properties: string, now: number): StoreMessage {
-  return {
-    topic: TRANSACTION_OP_TOPIC,
-    queueId: 0,
-    flag: 0,
-    sysFlag: 0,
-    bornTimestamp: now,
-    bornHost: '127.0.0.1:0',
-    reconsumeTimes: 0,
-    preparedTransactionOffset: 0,
-    properties,
-    body: Buffer.alloc(0),
-  };
+  const source = appendProperty(properties, TRANSACTION_SOURCE, String(half.physicalOffset));
+  return { ...messageOf(half, topic, queueId, source), preparedTransactionOffset: 0 };
 }

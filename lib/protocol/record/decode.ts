@@ -1,6 +1,7 @@
 import { MessagingError } from '../errors.js';
 import { hostText } from '../host.js';
 import { readInt16, readInt32, readInt64, readUint16 } from '../int64.js';
+import type { RecordFields } from './encode.js';
 import { endsWithCrc } from './fields.js';
 import {
   AT_BODY_CRC,
@@ -22,26 +23,13 @@ import {
   storeTimestampAt,
 } from './layout.js';
 
-/** A stored message, taken apart. */
-export interface MessageRecord {
+/**
+ * A stored message, taken apart. The body is a view of the bytes that were decoded, no copy; the properties come without
+ * the record's own `__CRC32#`.
+ */
+export interface MessageRecord extends RecordFields {
   size: number;
   bodyCrc: number;
-  queueId: number;
-  flag: number;
-  queueOffset: number;
-  physicalOffset: number;
-  sysFlag: number;
-  bornTimestamp: number;
-  bornHost: string;
-  storeTimestamp: number;
-  storeHost: string;
-  reconsumeTimes: number;
-  preparedTransactionOffset: number;
-  /** A view of the bytes that were decoded, no copy. */
-  body: Buffer;
-  topic: string;
-  /** Wire form, without the record's own `__CRC32#`. */
-  properties: string;
 }
 
 /**

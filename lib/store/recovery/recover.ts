@@ -10,6 +10,7 @@ import {
 } from '../../protocol/index.js';
 import type { Checkpoint } from '../checkpoint.js';
 import type { Segments } from '../commitlog/segments.js';
+import { emptyDispatchEntry } from '../dispatch-entry.js';
 import type { Dispatcher } from '../dispatcher.js';
 import type { HandlePool } from '../handle-pool.js';
 import type { StorePaths } from '../paths.js';
@@ -17,7 +18,6 @@ import type { QueueTable } from '../queue/queue-table.js';
 import { queueTagsCode } from '../queue/queue-tags-code.js';
 import type { QueueBounds } from '../state/queue-bounds.js';
 import type { TopicTable } from '../state/topic-table.js';
-import type { DispatchEntry } from '../types.js';
 import { damageError, quarantine, type DamagedRange, type DamageList } from './damage.js';
 import { findRecord, scanSegment, type ScanEnd } from './scan.js';
 
@@ -55,17 +55,7 @@ export class Recovery {
   private replayed = 0;
   /** A stretch was passed over just now: the next record of a queue may have a later offset than expected. */
   private passedDamage = false;
-  private readonly entry: DispatchEntry = {
-    topic: '',
-    queueId: 0,
-    queueOffset: 0,
-    physicalOffset: 0,
-    size: 0,
-    tagsCode: 0,
-    storeTimestamp: 0,
-    sysFlag: 0,
-    properties: '',
-  };
+  private readonly entry = emptyDispatchEntry();
   /** The consume queues hold what lies below. */
   private derivedTo = 0;
   /** What lies below was on the disk once, so anything invalid there is damage. */

@@ -1,5 +1,6 @@
 import type { MessageRecord } from '../../protocol/index.js';
 import { appendProperty, ExtensionProperty, getProperty, removeProperties } from '../../protocol/index.js';
+import { messageOf } from '../record-message.js';
 import type { SegmentInfo, StoreMessage } from '../types.js';
 
 /** What must outlive the segment that it lies in. One rule per kind of record. */
@@ -30,16 +31,5 @@ export function copyOf(record: MessageRecord, topic = record.topic, queueId = re
   let properties = removeProperties(record.properties, MARKS);
   properties = appendProperty(properties, ExtensionProperty.COPIED_FROM, String(record.physicalOffset));
   properties = appendProperty(properties, ExtensionProperty.FIRST_STORED_AT, firstStored);
-  return {
-    topic,
-    queueId,
-    flag: record.flag,
-    sysFlag: record.sysFlag,
-    bornTimestamp: record.bornTimestamp,
-    bornHost: record.bornHost,
-    reconsumeTimes: record.reconsumeTimes,
-    preparedTransactionOffset: record.preparedTransactionOffset,
-    properties,
-    body: record.body,
-  };
+  return messageOf(record, topic, queueId, properties);
 }

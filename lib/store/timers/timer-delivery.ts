@@ -11,6 +11,7 @@ import {
   SCHEDULE_TOPIC,
   TIMER_TOPIC,
 } from '../../protocol/index.js';
+import { markOf, messageOf } from '../record-message.js';
 import type { TopicTable } from '../state/topic-table.js';
 import type { StoreMessage } from '../types.js';
 
@@ -68,18 +69,8 @@ export function deliveryOf(record: MessageRecord, topics: Pick<TopicTable, 'get'
 
 /** A record that does nothing but settle the timer: it lies in the timer topic and has no time. */
 export function drop(parkedOffset: number, why: string, now: number): Delivery {
-  const message: StoreMessage = {
-    topic: TIMER_TOPIC,
-    queueId: 0,
-    flag: 0,
-    sysFlag: 0,
-    bornTimestamp: now,
-    bornHost: '127.0.0.1:0',
-    reconsumeTimes: 0,
-    preparedTransactionOffset: 0,
-    properties: appendProperty('', ExtensionProperty.TIMER_SOURCE, String(parkedOffset)),
-    body: Buffer.alloc(0),
-  };
+  const properties = appendProperty('', ExtensionProperty.TIMER_SOURCE, String(parkedOffset));
+  const message = markOf(TIMER_TOPIC, properties, now);
   return { kind: 'drop', message, why };
 }
 
@@ -102,16 +93,6 @@ function deadLetter(record: MessageRecord, group: string, why: string, now: numb
 }
 
 function settling(record: MessageRecord, topic: string, queueId: number, properties: string): StoreMessage {
-  return {
-    topic,
-    queueId,
-    flag: record.flag,
-    sysFlag: record.sysFlag,
-    bornTimestamp: record.bornTimestamp,
-    bornHost: record.bornHost,
-    reconsumeTimes: record.reconsumeTimes,
-    preparedTransactionOffset: record.preparedTransactionOffset,
-    properties: appendProperty(properties, ExtensionProperty.TIMER_SOURCE, String(record.physicalOffset)),
-    body: record.body,
-  };
+  const source = String(record.physicalOffset);
+  return messageOf(record, topic, queueId, appendProperty(properties, ExtensionProperty.TIMER_SOURCE, source));
 }

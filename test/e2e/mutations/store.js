@@ -18,8 +18,8 @@ export const storeMutations = [
     id: 'store/delayed-anywhere',
     says: 'a delayed message is delivered to the first queue, and as a retry',
     file: 'lib/store/timers/timer-delivery.ts',
-    find: 'reconsumeTimes: record.reconsumeTimes,\n        preparedTransactionOffset: record.preparedTransactionOffset,\n        properties: appendProperty',
+    find: 'return messageOf(record, topic, queueId, appendProperty',
     replace:
-      'reconsumeTimes: record.reconsumeTimes + 1,\n        preparedTransactionOffset: record.preparedTransactionOffset,\n        properties: appendProperty',
+      'return messageOf({ ...record, reconsumeTimes: record.reconsumeTimes + 1 }, topic, queueId, appendProperty',
   },
 ];

@@ -19,9 +19,9 @@ describe('The crash harness', () => {
       let found: ShardReport | undefined;
       // One half of the crashes is enough for most; luck may have put the telling one into the other half.
       for (let shard = 0; shard < 2 && !found?.faults.some((fault) => evidence.test(fault)); shard++) {
-        found = await inWorker<ShardReport>({ part: 'crashes', steps: 240, shard, shards: 2, broken });
+        found = await inWorker<ShardReport>({ part: 'crashes', steps: 240, shard, shards: 2, broken, evidence });
       }
-      expect(found?.faults).toContainEqual(expect.stringMatching(evidence));
+      expect(found?.faults.filter((fault) => evidence.test(fault)).length).toBeGreaterThan(0);
     },
     600_000,
   );

@@ -7,8 +7,10 @@ export interface ShardOrder {
   readonly shard: number;
   readonly shards: number;
   readonly flush?: 'sync' | 'async';
-  /** A store with a mistake; the shard ends at the first one that is found. */
+  /** A store with a mistake; the shard ends where `evidence` is found. */
   readonly broken?: BrokenStore;
+  /** With `broken`: what has to be said about it. One mistake shows in several ways, and which comes first is chance. */
+  readonly evidence?: RegExp;
 }
 
 export interface ShardReport {
@@ -25,7 +27,7 @@ export interface ShardReport {
 const MOST_FAULTS = 20;
 
 export async function runShard(order: ShardOrder): Promise<ShardReport> {
-  const { broken, flush } = order;
+  const { broken, evidence, flush } = order;
   const seam: Seam = broken === undefined ? {} : BROKEN_STORES[broken];
   seam.install?.();
   const { history, operations, crashes, states } = await crashPoints(order, seam);
@@ -35,7 +37,8 @@ export async function runShard(order: ShardOrder): Promise<ShardReport> {
     const checked = await checkCrash(state, history, number, seam, flush);
     recoveries += checked.recoveries;
     faults.push(...checked.faults);
-    if (faults.length >= (broken === undefined ? MOST_FAULTS : 1)) break;
+    if (evidence === undefined ? faults.length >= MOST_FAULTS : checked.faults.some((fault) => evidence.test(fault)))
+      break;
   }
   return { operations, crashes, states: states.length, recoveries, faults };
 }
