@@ -1,6 +1,7 @@
 import type { Connector } from '../remoting/index.js';
 import type { ConsumeMode } from './consume-mode.js';
 import type { ReceivedMessage } from './consumer/received-message.js';
+import type { RateLimit } from './dispatch/rate-limiter.js';
 import type { ClientInterceptor } from './interceptor.js';
 import type { Settlement } from './settle/settle.js';
 
@@ -107,6 +108,8 @@ export interface ListenerBinding {
   maxReconsumeTimes?: number;
   /** Milliseconds before the next attempt: per attempt (the last one repeats), or computed from the attempt that failed (1 = first). Default: the broker's ladder. */
   backoff?: readonly number[] | ((attempt: number) => number);
+  /** At most so many messages per interval and process, evenly spaced; retries count. Default: no limit. */
+  rateLimit?: RateLimit;
   /** Whether a failed request is retried, instead of replied to with its error. Default: false. */
   retryRequests?: boolean;
   /**

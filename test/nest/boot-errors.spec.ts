@@ -33,6 +33,12 @@ describe('boot errors', () => {
     ['a group with a wrong name', [{ topic: 'x', group: 'a b' }], /Listener\.handle: .*group/],
     ['a wrong tag expression', [{ topic: 'x', tag: 'a || *' }], /Listener\.handle/],
     ['an unknown mode', [{ topic: 'x', mode: 'PARALLEL' as never }], /mode must be ConsumeMode\.CONCURRENT/],
+    [
+      'a rate limit without an interval',
+      [{ topic: 'x', rateLimit: { limit: 5 } as never }],
+      /rateLimit must be an object \{ limit/,
+    ],
+    ['a rate limit of nothing', [{ topic: 'x', rateLimit: { limit: 0, interval: '1s' } }], /a whole number above 0/],
     ['a concurrency of 0', [{ topic: 'x', concurrency: 0 }], /concurrency must be a whole number/],
     ['a fractional number of retries', [{ topic: 'x', maxReconsumeTimes: 1.5 }], /maxReconsumeTimes must be/],
     ['less than no retries', [{ topic: 'x', maxReconsumeTimes: -1 }], /maxReconsumeTimes must be/],

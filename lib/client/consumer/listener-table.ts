@@ -11,6 +11,7 @@ import {
 } from '../../protocol/index.js';
 import { ConsumeMode } from '../consume-mode.js';
 import { createOutcomeCounts, type OutcomeCounts } from '../counts.js';
+import { checkBinding } from './check-binding.js';
 import { DEFAULT_CONCURRENCY, type ConsumerSettings, type ListenerBinding } from '../options.js';
 
 /** A listener with its defaults filled in. */
@@ -44,17 +45,12 @@ export class ListenerTable {
           'at once, for ever. Give it a group of its own',
       );
     }
+    checkBinding(binding, this.settings);
     const filter = parseTagExpression(binding.tag);
     if (this.names.has(binding.name)) {
       throw new MessagingError('CONFIGURATION', `The group ${group} has two listeners named ${binding.name}`);
     }
     const concurrency = binding.concurrency ?? DEFAULT_CONCURRENCY;
-    if (!Number.isInteger(concurrency) || concurrency < 1) {
-      throw new MessagingError(
-        'CONFIGURATION',
-        `The concurrency of ${binding.name} must be a whole number above 0, not ${concurrency}`,
-      );
-    }
     const others = this.topics.get(binding.topic) ?? [];
     const rival = others.find((other) => other.filter.overlaps(filter));
     if (rival !== undefined) {
@@ -65,12 +61,6 @@ export class ListenerTable {
       );
     }
     const maxReconsumeTimes = binding.maxReconsumeTimes ?? this.settings.maxReconsumeTimes;
-    if (!Number.isInteger(maxReconsumeTimes) || maxReconsumeTimes < 0) {
-      throw new MessagingError(
-        'CONFIGURATION',
-        `The maxReconsumeTimes of ${binding.name} must be a whole number, at least 0, not ${maxReconsumeTimes}`,
-      );
-    }
     const listener: Listener = {
       binding,
       filter,

@@ -2,81 +2,9 @@ import { callListener, type Dispatcher, type PauseState, type SettleDelivery } f
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Listener } from '../consumer/listener-table.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
+import { Lane } from './lane.js';
 import { ACKNOWLEDGED, type Settlement } from '../settle/settle.js';
 import { SuspectLines } from './suspect-lines.js';
-
-/** The messages of one queue that wait for a listener. */
-class Backlog {
-  private items: Delivery[] = [];
-  private head = 0;
-
-  constructor(readonly queue: ProcessQueue) {}
-
-  push(delivery: Delivery): void {
-    this.items.push(delivery);
-  }
-
-  take(): Delivery | undefined {
-    const delivery = this.items[this.head];
-    if (delivery === undefined) return undefined;
-    this.head++;
-    if (this.head === this.items.length) {
-      this.items = [];
-      this.head = 0;
-    }
-    return delivery;
-  }
-
-  get empty(): boolean {
-    return this.head === this.items.length;
-  }
-}
-
-/** A listener with its share of handlers. Queues take turns, so that a long one does not keep the others waiting. */
-class Lane {
-  running = false;
-  handlers = 0;
-  private readonly backlogs = new Map<ProcessQueue, Backlog>();
-  /** The backlogs that have something, in the order of their turns. */
-  private ring: Backlog[] = [];
-  private last: Backlog | undefined;
-
-  constructor(readonly listener: Listener) {}
-
-  push(delivery: Delivery): void {
-    let backlog = this.last?.queue === delivery.queue ? this.last : this.backlogs.get(delivery.queue);
-    if (backlog === undefined) this.backlogs.set(delivery.queue, (backlog = new Backlog(delivery.queue)));
-    this.last = backlog;
-    if (backlog.empty) this.ring.push(backlog);
-    backlog.push(delivery);
-  }
-
-  take(): Delivery | undefined {
-    for (;;) {
-      const backlog = this.ring.shift();
-      if (backlog === undefined) return undefined;
-      const delivery = backlog.take();
-      if (backlog.queue.draining) {
-        this.forget(backlog);
-        continue;
-      }
-      if (!backlog.empty) this.ring.push(backlog);
-      return delivery;
-    }
-  }
-
-  private forget(backlog: Backlog): void {
-    this.backlogs.delete(backlog.queue);
-    if (this.last === backlog) this.last = undefined;
-  }
-
-  /** Queues come and go with every rebalance: those that are gone must not be kept for ever. */
-  sweep(): void {
-    for (const backlog of this.backlogs.values()) {
-      if (backlog.queue.draining && backlog.empty) this.forget(backlog);
-    }
-  }
-}
 
 /** Up to `concurrency` handlers per listener at the same time. Serves concurrent and broadcast groups. */
 export class ConcurrentDispatcher implements Dispatcher {
@@ -121,7 +49,12 @@ export class ConcurrentDispatcher implements Dispatcher {
 
   private lane(listener: Listener): Lane {
     let lane = this.lanes.get(listener);
-    if (lane === undefined) this.lanes.set(listener, (lane = new Lane(listener)));
+    if (lane === undefined) this.lanes.set(listener, (lane = this.open(listener)));
+    return lane;
+  }
+
+  private open(listener: Listener): Lane {
+    const lane: Lane = new Lane(listener, this.group.core.platform.clock, () => this.advance(lane));
     return lane;
   }
 
@@ -134,11 +67,13 @@ export class ConcurrentDispatcher implements Dispatcher {
       lane.handlers < lane.listener.concurrency &&
       !lane.listener.paused &&
       !this.pause.paused &&
-      !suspects.alone
+      !suspects.alone &&
+      (lane.rate === undefined || lane.rate.mayBegin(lane.empty))
     ) {
       const delivery = lane.take();
       if (delivery === undefined) break;
       lane.handlers++;
+      lane.rate?.begin(1);
       void this.process(delivery, lane);
     }
     lane.running = false;

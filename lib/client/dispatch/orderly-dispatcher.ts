@@ -2,7 +2,9 @@ import { runHandler, type Dispatcher, type PauseState } from './dispatcher.js';
 import { countOutcome } from '../counts.js';
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
+import type { Listener } from '../consumer/listener-table.js';
 import type { QueueLocks } from '../consumer/queue-locks.js';
+import { RateLimiter } from './rate-limiter.js';
 import { retryDelay } from '../settle/retry-delay.js';
 import type { SendBack } from '../settle/send-back.js';
 import { answered } from '../requests/replies.js';
@@ -21,6 +23,7 @@ class Line {
  */
 export class OrderlyDispatcher implements Dispatcher {
   private readonly lines = new Map<ProcessQueue, Line>();
+  private readonly rates = new Map<Listener, RateLimiter>();
   private waking: (() => void)[] = [];
 
   constructor(
@@ -65,17 +68,32 @@ export class OrderlyDispatcher implements Dispatcher {
   }
 
   private async untilSettled(queue: ProcessQueue, delivery: Delivery): Promise<void> {
+    let admitted = false;
     while (!queue.draining && !delivery.settled) {
       if (this.isPaused(delivery) || this.group.core.suspects.alone)
         await new Promise<void>((resolve) => this.waking.push(resolve));
       else if (!this.locks.holds(queue)) this.unlocked(queue);
-      else {
+      else if (!admitted && delivery.listener?.binding.rateLimit !== undefined) {
+        admitted = true;
+        await this.admit(queue, delivery.listener);
+      } else {
+        admitted = false;
         const wait = queue.suspects(delivery)
           ? await this.attemptAlone(queue, delivery)
           : await this.attempt(queue, delivery);
         if (wait > 0) await this.sleep(queue, wait);
       }
     }
+  }
+
+  /** Resolves when the listener's rate limit lets the message begin. */
+  private async admit(queue: ProcessQueue, listener: Listener): Promise<void> {
+    let rate = this.rates.get(listener);
+    if (rate === undefined) {
+      this.rates.set(listener, (rate = new RateLimiter(listener.binding.rateLimit!, this.group.core.platform.clock)));
+    }
+    const wait = rate.reserve(1);
+    if (wait > 0) await this.sleep(queue, wait);
   }
 
   private isPaused(delivery: Delivery): boolean {

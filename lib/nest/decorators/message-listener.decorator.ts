@@ -1,5 +1,6 @@
 import type { ConsumeMode } from '../../client/index.js';
 import { MessagingError } from '../../protocol/index.js';
+import type { Duration } from '../payload/index.js';
 import { addDefaultParameters, markEntryProvider } from '../nest-internals.js';
 
 /** Everything that a listener can be told. @publicApi */
@@ -25,6 +26,11 @@ export interface MessageListenerOptions {
   backoff?: readonly number[] | ((attempt: number) => number);
   /** Where a group begins that never registered before. Default: `latest`, the position when it first registers. */
   from?: 'latest' | 'earliest' | Date;
+  /**
+   * At most `limit` messages per `interval` and process, evenly spaced; retries count. What comes faster waits at the
+   * broker. Default: no limit.
+   */
+  rateLimit?: { readonly limit: number; readonly interval: Duration };
   /** Whether a request whose handler fails is retried, instead of replied to with the error. Default: false. */
   retryRequests?: boolean;
   /** Default: `default`. */

@@ -13,6 +13,7 @@ import {
 import type { MessageListenerOptions } from '../decorators/index.js';
 import type { HostClass } from '../nest-internals.js';
 import { type OptionRules, checkOptions, nameRule, nameSafe, rule, wholeNumber } from '../options/index.js';
+import { durationMillis, parseDuration } from '../payload/index.js';
 import type { ListenerDefinition } from './listener-definition.js';
 
 const MODES: readonly string[] = Object.values(ConsumeMode);
@@ -37,6 +38,10 @@ const RULES: OptionRules = {
     accepts: (value) =>
       value === 'latest' || value === 'earliest' || (value instanceof Date && !Number.isNaN(value.getTime())),
   },
+  rateLimit: {
+    what: 'an object { limit, interval }: a whole number above 0, and a duration above 0 such as "1s"',
+    accepts: isRateLimit,
+  },
   retryRequests: rule.boolean,
   connection: nameRule,
 };
@@ -49,6 +54,13 @@ function isMillis(value: unknown): boolean {
 export interface ConnectionNames {
   readonly application: string;
   readonly namespace?: string | undefined;
+}
+
+function isRateLimit(value: unknown): boolean {
+  if (!rule.object.accepts(value)) return false;
+  const { limit, interval, ...more } = value as { limit?: unknown; interval?: unknown };
+  const noMore = Object.keys(more).length === 0;
+  return noMore && Number.isSafeInteger(limit) && (limit as number) > 0 && (durationMillis(interval) ?? 0) > 0;
 }
 
 /** Checks one `@MessageListener`; throws CONFIGURATION naming class, method and option. */
@@ -75,6 +87,10 @@ export function defineListener(
     concurrency: options.concurrency,
     maxReconsumeTimes: options.maxReconsumeTimes,
     backoff: options.backoff,
+    rateLimit: options.rateLimit && {
+      limit: options.rateLimit.limit,
+      intervalMillis: parseDuration(options.rateLimit.interval, where),
+    },
     retryRequests: options.retryRequests,
     host,
     methodName,

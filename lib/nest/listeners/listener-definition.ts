@@ -15,6 +15,7 @@ export interface ListenerDefinition {
   readonly concurrency: number | undefined;
   readonly maxReconsumeTimes: number | undefined;
   readonly backoff: readonly number[] | ((attempt: number) => number) | undefined;
+  readonly rateLimit: { readonly limit: number; readonly intervalMillis: number } | undefined;
   readonly retryRequests: boolean | undefined;
   readonly host: HostClass;
   readonly methodName: string;

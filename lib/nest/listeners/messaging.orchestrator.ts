@@ -95,7 +95,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
   }
 
   private bind(listener: ListenerDefinition, consumer: PushConsumer): void {
-    const { name, topic, filter, concurrency, maxReconsumeTimes, backoff, retryRequests } = listener;
+    const { name, topic, filter, concurrency, maxReconsumeTimes, backoff, rateLimit, retryRequests } = listener;
     consumer.add({
       name,
       topic,
@@ -103,6 +103,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
       concurrency,
       maxReconsumeTimes,
       backoff,
+      rateLimit,
       retryRequests,
       handle: (message, signal) => this.handlers.get(name)!.handle(message, signal),
     });

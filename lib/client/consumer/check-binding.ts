@@ -1,0 +1,27 @@
+import { MessagingError } from '../../protocol/index.js';
+import { DEFAULT_CONCURRENCY, type ConsumerSettings, type ListenerBinding } from '../options.js';
+
+/** Throws CONFIGURATION for an option that no listener can have. */
+export function checkBinding(binding: ListenerBinding, settings: ConsumerSettings): void {
+  const check = (fine: boolean, option: string, must: string, value: unknown): void => {
+    if (fine) return;
+    throw new MessagingError('CONFIGURATION', `The ${option} of ${binding.name} must be ${must}, not ${String(value)}`);
+  };
+  const { concurrency = DEFAULT_CONCURRENCY, maxReconsumeTimes = settings.maxReconsumeTimes, rateLimit } = binding;
+  check(isCount(concurrency), 'concurrency', 'a whole number above 0', concurrency);
+  const retries = Number.isInteger(maxReconsumeTimes) && maxReconsumeTimes >= 0;
+  check(retries, 'maxReconsumeTimes', 'a whole number, at least 0', maxReconsumeTimes);
+  if (rateLimit !== undefined) {
+    check(isCount(rateLimit.limit), 'rateLimit.limit', 'a whole number above 0', rateLimit.limit);
+    const { intervalMillis } = rateLimit;
+    check(isTime(intervalMillis), 'rateLimit.intervalMillis', 'a number of milliseconds above 0', intervalMillis);
+  }
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) > 0;
+}
+
+function isTime(value: unknown): boolean {
+  return Number.isFinite(value) && (value as number) > 0;
+}

@@ -1,0 +1,91 @@
+import type { Clock } from '../../platform/index.js';
+import type { Listener } from '../consumer/listener-table.js';
+import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
+import { RateLimiter } from './rate-limiter.js';
+
+/** The messages of one queue that wait for a listener. */
+class Backlog {
+  private items: Delivery[] = [];
+  private head = 0;
+
+  constructor(readonly queue: ProcessQueue) {}
+
+  push(delivery: Delivery): void {
+    this.items.push(delivery);
+  }
+
+  take(): Delivery | undefined {
+    const delivery = this.items[this.head];
+    if (delivery === undefined) return undefined;
+    this.head++;
+    if (this.head === this.items.length) {
+      this.items = [];
+      this.head = 0;
+    }
+    return delivery;
+  }
+
+  get empty(): boolean {
+    return this.head === this.items.length;
+  }
+}
+
+/** A listener with its share of handlers. Queues take turns, so that a long one does not keep the others waiting. */
+export class Lane {
+  running = false;
+  handlers = 0;
+  readonly rate: RateLimiter | undefined;
+  private readonly backlogs = new Map<ProcessQueue, Backlog>();
+  /** The backlogs that have something, in the order of their turns. */
+  private ring: Backlog[] = [];
+  private last: Backlog | undefined;
+
+  constructor(
+    readonly listener: Listener,
+    clock: Clock,
+    /** Lets begin what may begin now. */
+    advance: () => void,
+  ) {
+    const { rateLimit } = listener.binding;
+    if (rateLimit !== undefined) this.rate = new RateLimiter(rateLimit, clock, advance);
+  }
+
+  /** Whether nothing waits. */
+  get empty(): boolean {
+    return this.ring.length === 0;
+  }
+
+  push(delivery: Delivery): void {
+    let backlog = this.last?.queue === delivery.queue ? this.last : this.backlogs.get(delivery.queue);
+    if (backlog === undefined) this.backlogs.set(delivery.queue, (backlog = new Backlog(delivery.queue)));
+    this.last = backlog;
+    if (backlog.empty) this.ring.push(backlog);
+    backlog.push(delivery);
+  }
+
+  take(): Delivery | undefined {
+    for (;;) {
+      const backlog = this.ring.shift();
+      if (backlog === undefined) return undefined;
+      const delivery = backlog.take();
+      if (backlog.queue.draining) {
+        this.forget(backlog);
+        continue;
+      }
+      if (!backlog.empty) this.ring.push(backlog);
+      return delivery;
+    }
+  }
+
+  private forget(backlog: Backlog): void {
+    this.backlogs.delete(backlog.queue);
+    if (this.last === backlog) this.last = undefined;
+  }
+
+  /** Queues come and go with every rebalance: those that are gone must not be kept for ever. */
+  sweep(): void {
+    for (const backlog of this.backlogs.values()) {
+      if (backlog.queue.draining && backlog.empty) this.forget(backlog);
+    }
+  }
+}
