@@ -1,6 +1,9 @@
 export {
   type ContentType,
   ConsumeMode,
+  type DeadLetter,
+  type LetterOutcome,
+  type LetterReport,
   MessagingAdmin,
   ReceivedMessage,
   RejectMessageError,

@@ -7,6 +7,7 @@ import { refusal } from './answers.js';
 import { ClientProcessor } from './client-processor.js';
 import { Consumers } from './consumers.js';
 import { GroupRegistry } from './group-registry.js';
+import { LetterProcessor } from './letter-processor.js';
 import { LockBook } from './lock-book.js';
 import { LockProcessor } from './lock-processor.js';
 import { OffsetBook } from './offset-book.js';
@@ -171,6 +172,7 @@ export class Broker {
       this.producers,
     );
     const offsets = new OffsetProcessor(this.store, this.offsets, this.consumers, this.deaths);
+    const letters = new LetterProcessor(this.store, this.offsets);
     const locks = new LockProcessor(this.locks, this.consumers, this.topics, this.options.name);
     const admin = new AdminProcessor(
       this.store,
@@ -204,6 +206,8 @@ export class Broker {
       [RequestCode.LOCK_BATCH_MQ, locks.lock],
       [RequestCode.UNLOCK_BATCH_MQ, locks.unlock],
       [RequestCode.CONSUMER_SEND_MSG_BACK, this.sendBacks.handle],
+      [ExtensionCode.MARK_DEAD_LETTERS, letters.mark],
+      [ExtensionCode.DEAD_LETTER_STATES, letters.states],
       [RequestCode.UPDATE_AND_CREATE_TOPIC, admin.createTopic],
       [RequestCode.DELETE_TOPIC_IN_BROKER, admin.deleteTopic],
       [RequestCode.GET_TOPIC_STATS_INFO, admin.topicStats],

@@ -3,7 +3,18 @@ export type { AdminAccess, AdminParts } from './admin/admin-calls.js';
 export { TopicAdmin, type QueueStats, type TopicStats } from './admin/topic-admin.js';
 export { GroupAdmin } from './admin/group-admin.js';
 export { BacklogAdmin } from './admin/backlog-admin.js';
-export { DeadLetterAdmin } from './admin/dead-letter-admin.js';
+export {
+  DeadLetterAdmin,
+  type DeadLetterPage,
+  type DeadLetterQuery,
+  type DeadLetterSummary,
+  type LetterReport,
+  type ProgressOptions,
+  type ResendOptions,
+} from './admin/dead-letter-admin.js';
+export { DeadLetter, type DeadLetterState } from './admin/dead-letter.js';
+export type { DeadLetterFilter } from './admin/letter-filter.js';
+export type { LetterOutcome } from './admin/letter-resender.js';
 export { ConsumeMode } from './consume-mode.js';
 export {
   isAcknowledgement,

@@ -39,6 +39,10 @@ export const ExtensionCode = {
    * left it. Only sent after an answer with DEATHS, so never to Apache.
    */
   HANDLE_ALONE: 31_001,
+  /** Marks dead letters of a group as resent, removed or open again. Apache keeps no marks: letters are offered again. */
+  MARK_DEAD_LETTERS: 31_020,
+  /** Which of a group's dead letters are resent or removed. Apache: all count as open. */
+  DEAD_LETTER_STATES: 31_021,
 } as const;
 
 /** Properties of a message. Reserved like RocketMQ's own: users cannot set them, and do not see them among theirs. */
@@ -74,6 +78,15 @@ export const ExtensionProperty = {
   DLQ_TOPIC: 'NESTMQ_DLQ_TOPIC',
   DLQ_QUEUE_ID: 'NESTMQ_DLQ_QUEUE_ID',
   DLQ_QUEUE_OFFSET: 'NESTMQ_DLQ_QUEUE_OFFSET',
+
+  /**
+   * On a message that was sent once more because somebody asked for it, from the dead letters or by a replay: an id that
+   * is the same whenever the same one is resent, or the same replay repeated. Apache keeps them.
+   */
+  RESENT: 'NESTMQ_RESENT',
+  REPLAYED: 'NESTMQ_REPLAYED',
+  /** Beside them: the unique id of the message as it was sent at first. */
+  ORIGIN_ID: 'NESTMQ_ORIGIN_ID',
 
   /** On a delivered timer: the physical offset of the parked record, so that a crash neither loses nor doubles it. */
   TIMER_SOURCE: 'NESTMQ_TIMER_SOURCE',

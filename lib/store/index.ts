@@ -24,6 +24,7 @@ export type { TopicConfig, TopicSettings, TopicTable } from './state/topic-table
 export type { GroupActivity, GroupConfig, GroupSettings, GroupTable } from './state/group-table.js';
 export { JournaledTable } from './state/journaled-table.js';
 export type { ConsumerProgress } from './state/consumer-progress.js';
+export { LetterState, type SettledLetters } from './state/settled-letters.js';
 export type { Half, HalfIndex } from './transactions/half-index.js';
 export type { TimerService, TimerStats } from './timers/timer-service.js';
 export type { RetentionStats } from './retention/retention-service.js';

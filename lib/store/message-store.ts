@@ -8,6 +8,7 @@ import { HalfRule } from './retention/half-rule.js';
 import { RetentionService, type RetentionStats } from './retention/retention-service.js';
 import type { ConsumerProgress } from './state/consumer-progress.js';
 import type { GroupTable } from './state/group-table.js';
+import type { SettledLetters } from './state/settled-letters.js';
 import type { TopicConfig, TopicSettings, TopicTable } from './state/topic-table.js';
 import type { HalfIndex } from './transactions/half-index.js';
 import { TimerService } from './timers/timer-service.js';
@@ -33,6 +34,8 @@ export class MessageStore {
   readonly topics: TopicTable;
   readonly groups: GroupTable;
   readonly progress: ConsumerProgress;
+  /** Which dead letters are resent or removed. */
+  readonly settled: SettledLetters;
   readonly timers: TimerService;
   /** Open transactions. */
   readonly halves: HalfIndex;
@@ -60,6 +63,7 @@ export class MessageStore {
     this.topics = parts.topics;
     this.groups = parts.groups;
     this.progress = parts.progress;
+    this.settled = parts.settled;
     this.timers = timers;
     this.halves = parts.halves;
     this.retention = retention;
@@ -87,7 +91,7 @@ export class MessageStore {
     const put = (message: StoreMessage, done: PutCallback): void => store!.append(message, done, false);
     // Above the hard limit copies must still be appended, or a full disk with a live timer in it never gets emptier.
     const putAlways = (message: StoreMessage, done: PutCallback): void => store!.append(message, done, true);
-    const { access, topics, groups, progress, log, checkpointer } = parts;
+    const { access, topics, groups, progress, settled, log, checkpointer } = parts;
     parts.halves.syncLog = () => log.syncNow();
     const timers = new TimerService(parts.timerIndex, withAppend(access, put), topics, platform);
     const queuesTarget: DispatchTarget = {
@@ -107,6 +111,7 @@ export class MessageStore {
         topics,
         groups,
         progress,
+        settled,
         timers,
         rules: [new HalfRule(parts.halves)],
       },
@@ -309,6 +314,7 @@ export class MessageStore {
     await guard.close();
     await topics.close();
     await groups.close();
+    await this.settled.close();
     await log.close();
     await pool.close();
   }

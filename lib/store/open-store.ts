@@ -23,6 +23,7 @@ import { GroupTable } from './state/group-table.js';
 import { QueueBounds } from './state/queue-bounds.js';
 import { Reserve } from './state/reserve.js';
 import { SnapshotFile } from './state/snapshot-file.js';
+import { SettledLetters } from './state/settled-letters.js';
 import { TopicTable } from './state/topic-table.js';
 import { isDiskFull, writeFailure } from './state/write-failure.js';
 import { openStoreHeader, type StoreHeader } from './store-header.js';
@@ -53,6 +54,7 @@ export interface StoreParts {
   readonly topics: TopicTable;
   readonly groups: GroupTable;
   readonly progress: ConsumerProgress;
+  readonly settled: SettledLetters;
   readonly timerIndex: TimerIndex;
   readonly halves: HalfIndex;
   readonly epochs: EpochLog;
@@ -103,6 +105,8 @@ async function open(
   const groups = await GroupTable.open(forState, paths.state);
   undo.push(() => groups.close());
   const progress = await ConsumerProgress.open(forState, paths.state, (topic) => topics.get(topic)?.number);
+  const settled = await SettledLetters.open(forState, paths.state, (number) => topics.ofNumber(number) !== undefined);
+  undo.push(() => settled.close());
   const bounds = await QueueBounds.open(forState, paths.state);
   const epochs = await EpochLog.open(forState, paths.state);
   const damage = await DamageList.open(forState, paths);
@@ -156,6 +160,10 @@ async function open(
         progress.clampTo((topic, queueId) =>
           topics.get(topic) === undefined ? undefined : (queues.find(topic, queueId)?.maxOffset ?? 0),
         ),
+        settled.clampTo((number, queueId) => {
+          const topic = topics.ofNumber(number);
+          return topic === undefined ? 0 : (queues.find(topic.name, queueId)?.maxOffset ?? 0);
+        }),
       ]);
       // At a second try nothing is left to be set back in memory.
       await progress.flush();
@@ -223,6 +231,7 @@ async function open(
     topics,
     groups,
     progress,
+    settled,
     timerIndex,
     halves,
     epochs,

@@ -95,6 +95,13 @@ export class AdminCalls {
     return response.body ?? NO_BODY;
   }
 
+  /** Where a queue begins (GET_MIN_OFFSET) or ends (GET_MAX_OFFSET). */
+  async offset(address: string, code: number, { topic, queueId }: MessageQueue): Promise<number> {
+    const { core } = await this.access();
+    const response = await core.brokers.ask(address, createRequest(code, { topic, queueId }));
+    return (response.header as { offset: number }).offset;
+  }
+
   async askNameServer(code: number, header: object): Promise<Buffer> {
     const { nameServers } = await this.access();
     const response = await nameServers.invoke(() => createRequest(code, header));

@@ -101,6 +101,21 @@ export class ReceivedMessage {
     return this.#attempt;
   }
 
+  /** Whether somebody has sent it once more, from the dead letters of a group. Its attempts begin anew. */
+  get resent(): boolean {
+    return this.systemProperty(ExtensionProperty.RESENT) !== undefined;
+  }
+
+  /** Whether it comes from a replay. */
+  get replayed(): boolean {
+    return this.systemProperty(ExtensionProperty.REPLAYED) !== undefined;
+  }
+
+  /** The id of the message as it was sent at first: another one than `messageId` when it was resent or replayed. */
+  get originId(): string {
+    return this.systemProperty(ExtensionProperty.ORIGIN_ID) ?? this.messageId;
+  }
+
   get brokerName(): string {
     return this.#view.brokerName;
   }
@@ -143,7 +158,7 @@ export class ReceivedMessage {
   }
 
   #origin(name: string): number | undefined {
-    if (this.#attempt === 1) return undefined;
+    if (this.#attempt === 1 && !this.resent && !this.replayed) return undefined;
     const value = Number(this.systemProperty(name) ?? Number.NaN);
     return Number.isSafeInteger(value) ? value : undefined;
   }

@@ -12,6 +12,7 @@ import {
 } from '../../protocol/index.js';
 import { BodyCopies } from './body-copies.js';
 import type { OutgoingMessage } from './messages.js';
+import type { SentAgain } from './sent-again.js';
 import type { SendUnit } from './send-unit.js';
 
 const TOPICS_REMEMBERED = 10_000;
@@ -47,6 +48,29 @@ export class MessagePreparer {
       delayed: message.delay !== undefined,
       compressible: body.length >= this.compressOverBytes,
       transactionGroup,
+      deadline,
+      retries,
+    };
+  }
+
+  /** @internal A resend or a replay. Its body is taken as it is. */
+  again(message: SentAgain, deadline: number, retries: number): SendUnit {
+    const { topic, body, shardingKey } = message;
+    if (!this.topics.has(topic)) this.checkNewTopic(topic);
+    const messageId = this.createId();
+    const properties = entry(PropertyName.UNIQUE_KEY, messageId) + message.properties;
+    checkSize(properties);
+    return {
+      requestCode: RequestCode.SEND_MESSAGE_V2,
+      topic,
+      body,
+      properties,
+      messageId,
+      batch: undefined,
+      shardingKey,
+      delayed: false,
+      compressible: body.length >= this.compressOverBytes,
+      transactionGroup: undefined,
       deadline,
       retries,
     };

@@ -3,6 +3,7 @@ import type { ClientCore } from '../connection/client-core.js';
 import { keepBytes } from '../interceptor.js';
 import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
 import { OrderedLanes } from './ordered-lanes.js';
+import type { SentAgain } from './sent-again.js';
 import { MessagePreparer } from './outgoing.js';
 import { QueueSelector } from './queue-selector.js';
 import { batchUnit, type SendUnit } from './send-unit.js';
@@ -140,6 +141,11 @@ export class Producer {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** @internal A resend or a replay. Goes past interceptors: it is no send of the application's. */
+  async sendAgain(message: SentAgain): Promise<SendResult> {
+    return this.dispatch(this.preparer.again(message, this.deadline(undefined), this.retries(undefined)));
   }
 
   /** @internal Refuses further sends and waits for the unsettled ones, within the budget. */

@@ -1,6 +1,7 @@
 import { RequestCode, ResponseCode } from '../codes.js';
 import { ExtensionCode } from '../extensions.js';
 import { consumerGroupOnly, unregisterClient } from './clients.js';
+import { deadLetterStates, markDeadLetters } from './dead-letters.js';
 import {
   getMaxOffset,
   getMinOffset,
@@ -75,6 +76,8 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.REGISTER_BROKER, { request: registerBroker, response: registerBrokerResponse }],
   [RequestCode.UNREGISTER_BROKER, { request: unregisterBroker }],
   [ExtensionCode.HANDLE_ALONE, { request: handleAlone }],
+  [ExtensionCode.MARK_DEAD_LETTERS, { request: markDeadLetters }],
+  [ExtensionCode.DEAD_LETTER_STATES, { request: deadLetterStates }],
 ]);
 
 /** How the header of a request with this code travels; a code that is not known here has an empty one. */

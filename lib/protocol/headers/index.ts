@@ -8,6 +8,7 @@ export type { EmptyHeader, HeaderSchema } from './schema.js';
 export type { SendMessageRequestHeader, SendMessageResponseHeader } from './send.js';
 export type { PullMessageRequestHeader, PullMessageResponseHeader } from './pull.js';
 export type { ConsumerSendMsgBackRequestHeader } from './send-back.js';
+export type { DeadLetterStatesRequestHeader, MarkDeadLettersRequestHeader } from './dead-letters.js';
 export type { HandleAloneRequestHeader } from './suspects.js';
 export type {
   GetEarliestMsgStoretimeRequestHeader,

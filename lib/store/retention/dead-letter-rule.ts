@@ -7,6 +7,7 @@ import {
 } from '../../protocol/index.js';
 import type { ConsumerProgress } from '../state/consumer-progress.js';
 import type { GroupTable } from '../state/group-table.js';
+import { LetterState, type SettledLetters } from '../state/settled-letters.js';
 import type { TopicTable } from '../state/topic-table.js';
 import { offsetIn } from '../timers/timer-index.js';
 import type { LogReader, SegmentInfo, StoreMessage } from '../types.js';
@@ -17,6 +18,7 @@ export interface DeadLetterPorts {
   readonly topics: Pick<TopicTable, 'list'>;
   readonly groups: Pick<GroupTable, 'list'>;
   readonly progress: Pick<ConsumerProgress, 'query'>;
+  readonly settled: Pick<SettledLetters, 'stateOf'>;
   /** Age of something with this wall time; see AgeClock. */
   readonly ageOf: (stamp: number) => number;
 }
@@ -26,7 +28,8 @@ export interface DeadLetterPorts {
  *
  * A copy gets a new offset at the end of its dead-letter queue, so a group that reads the queue and had passed the
  * original meets the letter once more. It must not meet it every three days: a copy is not copied again once a group
- * reads the queue and has passed it. A queue that no group reads keeps its letters for the whole 14 days.
+ * reads the queue and has passed it. A queue that no group reads keeps its letters for the whole 14 days. Letters that
+ * were resent or removed have done their duty and go with the segment.
  */
 export class DeadLetterRule implements CopyForwardRule {
   readonly name = 'dead letters';
@@ -52,6 +55,7 @@ export class DeadLetterRule implements CopyForwardRule {
           if (physicalOffset === undefined || physicalOffset < segment.baseOffset) continue;
           if (physicalOffset >= segment.endOffset) break;
           if (this.done.has(physicalOffset)) continue;
+          if (this.ports.settled.stateOf(topic.number, queueId, offset) !== LetterState.OPEN) continue;
           const record = await log.recordAt(physicalOffset);
           if (this.ports.ageOf(lastFailure(record)) >= this.ageMillis) continue;
           if (isCopy(record) && this.passed(topic.name, queueId, offset)) continue;

@@ -2,6 +2,7 @@ import type { Platform, Timer } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { ConsumerProgress } from '../state/consumer-progress.js';
 import type { GroupTable } from '../state/group-table.js';
+import type { SettledLetters } from '../state/settled-letters.js';
 import type { TopicTable } from '../state/topic-table.js';
 import type { TimerService } from '../timers/timer-service.js';
 import type { DispatchTarget, LogAppender, LogReader, RetentionOptions, SegmentInfo } from '../types.js';
@@ -28,6 +29,7 @@ export interface RetentionPorts {
   readonly topics: TopicTable;
   readonly groups: GroupTable;
   readonly progress: ConsumerProgress;
+  readonly settled: SettledLetters;
   readonly timers: TimerService;
   /** Rules besides those for timers and dead letters. */
   readonly rules?: readonly CopyForwardRule[];

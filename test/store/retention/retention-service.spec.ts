@@ -10,6 +10,7 @@ import {
 import { RetentionService } from '../../../lib/store/retention/retention-service.js';
 import { ConsumerProgress } from '../../../lib/store/state/consumer-progress.js';
 import { GroupTable } from '../../../lib/store/state/group-table.js';
+import { LetterState, SettledLetters } from '../../../lib/store/state/settled-letters.js';
 import { TopicTable } from '../../../lib/store/state/topic-table.js';
 import { TimerIndex } from '../../../lib/store/timers/timer-index.js';
 import { TimerService } from '../../../lib/store/timers/timer-service.js';
@@ -30,6 +31,7 @@ async function start(options: RetentionOptions = {}, before?: { platform: World;
   }
   const groups = await GroupTable.open(platform, STATE);
   const progress = await ConsumerProgress.open(platform, STATE, (topic) => topics.get(topic)?.number);
+  const settled = await SettledLetters.open(platform, STATE, (number) => topics.ofNumber(number) !== undefined);
   const index = await TimerIndex.open(platform, STATE, log.segmentBytes);
   log.targets.length = 0;
   log.replay(index);
@@ -49,6 +51,7 @@ async function start(options: RetentionOptions = {}, before?: { platform: World;
       topics,
       groups,
       progress,
+      settled,
       timers,
     },
     platform,
@@ -62,10 +65,11 @@ async function start(options: RetentionOptions = {}, before?: { platform: World;
     await retention.close();
     await timers.close();
     await progress.close();
+    await settled.close();
     await groups.close();
     await topics.close();
   };
-  return { platform, log, topics, groups, progress, index, timers, retention, fill, stop, synced };
+  return { platform, log, topics, groups, progress, settled, index, timers, retention, fill, stop, synced };
 }
 
 const timer = (deliverAt: number) => ({
@@ -257,6 +261,20 @@ describe('RetentionService', () => {
       await platform.clock.advance(DAY);
     }
     expect(alive()).toHaveLength(0);
+  });
+
+  it('lets dead letters go with the log once they were resent or removed', async () => {
+    const { platform, log, topics, settled, fill } = await start();
+    for (let at = 0; at < 3; at++) await log.append(letter(platform.clock.now(), `KEY${at}`));
+    const { number } = topics.get('%DLQ%billing')!;
+    await settled.mark(number, 0, [0], LetterState.RESENT, 0);
+    await settled.mark(number, 0, [2], LetterState.REMOVED, 0);
+    for (let day = 0; day < 6; day++) {
+      await fill(10);
+      await platform.clock.advance(DAY);
+    }
+    const alive = log.of('%DLQ%billing').filter(({ physicalOffset }) => physicalOffset >= log.startOffset);
+    expect(alive.map(({ properties }) => decodeProperties(properties).get('UNIQ_KEY'))).toEqual(['KEY1']);
   });
 
   it('disturbs a group that reads the dead letters once, not at every copy', async () => {
