@@ -15,5 +15,5 @@ export {
   TransactionState,
 } from './client/index.js';
 export * from './nest/index.js';
-export { MessagingError, type MessagingErrorCode } from './protocol/index.js';
+export { type HeaderMatch, MessagingError, type MessagingErrorCode } from './protocol/index.js';
 export type { BrokerSettings } from './server/index.js';

@@ -5,7 +5,7 @@ import type { MessageStore } from '../store/index.js';
 import { AdminProcessor } from './admin-processor.js';
 import { refusal } from './answers.js';
 import { ClientProcessor } from './client-processor.js';
-import { Consumers } from './consumers.js';
+import { Consumers, type MembershipListener } from './consumers.js';
 import { GroupRegistry } from './group-registry.js';
 import { LetterProcessor } from './letter-processor.js';
 import { LockBook } from './lock-book.js';
@@ -72,7 +72,7 @@ export class Broker {
     this.options = resolveBrokerOptions(options);
     this.topics = new TopicManager(store, this.options);
     this.locks = new QueueLocks(platform.clock, new LockBook(store, platform));
-    this.consumers = new Consumers(platform, {
+    const membership: MembershipListener = {
       groupOnline: (group) => store.groups.touch(group, true),
       memberLeft: (group, member, unregistered) => {
         // Channels close after the store.
@@ -80,7 +80,8 @@ export class Broker {
         store.groups.touch(group.name, !group.empty);
         this.deaths.left(group, member, unregistered);
       },
-    });
+    };
+    this.consumers = new Consumers(platform, membership, this.options.sqlFilters);
     this.topics.onChange((name, topic) => {
       if (topic === undefined) this.deaths.forgetTopic(name);
       else this.consumers.topicChanged(name);
@@ -170,6 +171,7 @@ export class Broker {
       this.locks,
       this.deaths,
       this.producers,
+      this.options.sqlFilters,
     );
     const offsets = new OffsetProcessor(this.store, this.offsets, this.consumers, this.deaths);
     const letters = new LetterProcessor(this.store, this.offsets);

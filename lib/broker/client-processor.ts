@@ -1,13 +1,15 @@
 import {
   createResponse,
+  decodeClientConfig,
   decodeHeartbeatData,
   encodeConsumerListBody,
   type GetConsumerListByGroupRequestHeader,
   type HeartbeatData,
   MessagingError,
   type RemotingCommand,
-  readJson,
   ResponseCode,
+  type SubscriptionData,
+  TAG,
   type UnregisterClientRequestHeader,
 } from '../protocol/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
@@ -18,9 +20,12 @@ import { isInProcess } from './in-process.js';
 import type { ProcessDeaths } from './process-deaths.js';
 import type { Producers } from './producers.js';
 import type { QueueLocks } from './queue-locks.js';
+import { compileSubscription } from './subscription.js';
 
 const MOST_GROUPS_OF_CLIENT = 1_000;
 const MOST_SUBSCRIPTIONS_OF_CLIENT = 10_000;
+/** Compiled, filters take up to a hundred times the memory of their text. */
+const MOST_FILTER_CHARACTERS = 256 * 1024;
 const LONGEST_CLIENT_ID = 1_024;
 const NO_BODY = Buffer.alloc(0);
 
@@ -32,6 +37,7 @@ export class ClientProcessor {
     private readonly locks: QueueLocks,
     private readonly deaths: ProcessDeaths,
     private readonly producers: Producers,
+    private readonly sqlFilters: boolean,
   ) {}
 
   readonly heartbeat = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
@@ -80,17 +86,14 @@ export class ClientProcessor {
 
   /** Whether the broker can do what a subscription asks for. */
   readonly checkSubscription = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
-    const body = readJson(request.body ?? NO_BODY);
-    const data = body instanceof Map ? body.get('subscriptionData') : undefined;
-    const type = data instanceof Map ? data.get('expressionType') : undefined;
-    if (type === undefined || type === null || type === '' || type === 'TAG') respond(success());
-    else
-      respond(
-        refusal(
-          ResponseCode.SYSTEM_ERROR,
-          `NOT_SUPPORTED: the broker does not filter by ${String(type)}; subscribe by tags`,
-        ),
-      );
+    const wanted = decodeClientConfig(request.body ?? NO_BODY).subscriptionData;
+    if (wanted === undefined) {
+      respond(success());
+      return;
+    }
+    checkExpressions([wanted]);
+    const { problem } = compileSubscription(wanted, this.sqlFilters);
+    respond(problem === undefined ? success() : refusal(problem.code, problem.remark));
   };
 }
 
@@ -110,4 +113,18 @@ function checkSize(data: HeartbeatData): void {
         `${MOST_GROUPS_OF_CLIENT} and ${MOST_SUBSCRIPTIONS_OF_CLIENT} are allowed.`,
     );
   }
+  for (const consumer of data.consumerDataSet) checkExpressions(consumer.subscriptionDataSet);
+}
+
+function checkExpressions(subscriptions: readonly SubscriptionData[]): void {
+  let characters = 0;
+  for (const { subString, expressionType, NESTMQ_FILTERS: filters } of subscriptions) {
+    if (expressionType !== TAG) characters += subString.length;
+    if (filters !== undefined) characters += JSON.stringify(filters).length;
+  }
+  if (characters <= MOST_FILTER_CHARACTERS) return;
+  throw new MessagingError(
+    'BAD_ARGUMENT',
+    `The filters of a group have ${characters} characters; ${MOST_FILTER_CHARACTERS} are allowed.`,
+  );
 }

@@ -1,18 +1,6 @@
-import { parseTagExpression, type ConsumerData, type SubscriptionData, type TagFilter } from '../protocol/index.js';
+import type { ConsumerData, SubscriptionData } from '../protocol/index.js';
 import type { Channel } from '../remoting/index.js';
-
-/** What a member wants of one topic, compiled once per change. */
-export interface Subscription {
-  readonly topic: string;
-  readonly expression: string;
-  readonly expressionType: string;
-  readonly version: number;
-  /** Undefined when the expression is not understood; `problem` says why. */
-  readonly filter: TagFilter | undefined;
-  readonly problem: string | undefined;
-  /** Tests a tag's hash; undefined when every message matches. */
-  readonly matches: ((tagsCode: number) => boolean) | undefined;
-}
+import { compileSubscription, type Subscription, wishOf } from './subscription.js';
 
 /** One client of a group. */
 export interface GroupMember {
@@ -23,28 +11,6 @@ export interface GroupMember {
   /** Monotonic milliseconds of its latest heartbeat. */
   lastSeen: number;
   readonly subscriptions: Map<string, Subscription>;
-}
-
-export function compileSubscription(
-  topic: string,
-  expression: string,
-  expressionType: string | undefined,
-  version: number,
-): Subscription {
-  const type = expressionType === undefined || expressionType === '' ? 'TAG' : expressionType;
-  let filter: TagFilter | undefined;
-  let problem: string | undefined;
-  if (type !== 'TAG') {
-    problem = `The broker does not filter by ${type}; subscribe by tags.`;
-  } else {
-    try {
-      filter = parseTagExpression(expression);
-    } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
-    }
-  }
-  const matches = filter === undefined || filter.matchesAll ? undefined : filter.matchesCode.bind(filter);
-  return { topic, expression, expressionType: type, version, filter, problem, matches };
 }
 
 /** The members of one consumer group that are connected now. */
@@ -61,7 +27,11 @@ export class ConsumerGroup {
   /** Whether members disagree about what the group wants; said once, until they agree again. */
   divided = false;
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    /** Whether members may filter by SQL. */
+    private readonly sqlFilters = true,
+  ) {}
 
   get empty(): boolean {
     return this.byClient.size === 0;
@@ -156,7 +126,7 @@ export class ConsumerGroup {
       changed = true;
     }
     member.lastSeen = now;
-    if (!subscribe(member.subscriptions, data.subscriptionDataSet)) return changed;
+    if (!subscribe(member.subscriptions, data.subscriptionDataSet, this.sqlFilters)) return changed;
     for (const topic of this.pullers.keys()) if (!this.subscribes(topic)) this.pullers.delete(topic);
     return true;
   }
@@ -187,15 +157,20 @@ export class ConsumerGroup {
 }
 
 /** Brings the subscriptions up to date; true when topics or expressions have changed. */
-function subscribe(current: Map<string, Subscription>, wanted: readonly SubscriptionData[]): boolean {
+function subscribe(
+  current: Map<string, Subscription>,
+  wanted: readonly SubscriptionData[],
+  sqlFilters: boolean,
+): boolean {
   let changed = false;
   const topics = new Set<string>();
   for (const data of wanted) {
     topics.add(data.topic);
     const old = current.get(data.topic);
-    if (old !== undefined && old.version >= data.subVersion && old.expression === data.subString) continue;
-    if (old?.expression !== data.subString) changed = true;
-    current.set(data.topic, compileSubscription(data.topic, data.subString, data.expressionType, data.subVersion));
+    const same = old?.wish === wishOf(data);
+    if (same && old!.version >= data.subVersion) continue;
+    if (!same) changed = true;
+    current.set(data.topic, compileSubscription(data, sqlFilters));
   }
   for (const topic of current.keys()) {
     if (!topics.has(topic)) {
@@ -210,7 +185,7 @@ function sameSubscriptions(a: ReadonlyMap<string, Subscription>, b: ReadonlyMap<
   if (a.size !== b.size) return false;
   for (const [topic, subscription] of a) {
     const other = b.get(topic);
-    if (other === undefined || other.expression !== subscription.expression) return false;
+    if (other === undefined || other.wish !== subscription.wish) return false;
   }
   return true;
 }

@@ -24,6 +24,7 @@ export class Consumers {
   constructor(
     private readonly platform: Platform,
     private readonly listener: MembershipListener,
+    private readonly sqlFilters = true,
   ) {}
 
   group(name: string): ConsumerGroup | undefined {
@@ -37,7 +38,8 @@ export class Consumers {
   heartbeat(data: ConsumerData, clientId: string, channel: Channel, language: number, version: number): void {
     if (channel.closed) return;
     let group = this.groups.get(data.groupName);
-    if (group === undefined) this.groups.set(data.groupName, (group = new ConsumerGroup(data.groupName)));
+    if (group === undefined)
+      this.groups.set(data.groupName, (group = new ConsumerGroup(data.groupName, this.sqlFilters)));
     const first = group.empty;
     const changed = group.update(data, clientId, channel, language, version, this.platform.clock.monotonic());
     let own = this.channels.get(channel);
@@ -109,7 +111,7 @@ export class Consumers {
     if (divided && !group.divided) {
       this.disagreements++;
       this.platform.logger.warn(
-        `Members of group ${group.name} subscribe to different topics or tags; each gets what it asks for of its own queues, ` +
+        `Members of group ${group.name} subscribe to different topics, tags or filters; each gets what it asks for of its own queues, ` +
           'the rest of those queues is skipped for the whole group. Give every member of a group the same listeners.',
       );
     }

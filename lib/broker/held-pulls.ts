@@ -1,14 +1,16 @@
 import type { Clock, Timer } from '../platform/index.js';
 import type { PullMessageRequestHeader } from '../protocol/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
+import type { Subscription } from './subscription.js';
 
 /** A pull that waits for messages. */
 export interface HeldPull {
   readonly header: PullMessageRequestHeader;
   readonly channel: Channel;
   readonly respond: Respond;
-  /** Undefined takes every message. */
-  readonly matches: ((tagsCode: number) => boolean) | undefined;
+  /** Where it reads on: behind what was looked at in vain while it waited. */
+  readonly offset: number;
+  readonly subscription: Subscription;
   /** Monotonic milliseconds at which it is answered whatever has come. */
   readonly deadline: number;
 }
@@ -30,8 +32,8 @@ export class HeldPulls {
   constructor(
     private readonly clock: Clock,
     private readonly limit: number,
-    /** Answers a pull that has left the table. */
-    private readonly resume: (pull: HeldPull) => void,
+    /** Answers a pull that has left the table. `woken`: by messages that may interest it, so it may also wait on. */
+    private readonly resume: (pull: HeldPull, woken: boolean) => void,
   ) {}
 
   get size(): number {
@@ -61,11 +63,12 @@ export class HeldPulls {
     if (pulls === undefined) return;
     let woken: HeldPull[] | undefined;
     for (const pull of pulls) {
-      if (newMaxOffset <= pull.header.queueOffset) continue;
-      if (pull.matches !== undefined && tagsCodes !== undefined && !tagsCodes.some(pull.matches)) continue;
+      if (newMaxOffset <= pull.offset) continue;
+      const { matches } = pull.subscription;
+      if (matches !== undefined && tagsCodes !== undefined && !tagsCodes.some(matches)) continue;
       (woken ??= []).push(pull);
     }
-    if (woken !== undefined) this.resumeAll(woken);
+    if (woken !== undefined) this.resumeAll(woken, true);
   }
 
   /** Resumes all pulls of a topic, or of all topics. */
@@ -74,7 +77,7 @@ export class HeldPulls {
     for (const [name, queues] of this.topics) {
       if (topic === undefined || topic === name) for (const waiting of queues.values()) pulls.push(...waiting);
     }
-    this.resumeAll(pulls);
+    this.resumeAll(pulls, false);
   }
 
   /** Drops the pulls of a channel that has closed; nobody waits for their answers. */
@@ -82,9 +85,9 @@ export class HeldPulls {
     for (const pull of this.channels.get(channel) ?? []) this.remove(pull);
   }
 
-  private resumeAll(pulls: readonly HeldPull[]): void {
+  private resumeAll(pulls: readonly HeldPull[], woken: boolean): void {
     for (const pull of pulls) this.remove(pull);
-    for (const pull of pulls) this.resume(pull);
+    for (const pull of pulls) this.resume(pull, woken);
   }
 
   private remove(pull: HeldPull): void {
@@ -122,6 +125,6 @@ export class HeldPulls {
       }
     }
     if (next !== Infinity) this.arm(Math.max(next, now + SWEEP_GRANULARITY));
-    this.resumeAll(expired);
+    this.resumeAll(expired, false);
   };
 }

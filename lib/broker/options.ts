@@ -16,6 +16,8 @@ export interface BrokerOptions {
   defaultQueues?: number;
   /** Topics beyond this are not created by sends or heartbeats. Default 20 000. */
   maxTopics?: number;
+  /** Whether consumers may filter by SQL92. Default true. */
+  sqlFilters?: boolean;
   /** Pulls that may wait for messages at the same time. Default 100 000. */
   maxHeldPulls?: number;
 }
@@ -33,6 +35,7 @@ export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOpti
     autoCreateTopics: options.autoCreateTopics ?? true,
     defaultQueues: options.defaultQueues ?? 4,
     maxTopics: options.maxTopics ?? 20_000,
+    sqlFilters: options.sqlFilters ?? true,
     maxHeldPulls: options.maxHeldPulls ?? 100_000,
   };
 }

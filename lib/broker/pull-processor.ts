@@ -14,11 +14,11 @@ import {
 import type { Channel, Respond } from '../remoting/index.js';
 import type { MessageStore, ReadResult, ReadStatus, TopicConfig } from '../store/index.js';
 import { failure, refusal } from './answers.js';
-import { compileSubscription, type Subscription } from './consumer-group.js';
 import type { Consumers } from './consumers.js';
 import { type HeldPull, HeldPulls } from './held-pulls.js';
 import type { OffsetBook } from './offset-book.js';
 import type { ResolvedBrokerOptions } from './options.js';
+import { compileSubscription, type Subscription, type SubscriptionProblem } from './subscription.js';
 import type { TopicManager } from './topic-manager.js';
 
 /** Clients give up on a pull after 30 s: the answer must be there before. */
@@ -27,10 +27,15 @@ const MOST_MESSAGES = 1024;
 /** Bytes of one answer unless the client says otherwise, and the most that it may say. */
 const DEFAULT_BYTES = 256 * 1024;
 const MOST_BYTES = 4 * 1024 * 1024;
-/** Expressions that pulls bring along are compiled once; the table is emptied when it grows beyond this. */
-const MOST_EXPRESSIONS = 10_000;
-/** Longer ones are not kept: ten thousand of them would fill the memory. */
+/**
+ * Expressions that pulls bring along are compiled once; the table is emptied when it holds this many characters of them.
+ * Compiled SQL takes up to a hundred times the memory of its text.
+ */
+const MOST_EXPRESSIONS = 256 * 1024;
+/** Longer ones are not kept: they would push out all others. */
 const LONGEST_EXPRESSION = 4_096;
+/** What an entry of the table costs beside its characters. */
+const ENTRY_COST = 64;
 
 const RESPONSE_CODES: Record<ReadStatus, number> = {
   FOUND: ResponseCode.SUCCESS,
@@ -43,10 +48,13 @@ const RESPONSE_CODES: Record<ReadStatus, number> = {
   OFFSET_TOO_SMALL: ResponseCode.PULL_OFFSET_MOVED,
 };
 
+type Pull = Omit<HeldPull, 'deadline'>;
+
 /** PULL_MESSAGE and LITE_PULL_MESSAGE: answers at once, or holds the pull until messages come. */
 export class PullProcessor {
   readonly held: HeldPulls;
   private readonly expressions = new Map<string, Subscription>();
+  private expressionsCost = 0;
   /** Messages handed out since the start. */
   delivered = 0;
 
@@ -55,10 +63,10 @@ export class PullProcessor {
     private readonly topics: TopicManager,
     private readonly consumers: Consumers,
     private readonly offsets: OffsetBook,
-    options: ResolvedBrokerOptions,
+    private readonly options: ResolvedBrokerOptions,
     private readonly platform: Platform,
   ) {
-    this.held = new HeldPulls(platform.clock, options.maxHeldPulls, (pull) => this.resume(pull));
+    this.held = new HeldPulls(platform.clock, options.maxHeldPulls, (pull, woken) => this.resume(pull, woken));
     store.onVisible((topic, queueId, newMaxOffset, tagsCodes) =>
       this.held.wake(topic, queueId, newMaxOffset, tagsCodes),
     );
@@ -78,7 +86,7 @@ export class PullProcessor {
       }
       const wait =
         (header.sysFlag & PullSysFlag.SUSPEND) === 0 ? 0 : Math.min(header.suspendTimeoutMillis, LONGEST_WAIT);
-      this.read(header, channel, respond, subscription.matches, wait);
+      this.read({ header, channel, respond, subscription, offset: header.queueOffset }, wait, false);
     } catch (error) {
       respond(failure(error));
     }
@@ -112,9 +120,7 @@ export class PullProcessor {
     if ((header.sysFlag & PullSysFlag.SUBSCRIPTION) !== 0) {
       checkGroup(header.consumerGroup);
       subscription = this.compiled(topic.name, header.subscription ?? '*', header.expressionType, header.subVersion);
-      if (subscription.filter === undefined && subscription.expressionType === 'TAG') {
-        return refusal(ResponseCode.SUBSCRIPTION_PARSE_FAILED, `BAD_ARGUMENT: ${subscription.problem}`);
-      }
+      return subscription.problem === undefined ? subscription : refused(subscription.problem);
     } else {
       const group = this.consumers.group(header.consumerGroup);
       subscription = group?.subscription(channel, topic.name);
@@ -136,65 +142,70 @@ export class PullProcessor {
         );
       }
     }
-    if (subscription.filter === undefined)
-      return refusal(ResponseCode.SYSTEM_ERROR, `NOT_SUPPORTED: ${subscription.problem}`);
-    return subscription;
+    // RocketMQ keeps no filter of an expression that it does not understand.
+    const { problem } = subscription;
+    if (problem?.code === ResponseCode.SUBSCRIPTION_PARSE_FAILED)
+      return refused({ ...problem, code: ResponseCode.FILTER_DATA_NOT_EXIST });
+    return problem === undefined ? subscription : refused(problem);
   }
 
   private compiled(topic: string, expression: string, type: string | undefined, version: number): Subscription {
     const key = `${type ?? ''} ${expression}`;
     let subscription = this.expressions.get(key);
     if (subscription === undefined) {
-      subscription = compileSubscription(topic, expression, type, version);
+      const wanted = { topic, subString: expression, expressionType: type ?? '', subVersion: version };
+      subscription = compileSubscription(wanted, this.options.sqlFilters);
       if (key.length > LONGEST_EXPRESSION) return subscription;
-      if (this.expressions.size >= MOST_EXPRESSIONS) this.expressions.clear();
+      const cost = key.length + ENTRY_COST;
+      if (this.expressionsCost + cost > MOST_EXPRESSIONS) {
+        this.expressions.clear();
+        this.expressionsCost = 0;
+      }
       this.expressions.set(key, subscription);
+      this.expressionsCost += cost;
     }
     return subscription;
   }
 
   private read(
-    header: PullMessageRequestHeader,
-    channel: Channel,
-    respond: Respond,
-    matches: HeldPull['matches'],
+    pull: Pull,
     /** Milliseconds; 0 answers at once. */
     wait: number,
+    /** Whether it has waited already. */
+    again: boolean,
   ): void {
+    const { header, respond, subscription } = pull;
     const result = this.store.read({
       topic: header.topic,
       queueId: header.queueId,
-      offset: header.queueOffset,
+      offset: pull.offset,
       maxMessages: Math.max(1, Math.min(header.maxMsgNums, MOST_MESSAGES)),
       maxBytes:
         header.maxMsgBytes === undefined || header.maxMsgBytes <= 0
           ? DEFAULT_BYTES
           : Math.min(header.maxMsgBytes, MOST_BYTES),
-      matches,
+      matches: subscription.matches,
+      accepts: subscription.accepts,
     });
     if (!(result instanceof Promise)) {
-      this.finish(result, header, channel, respond, matches, wait);
+      this.finish(result, pull, wait, again);
       return;
     }
     result
       .then((late) => {
         // The queue may have grown while the disk was read: to wait now would miss that, so the client asks again.
         const grown = this.store.maxOffset(header.topic, header.queueId) > late.maxOffset;
-        this.finish(late, header, channel, respond, matches, grown ? 0 : wait);
+        this.finish(late, pull, grown ? 0 : wait, again);
       })
       .catch((error: unknown) => respond(failure(error)));
   }
 
-  private finish(
-    result: ReadResult,
-    header: PullMessageRequestHeader,
-    channel: Channel,
-    respond: Respond,
-    matches: HeldPull['matches'],
-    wait: number,
-  ): void {
+  private finish(result: ReadResult, pull: Pull, wait: number, again: boolean): void {
+    const { header, channel, respond } = pull;
     const code = codeOf(result, header.queueOffset);
-    if (code !== ResponseCode.PULL_NOT_FOUND || wait <= 0) {
+    // Woken by messages that turned out to be for others: it waits on behind them, and nothing was sent to say so.
+    const inVain = again && result.status === 'NO_MATCHED_MESSAGE' && result.nextBeginOffset === result.maxOffset;
+    if ((code !== ResponseCode.PULL_NOT_FOUND && !inVain) || wait <= 0) {
       const { consumerGroup, topic, queueId } = header;
       const next =
         result.status === 'OFFSET_OVERFLOW_BADLY'
@@ -205,7 +216,8 @@ export class PullProcessor {
     }
     if (channel.closed) return;
     const deadline = this.platform.clock.monotonic() + wait;
-    if (!this.held.hold({ header, channel, respond, matches, deadline })) {
+    const offset = inVain ? result.nextBeginOffset : pull.offset;
+    if (!this.held.hold({ ...pull, offset, deadline })) {
       respond(
         refusal(
           ResponseCode.SYSTEM_BUSY,
@@ -216,7 +228,7 @@ export class PullProcessor {
   }
 
   /** Answers a pull that has waited, with whatever there is now. */
-  private resume(pull: HeldPull): void {
+  private resume(pull: HeldPull, woken: boolean): void {
     if (pull.channel.closed) return;
     // One that cannot be answered must neither keep the others waiting nor throw into the timer or the store.
     try {
@@ -226,7 +238,9 @@ export class PullProcessor {
         );
         return;
       }
-      this.read(pull.header, pull.channel, pull.respond, pull.matches, 0);
+      // Tags' hashes have told that there is something; beyond them only the messages can.
+      const mayWait = woken && pull.subscription.accepts !== undefined;
+      this.read(pull, mayWait ? pull.deadline - this.platform.clock.monotonic() : 0, mayWait);
     } catch (error) {
       pull.respond(failure(error));
     }
@@ -246,6 +260,10 @@ export class PullProcessor {
     }
     respond(createResponse(code, header, result.status, body));
   }
+}
+
+function refused({ code, remark }: SubscriptionProblem): RemotingCommand {
+  return refusal(code, remark);
 }
 
 function codeOf({ status, nextBeginOffset }: ReadResult, offset: number): number {

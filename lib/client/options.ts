@@ -1,3 +1,4 @@
+import type { HeaderMatch } from '../protocol/index.js';
 import type { Connector } from '../remoting/index.js';
 import type { ConsumeMode } from './consume-mode.js';
 import type { ReceivedMessage } from './consumer/received-message.js';
@@ -100,8 +101,12 @@ export interface ListenerBinding {
   /** Unique within the group; shown in logs and used by pause and resume. */
   name: string;
   topic: string;
-  /** `a || b`; default `*`, everything. */
-  tag?: string;
+  /** `a || b`, with wildcards for words (`order.*.paid`, `order.#`); default `*`, everything. */
+  tag?: string | undefined;
+  /** SQL92 on the properties, instead of a tag. */
+  selector?: string | undefined;
+  /** Properties that the message must have: all of them, or any. */
+  headers?: HeaderMatch | undefined;
   /** Handlers at the same time, per process; without meaning in orderly mode. Default: 16. */
   concurrency?: number;
   /** Default: the group's. */

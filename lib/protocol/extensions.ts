@@ -32,6 +32,16 @@ export const ExtensionField = {
   KILLER: 'NESTMQ_KILLER',
 } as const;
 
+/** Fields of our own in bodies. */
+export const ExtensionBodyField = {
+  /**
+   * In a subscription to `*`: what is really wanted, as a list of `{tag?, selector?, headers?}`, a message having to pass
+   * one of them. For wildcards in tags, headers, and groups of which several listeners select.
+   * Apache ignores it and sends everything: the client filters.
+   */
+  FILTERS: 'NESTMQ_FILTERS',
+} as const;
+
 /** Request codes of our own; Apache answers them with REQUEST_CODE_NOT_SUPPORTED. All lie between 31,000 and 31,999. */
 export const ExtensionCode = {
   /**

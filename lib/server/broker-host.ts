@@ -179,9 +179,9 @@ async function open(settings: ResolvedSettings, platform: Platform, undo: (() =>
   const options = { path, storeHost, flush, segmentBytes, retention, checkpointMillis, reserveBytes };
   const store = await MessageStore.open(options, platform);
   undo.push(() => store.close());
-  const { name, cluster, autoCreateTopics, defaultQueues, transactions } = settings;
+  const { name, cluster, autoCreateTopics, defaultQueues, sqlFilters, transactions } = settings;
   const broker = new Broker(
-    { name, cluster, address: storeHost, autoCreateTopics, defaultQueues, transactions },
+    { name, cluster, address: storeHost, autoCreateTopics, defaultQueues, sqlFilters, transactions },
     store,
     platform,
   );

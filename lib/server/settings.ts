@@ -48,6 +48,8 @@ export interface BrokerSettings {
   autoCreateTopics?: boolean;
   /** Queues of a topic that nobody has given a number. Default 4. */
   defaultQueues?: number;
+  /** Whether listeners may filter by SQL92 (`selector`). Default true. */
+  sqlFilters?: boolean;
   retention?: RetentionOptions;
   transactions?: TransactionSetting;
 }
@@ -75,6 +77,7 @@ export interface ResolvedSettings {
   readonly topics: readonly TopicSetting[];
   readonly autoCreateTopics: boolean;
   readonly defaultQueues: number;
+  readonly sqlFilters: boolean;
   readonly retention: RetentionOptions | undefined;
   readonly transactions: TransactionSetting | undefined;
 }
@@ -114,6 +117,7 @@ const RULES: Readonly<Record<keyof BrokerSettings, Rule>> = {
   topics: [Array.isArray, 'a list of names or of { name, queues }'],
   autoCreateTopics: flag,
   defaultQueues: [(value) => whole(value, 1, MOST_QUEUES), `a whole number from 1 to ${MOST_QUEUES}`],
+  sqlFilters: flag,
   retention: object,
   transactions: object,
 };
@@ -169,6 +173,7 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     topics: distinct((settings.topics ?? []).map(resolveTopic)),
     autoCreateTopics: settings.autoCreateTopics ?? true,
     defaultQueues: settings.defaultQueues ?? 4,
+    sqlFilters: settings.sqlFilters ?? true,
     retention: settings.retention,
     transactions: settings.transactions && defined(settings.transactions),
   };

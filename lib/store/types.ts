@@ -172,6 +172,8 @@ export interface ReadQuery {
   maxBytes: number;
   /** Which entries are wanted, by tags code; all when absent. */
   matches?: ((tagsCode: number) => boolean) | undefined;
+  /** Which of those are wanted, by the record that begins at `at`; it must not keep the bytes. All when absent. */
+  accepts?: ((bytes: Buffer, at: number) => boolean) | undefined;
 }
 
 export type ReadStatus =

@@ -235,15 +235,17 @@ describe('consumer groups', () => {
     );
   });
 
-  it('subscribe by tags; anything else is refused when asked for', async () => {
-    const check = (expressionType: string) =>
+  it('subscribe by tags or SQL92; anything else is refused when asked for', async () => {
+    const check = (expressionType: string, subString = '*') =>
       producer.invoke(
         RequestCode.CHECK_CLIENT_CONFIG,
         {},
-        Buffer.from(JSON.stringify({ subscriptionData: { expressionType } })),
+        Buffer.from(JSON.stringify({ subscriptionData: { topic: 'orders', subString, expressionType } })),
       );
     expect((await check('TAG')).code).toBe(ResponseCode.SUCCESS);
-    expect((await check('SQL92')).code).toBe(ResponseCode.SYSTEM_ERROR);
+    expect((await check('SQL92', 'a > 3')).code).toBe(ResponseCode.SUCCESS);
+    expect((await check('SQL92', 'a >')).code).toBe(ResponseCode.SUBSCRIPTION_PARSE_FAILED);
+    expect((await check('XPATH')).code).toBe(ResponseCode.SYSTEM_ERROR);
   });
 
   describe('positions', () => {

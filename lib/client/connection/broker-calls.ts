@@ -2,6 +2,7 @@ import {
   createRequest,
   decodeConsumerListBody,
   decodeLockBatchResponseBody,
+  encodeClientConfig,
   encodeHeartbeatData,
   encodeLockBatchRequestBody,
   ExtensionCode,
@@ -10,6 +11,7 @@ import {
   recordStoreTimestamp,
   requestCodeName,
   ResponseCode,
+  type ClientConfigBody,
   type ConsumerSendMsgBackRequestHeader,
   type CreateTopicRequestHeader,
   type EndTransactionRequestHeader,
@@ -84,6 +86,14 @@ export class BrokerCalls {
 
   async heartbeat(address: string, data: HeartbeatData): Promise<void> {
     await this.ask(address, createRequest(RequestCode.HEART_BEAT, {}, encodeHeartbeatData(data)));
+  }
+
+  /** Rejects with a `ResponseError` when the broker cannot filter as the subscription asks. */
+  async checkSubscription(address: string, body: ClientConfigBody): Promise<void> {
+    const channel = await this.connections.open(address);
+    const request = createRequest(RequestCode.CHECK_CLIENT_CONFIG, {}, encodeClientConfig(body));
+    const response = await channel.invoke(request, this.timeoutMillis);
+    if (response.code !== ResponseCode.SUCCESS) throw this.failure(response, request, address);
   }
 
   async unregister(address: string, header: UnregisterClientRequestHeader): Promise<void> {

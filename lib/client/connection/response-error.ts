@@ -33,6 +33,8 @@ const CODES: ReadonlyMap<number, MessagingErrorCode> = new Map<number, Messaging
   [ResponseCode.SUBSCRIPTION_NOT_EXIST, 'GROUP_NOT_FOUND'],
   [ResponseCode.SUBSCRIPTION_NOT_LATEST, 'GROUP_NOT_FOUND'],
   [ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, 'GROUP_NOT_FOUND'],
+  [ResponseCode.FILTER_DATA_NOT_EXIST, 'GROUP_NOT_FOUND'],
+  [ResponseCode.FILTER_DATA_NOT_LATEST, 'GROUP_NOT_FOUND'],
   [ResponseCode.INVALID_PARAMETER, 'BAD_ARGUMENT'],
   [ResponseCode.NO_BUYER_ID, 'BROKER_ERROR'],
   [ResponseCode.NOT_IN_CURRENT_UNIT, 'BROKER_ERROR'],

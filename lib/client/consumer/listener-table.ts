@@ -1,13 +1,13 @@
 import {
-  buildSubscriptionData,
   checkTopic,
+  compileFilter,
   deadLetterTopic,
   getProperty,
+  type MessageFilter,
   MessagingError,
-  parseTagExpression,
   PropertyName,
   type SubscriptionData,
-  type TagFilter,
+  subscriptionOf,
 } from '../../protocol/index.js';
 import { ConsumeMode } from '../consume-mode.js';
 import { createOutcomeCounts, type OutcomeCounts } from '../counts.js';
@@ -17,7 +17,7 @@ import { DEFAULT_CONCURRENCY, type ConsumerSettings, type ListenerBinding } from
 /** A listener with its defaults filled in. */
 export interface Listener {
   readonly binding: ListenerBinding;
-  readonly filter: TagFilter;
+  readonly filter: MessageFilter;
   readonly concurrency: number;
   readonly maxReconsumeTimes: number;
   paused: boolean;
@@ -46,7 +46,7 @@ export class ListenerTable {
       );
     }
     checkBinding(binding, this.settings);
-    const filter = parseTagExpression(binding.tag);
+    const filter = filterOf(binding);
     if (this.names.has(binding.name)) {
       throw new MessagingError('CONFIGURATION', `The group ${group} has two listeners named ${binding.name}`);
     }
@@ -57,7 +57,7 @@ export class ListenerTable {
       throw new MessagingError(
         'CONFIGURATION',
         `The group ${group} has two listeners for the same messages of ${binding.topic}: ${rival.binding.name} (${rival.filter.expression}) ` +
-          `and ${binding.name} (${filter.expression}). Give them different groups or tags`,
+          `and ${binding.name} (${filter.expression}). Give them different groups, or tags or conditions that exclude each other`,
       );
     }
     const maxReconsumeTimes = binding.maxReconsumeTimes ?? this.settings.maxReconsumeTimes;
@@ -91,11 +91,16 @@ export class ListenerTable {
     );
   }
 
+  /** Who listens to the topic, for people. */
+  namesOf(topic: string): string {
+    return (this.topics.get(topic) ?? []).map(({ binding }) => binding.name).join(', ');
+  }
+
   get topicNames(): string[] {
     return [...this.topics.keys()];
   }
 
-  /** The one listener that the message is for. The broker filters by hash code only, so there may be none. */
+  /** The one listener that the message is for. The broker may let others pass, so there may be none. */
   find(topic: string, properties: string): Listener | undefined {
     const listeners = this.topics.get(topic);
     if (listeners === undefined) return undefined;
@@ -103,17 +108,40 @@ export class ListenerTable {
     if (first.filter.matchesAll) return first;
     const tag = getProperty(properties, PropertyName.TAGS);
     for (const listener of listeners) {
-      if (listener.filter.matches(tag)) return listener;
+      if (listener.filter.matches(tag, properties)) return listener;
     }
     return undefined;
   }
 
-  /** Per topic the union of the listeners' tags. */
+  /**
+   * The same for a message that the group took once and that comes again. Brokers add properties to it, which a selector
+   * may look at, and a new release may select otherwise: when the topic has a single listener, and that one chooses by
+   * properties, it still is the one that it was for.
+   */
+  findAgain(topic: string, properties: string): Listener | undefined {
+    const found = this.find(topic, properties);
+    const listeners = this.topics.get(topic);
+    if (found !== undefined || listeners?.length !== 1) return found;
+    return listeners[0]!.filter.properties === undefined ? undefined : listeners[0];
+  }
+
+  /** Per topic the union of what the listeners want. */
   subscriptions(version: number): SubscriptionData[] {
-    return [...this.topics].map(([topic, listeners]) => {
-      const all = listeners.some((listener) => listener.filter.matchesAll);
-      const tags = listeners.flatMap((listener) => listener.filter.tags);
-      return buildSubscriptionData(topic, all ? '*' : tags.join(' || '), version);
-    });
+    return [...this.topics].map(([topic, listeners]) =>
+      subscriptionOf(
+        topic,
+        listeners.map(({ filter }) => filter),
+        version,
+      ),
+    );
+  }
+}
+
+function filterOf({ name, tag, selector, headers }: ListenerBinding): MessageFilter {
+  try {
+    return compileFilter({ tag, selector, headers });
+  } catch (error) {
+    if (!(error instanceof MessagingError)) throw error;
+    throw new MessagingError('CONFIGURATION', `${name} cannot filter: ${error.message}`, { cause: error });
   }
 }

@@ -126,6 +126,8 @@ export class PullService {
       case ResponseCode.SUBSCRIPTION_NOT_EXIST:
       case ResponseCode.SUBSCRIPTION_NOT_LATEST:
       case ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST:
+      case ResponseCode.FILTER_DATA_NOT_EXIST:
+      case ResponseCode.FILTER_DATA_NOT_LATEST:
         await this.core.heartbeats.repeat(address);
         throw this.refusal(response, address);
       default:

@@ -117,7 +117,9 @@ export class PulledBodyDecoder {
     let topic = queue.topic;
     const isRetry = topic === this.retryTopic;
     if (isRetry) topic = getProperty(properties, PropertyName.RETRY_TOPIC) ?? topic;
-    const listener: Listener | undefined = this.listeners.find(topic, properties);
+    const listener: Listener | undefined = isRetry
+      ? this.listeners.findAgain(topic, properties)
+      : this.listeners.find(topic, properties);
     if (listener === undefined) {
       if (!isRetry) {
         this.counters.filtered++;

@@ -1,6 +1,7 @@
 import type { Timer } from '../../platform/index.js';
 import { checkGroup, MessagingError, retryTopic } from '../../protocol/index.js';
 import { Assignment, positionsOf } from './assignment.js';
+import { checkFilters } from './check-filters.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { ConcurrentDispatcher } from '../dispatch/concurrent-dispatcher.js';
 import { ConsumeMode } from '../consume-mode.js';
@@ -140,8 +141,10 @@ export class PushConsumer {
     await Promise.all(this.topics().map((topic) => routes.refresh(topic)));
     // Only what is there before the group is: a queue that appears later has nothing that is older than the group.
     const queues = this.topics().flatMap((topic) => routes.peek(topic)?.readQueues ?? []);
+    const registration = registrationOf(this.group, this.listeners, this.version);
+    await checkFilters(this.core, registration, (topic) => this.listeners.namesOf(topic));
     this.announced = true;
-    await heartbeats.register(registrationOf(this.group, this.listeners, this.version));
+    await heartbeats.register(registration);
     // The broker has made the retry topic just now.
     if (this.settings.mode !== ConsumeMode.BROADCAST) await routes.refresh(this.group.retryTopic);
     await this.offsets.initialise(queues, this.topics());

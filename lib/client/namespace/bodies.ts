@@ -1,4 +1,5 @@
 import {
+  decodeClientConfig,
   decodeConsumeStats,
   decodeHeartbeatData,
   decodeLockBatchRequestBody,
@@ -6,6 +7,7 @@ import {
   decodeQueueOffsets,
   decodeTopicList,
   decodeTopicStats,
+  encodeClientConfig,
   encodeConsumeStats,
   encodeHeartbeatData,
   encodeLockBatchRequestBody,
@@ -19,6 +21,7 @@ import {
   type Namespace,
   renameRecords,
   RequestCode,
+  type SubscriptionData,
 } from '../../protocol/index.js';
 
 type Translate = (body: Buffer, namespace: Namespace) => Buffer;
@@ -45,13 +48,23 @@ const heartbeat: Translate = (body, namespace) => {
     consumerDataSet: data.consumerDataSet.map((consumer) => ({
       ...consumer,
       groupName: namespace.wrapGroup(consumer.groupName),
-      subscriptionDataSet: consumer.subscriptionDataSet.map((subscription) => ({
-        ...subscription,
-        topic: namespace.wrapTopic(subscription.topic),
-      })),
+      subscriptionDataSet: consumer.subscriptionDataSet.map((data) => wrapSubscription(data, namespace)),
     })),
   });
 };
+
+const clientConfig: Translate = (body, namespace) => {
+  const { group, subscriptionData, ...more } = decodeClientConfig(body);
+  return encodeClientConfig({
+    ...more,
+    group: namespace.wrapGroup(group),
+    subscriptionData: subscriptionData && wrapSubscription(subscriptionData, namespace),
+  });
+};
+
+function wrapSubscription(data: SubscriptionData, namespace: Namespace): SubscriptionData {
+  return { ...data, topic: namespace.wrapTopic(data.topic) };
+}
 
 const queuesToLock: Translate = (body, namespace) => {
   const request = decodeLockBatchRequestBody(body);
@@ -97,6 +110,7 @@ function withTopic(queue: MessageQueue, topic: string): MessageQueue {
  */
 const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>([
   [RequestCode.HEART_BEAT, { request: heartbeat }],
+  [RequestCode.CHECK_CLIENT_CONFIG, { request: clientConfig }],
   [RequestCode.LOCK_BATCH_MQ, { request: queuesToLock, response: lockedQueues }],
   [RequestCode.UNLOCK_BATCH_MQ, { request: queuesToLock }],
   [RequestCode.PULL_MESSAGE, { response: records }],

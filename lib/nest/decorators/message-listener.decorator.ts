@@ -1,13 +1,17 @@
 import type { ConsumeMode } from '../../client/index.js';
-import { MessagingError } from '../../protocol/index.js';
+import { type HeaderMatch, MessagingError } from '../../protocol/index.js';
 import type { Duration } from '../payload/index.js';
 import { addDefaultParameters, markEntryProvider } from '../nest-internals.js';
 
 /** Everything that a listener can be told. @publicApi */
 export interface MessageListenerOptions {
   topic: string;
-  /** `a || b`; default `*`, everything. */
+  /** `a || b`; `*` stands for a word and `#` for any number of words: `order.*.paid`, `order.#`. Default `*`, everything. */
   tag?: string;
+  /** SQL92 on the message's properties, instead of a tag: `region = 'eu' AND amount > 100`. */
+  selector?: string;
+  /** Properties that the message must have, all of them or any: with this text, or at all (`true`). May stand beside a tag. */
+  headers?: HeaderMatch;
   /**
    * Members of a group share its messages; each group gets all of them. Default: `<application>-<Class>-<method>`,
    * so renaming class or method makes a new group.

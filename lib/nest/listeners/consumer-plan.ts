@@ -47,11 +47,16 @@ function checkPair(a: ListenerDefinition, b: ListenerDefinition): void {
   const twice = a.host.prototype === b.host.prototype && a.methodName === b.methodName && a.host !== b.host;
   const cure = twice
     ? `${a.host.name} is provided by ${a.host.moduleName} and by ${b.host.moduleName}: provide it once and export it`
-    : 'a message goes to one listener of a group: give them different tags, or one of them another group';
+    : `a message goes to one listener of a group: give them ${exclusive(a, b)}, or one of them another group`;
   throw new MessagingError(
     'CONFIGURATION',
     `${pair} and could match the same message of ${a.topic} (${a.filter.expression} and ${b.filter.expression}); ${cure}`,
   );
+}
+
+function exclusive(a: ListenerDefinition, b: ListenerDefinition): string {
+  if (a.filter.plain && b.filter.plain) return 'different tags';
+  return 'tags, or conditions on one property, that exclude each other (what cannot be shown to be exclusive is refused)';
 }
 
 function describe(listener: ListenerDefinition): string {

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 import { ConsumeMode } from '../../client/index.js';
 import {
+  type HeaderMatch,
   LIMITS,
+  type MessageFilter,
   MessagingError,
   checkGroup,
   checkTopic,
+  compileFilter,
   isDeadLetterTopic,
   isHiddenTopic,
   isRetryTopic,
-  parseTagExpression,
 } from '../../protocol/index.js';
 import type { MessageListenerOptions } from '../decorators/index.js';
 import type { HostClass } from '../nest-internals.js';
@@ -21,6 +23,11 @@ const MODES: readonly string[] = Object.values(ConsumeMode);
 const RULES: OptionRules = {
   topic: rule.text,
   tag: rule.text,
+  selector: rule.text,
+  headers: {
+    what: '{ match: "all" or "any", properties: { name: text, or true for any value } }',
+    accepts: isHeaderMatch,
+  },
   group: rule.text,
   mode: {
     what: MODES.map((mode) => `ConsumeMode.${mode}`).join(', '),
@@ -45,6 +52,17 @@ const RULES: OptionRules = {
   retryRequests: rule.boolean,
   connection: nameRule,
 };
+
+function isHeaderMatch(value: unknown): boolean {
+  if (!rule.object.accepts(value)) return false;
+  const { match, properties, ...others } = value as Partial<HeaderMatch>;
+  return (
+    (match === 'all' || match === 'any') &&
+    Object.keys(others).length === 0 &&
+    rule.object.accepts(properties) &&
+    Object.values(properties!).every((wanted) => wanted === true || typeof wanted === 'string')
+  );
+}
 
 function isMillis(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0;
@@ -81,7 +99,7 @@ export function defineListener(
     connection,
     group: named(where, () => checkedGroup(group, namespace)),
     topic: named(where, () => checkedTopic(options.topic, namespace)),
-    filter: named(where, () => parseTagExpression(options.tag)),
+    filter: named(where, () => filterOf(options)),
     mode: options.mode ?? ConsumeMode.CONCURRENT,
     from: options.from ?? 'latest',
     concurrency: options.concurrency,
@@ -113,6 +131,11 @@ function refuseWithoutEffect(where: string, options: MessageListenerOptions): vo
     if (options[name as keyof MessageListenerOptions] === undefined) continue;
     throw new MessagingError('CONFIGURATION', `${where}: the option ${name} would do nothing: ${why}`);
   }
+}
+
+function filterOf({ tag, selector, headers }: MessageListenerOptions): MessageFilter {
+  // A copy: what is changed afterwards must not change what brokers are told.
+  return compileFilter({ tag, selector, headers: headers && structuredClone(headers) });
 }
 
 function checkedTopic(topic: string, namespace: string | undefined): string {

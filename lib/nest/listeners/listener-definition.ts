@@ -1,5 +1,5 @@
 import type { ConsumeMode } from '../../client/index.js';
-import type { TagFilter } from '../../protocol/index.js';
+import type { MessageFilter } from '../../protocol/index.js';
 import type { HostClass } from '../nest-internals.js';
 
 /** One `@MessageListener`, checked and with all defaults. */
@@ -9,7 +9,7 @@ export interface ListenerDefinition {
   readonly connection: string;
   readonly group: string;
   readonly topic: string;
-  readonly filter: TagFilter;
+  readonly filter: MessageFilter;
   readonly mode: ConsumeMode;
   readonly from: 'latest' | 'earliest' | Date;
   readonly concurrency: number | undefined;

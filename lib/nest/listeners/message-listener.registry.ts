@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ConsumeMode, PushConsumer } from '../../client/index.js';
-import { MessagingError } from '../../protocol/index.js';
+import { type HeaderMatch, MessagingError } from '../../protocol/index.js';
 import type { ListenerDefinition } from './listener-definition.js';
 
 /** What a listener is and does. @publicApi */
@@ -8,7 +8,10 @@ export interface MessageListenerInfo {
   /** `Class.method`, with `#2` and so on behind it when there are several; what `pause` and `resume` take. */
   readonly name: string;
   readonly topic: string;
+  /** `*` for all. */
   readonly tag: string;
+  readonly selector: string | undefined;
+  readonly headers: HeaderMatch | undefined;
   readonly group: string;
   readonly mode: ConsumeMode;
   readonly connection: string;
@@ -33,7 +36,9 @@ export class MessageListenerRegistry {
     return [...this.entries.values()].map(({ definition, paused }) => ({
       name: definition.name,
       topic: definition.topic,
-      tag: definition.filter.expression,
+      tag: definition.filter.tags.expression,
+      selector: definition.filter.spec.selector,
+      headers: definition.filter.spec.headers,
       group: definition.group,
       mode: definition.mode,
       connection: definition.connection,

@@ -99,7 +99,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
     consumer.add({
       name,
       topic,
-      tag: filter.expression,
+      ...filter.spec,
       concurrency,
       maxReconsumeTimes,
       backoff,

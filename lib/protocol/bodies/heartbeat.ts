@@ -1,4 +1,6 @@
 import { ExtensionField } from '../extensions.js';
+import { ExtensionBodyField } from '../extensions.js';
+import { type FilterSpec, filterSpecsFrom } from '../filter/filter-spec.js';
 import { flagOf, numberOf, numbersOf, objectsOf, readObject, textOf, textsOf, writeJson } from './json-fields.js';
 import type { JsonObject } from './json-reader.js';
 
@@ -8,7 +10,7 @@ export type ConsumeFromWhere = 'CONSUME_FROM_LAST_OFFSET' | 'CONSUME_FROM_FIRST_
 
 export interface SubscriptionData {
   topic: string;
-  /** `*` or `a || b`. */
+  /** `*` or `a || b`, or SQL92. */
   subString: string;
   tagsSet: string[];
   /** Java hash codes of the tags. */
@@ -18,6 +20,8 @@ export interface SubscriptionData {
   /** TAG or SQL92. */
   expressionType: string;
   classFilterMode: boolean;
+  /** See `ExtensionBodyField.FILTERS`. */
+  NESTMQ_FILTERS?: FilterSpec[];
 }
 
 export interface ConsumerData {
@@ -84,6 +88,7 @@ function startAtFrom(object: JsonObject): number | undefined {
 }
 
 export function subscriptionDataFrom(object: JsonObject): SubscriptionData {
+  const filters = filterSpecsFrom(object, ExtensionBodyField.FILTERS);
   return {
     topic: textOf(object, 'topic'),
     subString: textOf(object, 'subString', '*'),
@@ -92,5 +97,6 @@ export function subscriptionDataFrom(object: JsonObject): SubscriptionData {
     subVersion: numberOf(object, 'subVersion', 0),
     expressionType: textOf(object, 'expressionType', 'TAG'),
     classFilterMode: flagOf(object, 'classFilterMode', false),
+    ...(filters && { [ExtensionBodyField.FILTERS]: filters }),
   };
 }

@@ -12,6 +12,8 @@ export type {
   ProducerData,
   SubscriptionData,
 } from './heartbeat.js';
+export { decodeClientConfig, encodeClientConfig } from './client-config.js';
+export type { ClientConfigBody } from './client-config.js';
 export {
   decodeLockBatchRequestBody,
   decodeLockBatchResponseBody,

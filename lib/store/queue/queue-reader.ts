@@ -9,6 +9,10 @@ import { entryPhysicalOffset, entrySize, entryTagsCode } from './entry-blocks.js
 
 /** Entries looked at for one answer when most do not match: the reader comes again, and others get their turn. */
 const MOST_SCANNED = 4_000;
+/** The same when the records themselves are looked at, at a microsecond or so each. */
+const MOST_EXAMINED = 1_000;
+/** And the bytes of them that are read for one answer from the disk. */
+const MOST_BYTES_EXAMINED = 4 * 1024 * 1024;
 /** Entries fetched from the files at a time. */
 const ENTRIES_AT_A_TIME = 512;
 
@@ -39,9 +43,9 @@ export class QueueReader {
 
   private fromMemory(queue: ConsumeQueue, query: ReadQuery): ReadResult {
     const { entries, maxOffset } = queue;
-    const { matches, maxMessages, maxBytes } = query;
+    const { matches, accepts, maxMessages, maxBytes } = query;
     const chunks: Buffer[] = [];
-    const end = Math.min(maxOffset, query.offset + MOST_SCANNED);
+    const end = Math.min(maxOffset, query.offset + (accepts === undefined ? MOST_SCANNED : MOST_EXAMINED));
     let index = query.offset;
     let count = 0;
     let bytes = 0;
@@ -54,6 +58,11 @@ export class QueueReader {
       if (size === 0 || (matches !== undefined && !matches(entries.tagsCode(index)))) continue;
       if (bytes + size > maxBytes && count > 0) break;
       const physicalOffset = entries.physicalOffset(index);
+      if (accepts !== undefined) {
+        // Only looked at: the chunk may be used again when nothing of it is handed out.
+        const held = this.tail.chunkAt(physicalOffset)!;
+        if (!accepts(held.bytes, physicalOffset - held.base)) continue;
+      }
       if (chunk === undefined || physicalOffset !== chunk.base + to || to + size > chunk.length) {
         if (to > from) chunks.push(chunk!.bytes.subarray(from, to));
         chunk = this.tail.chunkAt(physicalOffset)!;
@@ -69,12 +78,13 @@ export class QueueReader {
   }
 
   private async fromDisk(queue: ConsumeQueue, query: ReadQuery): Promise<ReadResult> {
-    const { matches, maxMessages, maxBytes } = query;
+    const { matches, accepts, maxMessages, maxBytes } = query;
     const chunks: Buffer[] = [];
-    const end = Math.min(queue.maxOffset, query.offset + MOST_SCANNED);
+    const end = Math.min(queue.maxOffset, query.offset + (accepts === undefined ? MOST_SCANNED : MOST_EXAMINED));
     let index = query.offset;
     let count = 0;
     let bytes = 0;
+    let examined = 0;
     while (index < end && count < maxMessages && bytes < maxBytes) {
       const entries = queue.lastRead(index) ?? (await queue.read(index, ENTRIES_AT_A_TIME));
       if (entries.length === 0) break;
@@ -91,6 +101,13 @@ export class QueueReader {
         const view =
           known ?? this.checked(queue, index, physicalOffset, await this.cold.read(physicalOffset, size, queue));
         if (view === undefined) continue;
+        if (accepts !== undefined) {
+          examined += size;
+          if (!accepts(view, 0)) {
+            if (examined < MOST_BYTES_EXAMINED) continue;
+            return result(queue, count, index + 1, chunks);
+          }
+        }
         chunks.push(view);
         bytes += size;
         count++;
