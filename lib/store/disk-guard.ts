@@ -45,6 +45,11 @@ export class DiskGuard {
     return this.refusal;
   }
 
+  /** True above the soft limit: little is left until sends are refused. */
+  get tight(): boolean {
+    return this.warned;
+  }
+
   /** True while something has to be written before anything may be appended, also what goes on above the hard limit. */
   get blocked(): boolean {
     return this.owed.length > 0;

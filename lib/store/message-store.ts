@@ -276,6 +276,7 @@ export class MessageStore {
       openFiles: pool.size,
       diskUsedRatio: guard.usedRatio,
       diskFull: guard.full !== undefined,
+      diskTight: guard.tight,
       damagedRanges: damage.all,
       damagedRecords: reader.damaged,
       checkpointProblem: checkpointer.problem,

@@ -221,6 +221,8 @@ export interface StoreHealth {
   readonly openFiles: number;
   readonly diskUsedRatio: number;
   readonly diskFull: boolean;
+  /** Above the soft limit: little is left until sends are refused. */
+  readonly diskTight: boolean;
   /** Stretches of the log that were accepted as damaged. */
   readonly damagedRanges: readonly { readonly from: number; readonly to: number; readonly why: string }[];
   /** Records that were found damaged while they were read. */

@@ -1,0 +1,48 @@
+import type { ConnectionReport } from '../connection/connection-report.js';
+import type { ResolvedHealthOptions } from './health-options.js';
+
+export type HealthStatus = 'up' | 'degraded' | 'down';
+
+/** What a health check shows of one connection. */
+export interface ConnectionHealth {
+  readonly status: HealthStatus;
+  /** Why it is not up. */
+  readonly problems: readonly string[];
+  /** Per group, the messages that are stored and not settled. */
+  readonly lag: Readonly<Record<string, number>>;
+}
+
+/** `sinceDeadLetter`: milliseconds since the last one; undefined for none. */
+export function assess(
+  report: ConnectionReport,
+  options: ResolvedHealthOptions,
+  now: number,
+  sinceDeadLetter: number | undefined,
+): ConnectionHealth {
+  const lag: Record<string, number> = {};
+  const problems: string[] = [];
+  for (const { group, topics } of report.lags ?? []) {
+    const messages = topics.reduce((sum, topic) => sum + topic.messages, 0);
+    lag[group] = messages;
+    if (messages > options.maxLag) problems.push(`group ${group} is ${messages} messages behind`);
+    const oldest = Math.min(...topics.map(({ oldestStoredAt = Number.POSITIVE_INFINITY }) => oldestStoredAt));
+    if (now - oldest > options.maxLagAge) {
+      problems.push(`group ${group} has had a message waiting for ${Math.round((now - oldest) / 1000)} s`);
+    }
+  }
+  if (sinceDeadLetter !== undefined && sinceDeadLetter < options.deadLetterWindow) {
+    problems.push('there are new dead letters');
+  }
+  const store = report.host?.store;
+  if (store?.diskTight === true) {
+    problems.push(`the disk of the store is ${Math.round(store.diskUsedRatio * 100)} % full`);
+  }
+  if (report.problem !== undefined) return { status: 'down', problems: [report.problem, ...problems], lag };
+  return { status: problems.length > 0 ? 'degraded' : 'up', problems, lag };
+}
+
+/** The worst of several. */
+export function worstOf(all: readonly ConnectionHealth[]): HealthStatus {
+  if (all.some(({ status }) => status === 'down')) return 'down';
+  return all.some(({ status }) => status === 'degraded') ? 'degraded' : 'up';
+}
