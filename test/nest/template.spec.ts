@@ -186,9 +186,9 @@ describe('what a send refuses', () => {
   it.each<[string, (sender: MessagingTemplate) => Promise<unknown>, string, RegExp]>([
     [
       'an unknown option',
-      (s) => s.syncSend('x', 1, { expiresIn: 5 } as never),
+      (s) => s.syncSend('x', 1, { expires: 5 } as never),
       'BAD_ARGUMENT',
-      /unknown option "expiresIn"/,
+      /unknown option "expires"/,
     ],
     [
       'an unknown option of each',
