@@ -196,6 +196,21 @@ export class MessagingTestKit {
     this.faults.addDelivery(fault);
   }
 
+  /**
+   * The broker is gone for good, with all that it had: sends fail, listeners get nothing.
+   *
+   * @param name Of the connection, or what `brokerOf` calls it.
+   * @throws MessagingError BAD_ARGUMENT when there is none.
+   */
+  async stopBroker(name: string = DEFAULT_CONNECTION): Promise<void> {
+    const host = this.hosts.get(name);
+    if (host === undefined) {
+      const known = [...this.hosts.keys()].join(', ') || 'none';
+      throw new MessagingError('BAD_ARGUMENT', `stopBroker: this kit has no broker ${name}; known: ${known}`);
+    }
+    await (await host).stop();
+  }
+
   /** Closes the modules that `start` made, and the brokers. */
   async close(): Promise<void> {
     const modules = this.modules.splice(0).toReversed();

@@ -158,8 +158,7 @@ describe('metrics', () => {
 
   it('are down while a broker inside is stopped, and say nothing then that they do not know', async () => {
     const { kit, metrics } = await start();
-    const { open } = kit as unknown as { open: Map<string, { broker: { stop(): Promise<void> } }> };
-    await open.get('default')!.broker.stop();
+    await kit.stopBroker();
     expect(await linesOf(metrics, 'mq_connection_up')).toEqual(['{connection="default"} 0']);
     expect(await linesOf(metrics, 'mq_consumer_lag_messages')).toEqual([]);
     await expect(kit.template().syncSend('orders', 1)).rejects.toMatchObject({ retryable: true });

@@ -115,8 +115,7 @@ describe('health', () => {
 
   it('is down when the broker inside has stopped, and before the connection is open', async () => {
     const { kit, check } = await start();
-    const { open } = kit as unknown as { open: Map<string, { broker: { stop(): Promise<void> } }> };
-    await open.get('default')!.broker.stop();
+    await kit.stopBroker();
     expect((await check()).connections.default?.problems).toEqual(['the broker is stopped']);
     await kit.module.close();
     expect((await check()).connections.default?.problems).toEqual(['the connection is not open']);

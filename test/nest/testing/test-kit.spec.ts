@@ -245,6 +245,7 @@ describe('the test kit', () => {
     await expect(kit.redeliver(kit.sent('orders')[0]!, { times: 1.5 })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
     expect(() => new MessagingTestKit({ startAt: new Date(Number.NaN) })).toThrow(/startAt/);
     expect(() => new MessagingTestKit({ unknown: 1 } as object)).toThrow(/unknown option/);
+    await expect(kit.stopBroker('other')).rejects.toThrow(/no broker other; known: default/);
     expect(() => new MessagingTestKit().get(Billing)).toThrow(/has started no module/);
     const wrong = MessagingModule.forRoot({ broker: { listen: { host: '0.0.0.0' } } });
     await expect(create({ imports: [wrong] })).rejects.toMatchObject({ code: 'CONFIGURATION' });
