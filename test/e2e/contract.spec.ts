@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { allBehaviours } from './names.js';
 import { lacking, show } from './run-one.js';
@@ -23,6 +24,19 @@ describe.each(targets.map((target) => ({ name: target.name, target })))('on $nam
 });
 
 describe('the contract', () => {
+  // Run by `npm run test:mutations`; here only that each of them still says what it changes.
+  it('has at least 60 mutations of the engine to notice, each of one place', async () => {
+    const folder = new URL('../../../test/e2e/mutations/', import.meta.url);
+    const { mutations } = (await import(`${folder}list.js`)) as { mutations: { id: string; file: string }[] };
+    const { mutate } = (await import(`${folder}mutate.js`)) as { mutate: (text: string, mutation: object) => string };
+    expect(mutations.length).toBeGreaterThanOrEqual(60);
+    expect(new Set(mutations.map(({ id }) => id)).size).toBe(mutations.length);
+    for (const mutation of mutations) {
+      const compiled = await readFile(new URL(`../../${mutation.file.replace(/ts$/, 'js')}`, import.meta.url), 'utf8');
+      expect(mutate(compiled, mutation)).not.toBe(compiled);
+    }
+  });
+
   it('says nothing twice', () => {
     const names = allBehaviours();
     expect(new Set(names).size).toBe(names.length);

@@ -1,14 +1,14 @@
 // Runs the contract on one target without a test framework and prints one JSON object: names of the failed behaviours
 // with what they failed with. The mutation runner starts it on changed copies of the engine.
-//   node run-behaviours.js [part of a name]
+//   node run-behaviours.js [JSON list of names]
 import 'reflect-metadata';
 import { lacking, show } from './run-one.js';
 import { subjects } from './subjects.js';
 import { targets } from './targets/index.js';
 
 /** A behaviour that neither ends nor fails has failed: a changed engine may wait for something that never comes. */
-const PATIENCE_MILLIS = Number(process.env.NESTMQ_PATIENCE ?? 4000);
-const part = process.argv[2] ?? '';
+const PATIENCE_MILLIS = Number(process.env.NESTMQ_PATIENCE ?? 20_000);
+const chosen = process.argv[2] === undefined ? undefined : new Set(JSON.parse(process.argv[2]) as string[]);
 
 // What a changed engine throws where nobody catches it belongs to the behaviour that runs.
 let stray: unknown;
@@ -19,7 +19,7 @@ const target = targets[0]!;
 const failed: Record<string, string> = {};
 let shown = 0;
 for (const behaviour of subjects.flatMap((subject) => subject.behaviours)) {
-  if (!behaviour.name.includes(part) || lacking(behaviour, target).length > 0) continue;
+  if (chosen?.has(behaviour.name) === false || lacking(behaviour, target).length > 0) continue;
   shown++;
   stray = undefined;
   let timer: NodeJS.Timeout | undefined;

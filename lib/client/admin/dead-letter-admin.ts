@@ -115,7 +115,7 @@ export class DeadLetterAdmin {
 
   /** A page of the group's letters; none for a group that has never had any. */
   async list(group: string, query: DeadLetterQuery = {}): Promise<DeadLetterPage> {
-    checkGroup(group);
+    await this.mustBeGroup(group);
     checkOptions('deadLetters.list', query, QUERY_RULES);
     const { order = 'newest', limit = 50, cursor, state = 'open' } = query;
     const box = await LetterBox.open(this.calls, group);
@@ -133,15 +133,15 @@ export class DeadLetterAdmin {
 
   /** One letter, settled or not; undefined when it is not there any more. */
   async get(group: string, id: string): Promise<DeadLetter | undefined> {
-    checkGroup(group);
+    await this.mustBeGroup(group);
     return (await LetterBox.open(this.calls, group)).find(id);
   }
 
   /** Sends letters again, and says of each what became of it, in their order. Rejects only for bad arguments. */
   async resend(group: string, ids: string | readonly string[], options: ResendOptions = {}): Promise<LetterOutcome[]> {
-    checkGroup(group);
+    await this.mustBeGroup(group);
     checkOptions('deadLetters.resend', options, RESEND_RULES);
-    checkTarget(options.to);
+    await this.mustBeTarget(options.to);
     const box = await LetterBox.open(this.calls, group);
     const { producer } = await this.calls.parts();
     const resender = new LetterResender(producer, box, options.to);
@@ -154,10 +154,10 @@ export class DeadLetterAdmin {
     filter: DeadLetterFilter = {},
     options: ResendOptions & ProgressOptions = {},
   ): Promise<LetterReport> {
-    checkGroup(group);
+    await this.mustBeGroup(group);
     checkOptions('deadLetters.resendAll', filter, FILTER_RULES);
     checkOptions('deadLetters.resendAll', options, { ...RESEND_RULES, ...PROGRESS_RULES });
-    checkTarget(options.to);
+    await this.mustBeTarget(options.to);
     const box = await LetterBox.open(this.calls, group);
     const { producer } = await this.calls.parts();
     const resender = new LetterResender(producer, box, options.to);
@@ -166,14 +166,14 @@ export class DeadLetterAdmin {
 
   /** Puts letters away: they are not offered again, and go with the log instead of after 14 days. */
   async remove(group: string, ids: string | readonly string[]): Promise<LetterOutcome[]> {
-    checkGroup(group);
+    await this.mustBeGroup(group);
     const box = await LetterBox.open(this.calls, group);
     return this.each(box, ids, false, (letters) => removeFrom(box, letters));
   }
 
   /** The same with all that match. */
   async removeAll(group: string, filter: DeadLetterFilter = {}, options: ProgressOptions = {}): Promise<LetterReport> {
-    checkGroup(group);
+    await this.mustBeGroup(group);
     checkOptions('deadLetters.removeAll', filter, FILTER_RULES);
     checkOptions('deadLetters.removeAll', options, PROGRESS_RULES);
     const box = await LetterBox.open(this.calls, group);
@@ -240,6 +240,20 @@ export class DeadLetterAdmin {
     report.complete = true;
     return report;
   }
+
+  private async mustBeGroup(group: string): Promise<void> {
+    checkGroup(group, (await this.calls.parts()).core.settings.namespace);
+  }
+
+  private async mustBeTarget(topic: string | undefined): Promise<void> {
+    if (topic === undefined) return;
+    checkTopic(topic, (await this.calls.parts()).core.settings.namespace);
+    if (isSendableTopic(topic) && !isRetryTopic(topic) && !isDeadLetterTopic(topic)) return;
+    throw new MessagingError(
+      'BAD_ARGUMENT',
+      `Dead letters are resent to a topic of your own, or to their group when no topic is named; not to ${topic}`,
+    );
+  }
 }
 
 /** Undefined when a broker could not be reached, or not just now; the report then says so. */
@@ -268,14 +282,4 @@ function count(report: LetterReport, { result, marked, error }: LetterOutcome): 
   else if (result === 'failed') report.failed++;
   if (result === 'resent' && !marked) report.unmarked++;
   if (error !== undefined) report.error = error;
-}
-
-function checkTarget(topic: string | undefined): void {
-  if (topic === undefined) return;
-  checkTopic(topic);
-  if (isSendableTopic(topic) && !isRetryTopic(topic) && !isDeadLetterTopic(topic)) return;
-  throw new MessagingError(
-    'BAD_ARGUMENT',
-    `Dead letters are resent to a topic of your own, or to their group when no topic is named; not to ${topic}`,
-  );
 }

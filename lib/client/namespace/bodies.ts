@@ -145,6 +145,8 @@ const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>(
   [RequestCode.GET_ROUTEINFO_BY_TOPIC, NO_NAMES],
   [RequestCode.GET_BROKER_CLUSTER_INFO, NO_NAMES],
   [ExtensionCode.HANDLE_ALONE, NO_NAMES],
+  [ExtensionCode.MARK_DEAD_LETTERS, NO_NAMES],
+  [ExtensionCode.DEAD_LETTER_STATES, NO_NAMES],
 ]);
 
 /** Undefined for a code that is not in the table. */

@@ -65,6 +65,39 @@ export const broadcast = subject('broadcast', (it) => {
     assert.deepEqual(board.payloads, ['after']);
   });
 
+  it('an instance goes on where it was, and hears what it missed', async (world) => {
+    const options = { instance: 'one' };
+    const first = recorder({ topic: 'prices', group: 'board', mode });
+    const app = await world.start(first, { options });
+    await world.passing(app.template.syncSend('prices', 'heard'));
+    await first.got(world, 1);
+    await app.close();
+    const sender = await world.start({ application: 'sender' });
+    await world.passing(sender.template.syncSend('prices', 'missed'));
+    const second = recorder({ topic: 'prices', group: 'board', mode });
+    await world.start(second, { options });
+    await second.got(world, 1);
+    await world.pass(5000);
+    assert.deepEqual(second.payloads, ['missed']);
+  });
+
+  it('a failed message is behind the instance, and does not come back', async (world) => {
+    const options = { instance: 'one' };
+    const first = recorder({ topic: 'prices', group: 'board', mode }, () => {
+      throw new Error('screen is broken');
+    });
+    const app = await world.start(first, { options });
+    await world.passing(app.template.syncSend('prices', 'failed'));
+    await first.got(world, 1);
+    await app.close();
+    const second = recorder({ topic: 'prices', group: 'board', mode });
+    const again = await world.start(second, { options });
+    await world.passing(again.template.syncSend('prices', 'next'));
+    await second.got(world, 1);
+    await world.pass(5000);
+    assert.deepEqual(second.payloads, ['next']);
+  });
+
   it.rows(
     'options that broadcasting cannot keep are refused at boot',
     ['backoff', 'maxReconsumeTimes'],

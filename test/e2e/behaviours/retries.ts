@@ -213,7 +213,7 @@ export const retries = subject('retries', (it) => {
     await rejects(
       world.start(recorder({ topic: 'orders', maxReconsumeTimes: times as number })),
       'CONFIGURATION',
-      /maxReconsumeTimes/,
+      /@MessageListener.*maxReconsumeTimes/,
     );
   });
 });

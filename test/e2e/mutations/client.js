@@ -225,13 +225,6 @@ export const clientMutations = [
     replace: 'lane.waiting.reverse();\n        if (!lane.running)',
   },
   {
-    id: 'client/sends-after-close',
-    says: 'a closed client goes on sending',
-    file: 'lib/client/producer/producer.ts',
-    find: 'if (this.closing)\n            throw shutDown();',
-    replace: '',
-  },
-  {
     id: 'client/batch-limit',
     says: 'a batch may have any size',
     file: 'lib/client/producer/producer.ts',
@@ -278,15 +271,15 @@ export const clientMutations = [
     id: 'client/broadcast-failure-silent',
     says: 'a failure of a broadcast listener is not logged',
     file: 'lib/client/settle/settlers.ts',
-    find: 'counters.broadcastFailed++;',
-    replace: 'counters.broadcastFailed++;\n        return;',
+    find: "countOutcome(counters, delivery, 'failed');\n        platform.logger.error(",
+    replace: 'platform.logger.verbose(',
   },
   {
     id: 'client/broadcast-retried',
     says: 'a failed broadcast message stays',
     file: 'lib/client/settle/settlers.ts',
-    find: 'return (delivery, settlement) => {\n        delivery.queue.complete(delivery);',
-    replace: 'return (delivery, settlement) => {',
+    find: 'return (delivery, outcome) => {\n        delivery.queue.complete(delivery);',
+    replace: 'return (delivery, outcome) => {',
   },
   {
     id: 'client/any-topic-name',
@@ -301,5 +294,19 @@ export const clientMutations = [
     file: 'lib/protocol/errors.ts',
     find: 'RETRYABLE.has(code)',
     replace: 'true',
+  },
+  {
+    id: 'client/refusals-confused',
+    says: 'that a topic is missing is not said',
+    file: 'lib/client/connection/route-table.ts',
+    find: "new MessagingError('TOPIC_NOT_FOUND',",
+    replace: "new MessagingError('BROKER_ERROR',",
+  },
+  {
+    id: 'client/nothing-reserved',
+    says: 'no property name is reserved',
+    file: 'lib/protocol/property-names.ts',
+    find: 'return RESERVED_PROPERTIES.has(name) || name.startsWith(EXTENSION_PREFIX) ||',
+    replace: 'return',
   },
 ];

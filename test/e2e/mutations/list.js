@@ -1,6 +1,7 @@
 import { brokerMutations } from './broker.js';
 import { clientMutations } from './client.js';
 import { nestMutations } from './nest.js';
+import { requestMutations } from './request.js';
 import { storeMutations } from './store.js';
 import { transactionMutations } from './transaction.js';
 
@@ -13,4 +14,5 @@ export const mutations = [
   ...brokerMutations,
   ...storeMutations,
   ...transactionMutations,
+  ...requestMutations,
 ];

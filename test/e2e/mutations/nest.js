@@ -165,8 +165,8 @@ export const nestMutations = [
     id: 'nest/each-unchecked',
     says: 'what each returns is not checked',
     file: 'lib/nest/template/messaging.template.ts',
-    find: 'checkOptionNames(own, SEND_OPTIONS.slice(0, 3)',
-    replace: '(() => 0)(own, SEND_OPTIONS.slice(0, 3)',
+    find: 'checkOptionNames(own, MESSAGE_OPTIONS,',
+    replace: '(() => 0)(own, MESSAGE_OPTIONS,',
   },
   {
     id: 'nest/no-split',
@@ -176,25 +176,11 @@ export const nestMutations = [
     replace: 'if (true)',
   },
   {
-    id: 'nest/level-unchecked',
-    says: 'a delay level may be any number',
-    file: 'lib/nest/template/delivery-time.ts',
-    find: 'Number.isInteger(level) && level >= 1 && level <= MAX_DELAY_LEVEL',
-    replace: 'true',
-  },
-  {
     id: 'nest/seconds-for-millis',
     says: 'a delay in milliseconds is ten times as long',
     file: 'lib/nest/template/delivery-time.ts',
     find: 'Math.ceil(now + millis)',
     replace: 'Math.ceil(now + millis * 10)',
-  },
-  {
-    id: 'nest/early-send',
-    says: 'a send while the application is put together does not wait for its listeners',
-    file: 'lib/nest/connection/messaging-connection.ts',
-    find: 'await this.client.start();',
-    replace: 'await this.client.start();\n        this.producer = this.client.producer;',
   },
   {
     id: 'nest/text-as-json',
@@ -333,8 +319,8 @@ export const nestMutations = [
     id: 'nest/no-drain',
     says: 'closing does not wait for handlers',
     file: 'lib/nest/connection/messaging-connection.ts',
-    find: 'await Promise.allSettled(this.consumers.map((consumer) => consumer.stop(budget)))',
-    replace: 'await Promise.allSettled(this.consumers.map((consumer) => consumer.stop(0)))',
+    find: 'consumer.stop(budget)',
+    replace: 'consumer.stop(0)',
   },
   {
     id: 'nest/name-for-all',
@@ -349,5 +335,12 @@ export const nestMutations = [
     file: 'lib/nest/template/delivery-time.ts',
     find: 'if (millis !== undefined)',
     replace: 'if (true)',
+  },
+  {
+    id: 'nest/level-limit',
+    says: 'the highest delay level is refused',
+    file: 'lib/nest/template/delivery-time.ts',
+    find: 'level <= MAX_DELAY_LEVEL',
+    replace: 'level < MAX_DELAY_LEVEL',
   },
 ];

@@ -1,24 +1,31 @@
-// `npm run test:mutations [-- --only ID] [--jobs 2]`: changes the engine in one place at a time, runs the whole contract
-// against each changed copy, and fails unless every change is noticed and every behaviour has noticed at least one.
+// `npm run test:mutations`: changes the engine in one place at a time and runs, against each changed copy, the behaviours
+// that `noticed.json` names for the change. Fails unless each of them turns red, and unless every behaviour stands there.
+//   --all            runs the whole contract against each change and writes `noticed.json` anew (half an hour)
+//   --only TEXT      only changes whose id has one of these texts, separated by commas; with --all the others keep their entries
+//   --jobs N         processes at a time, 2 by default
 import { spawn } from 'node:child_process';
 import { linkSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { mutations } from './list.js';
 import { mutate } from './mutate.js';
+import { assign } from './assign.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+const noticedFile = fileURLToPath(new URL('noticed.json', import.meta.url));
 const { values } = parseArgs({
   options: {
-    only: { type: 'string' },
+    all: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
     jobs: { type: 'string', default: '2' },
-    matrix: { type: 'string' },
     build: { type: 'string', default: process.env.NESTMQ_TEST_ROOT ?? '.test' },
   },
 });
+const build = join(root, values.build);
+const scratch = join(root, '.test-mutants');
 /** A changed engine that never ends has been noticed; this is how long it may try. */
-const RUN_MILLIS = 180_000;
+const RUN_MILLIS = 300_000;
 
 /** A copy of the compiled engine and contract that costs no disk: links, of which a changed file becomes a file again. */
 function linkTree(from, to) {
@@ -31,9 +38,11 @@ function linkTree(from, to) {
   }
 }
 
-function runContract(folder) {
+/** Runs the behaviours, or all of them, against the copy; resolves with the failed ones by name. */
+function runContract(folder, names) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(folder, 'test/e2e/run-behaviours.js')], {
+    const args = [join(folder, 'test/e2e/run-behaviours.js'), ...(names === undefined ? [] : [JSON.stringify(names)])];
+    const child = spawn(process.execPath, args, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: RUN_MILLIS,
@@ -49,59 +58,58 @@ function runContract(folder) {
   });
 }
 
-async function tryOut(mutation, folder) {
+function tryOut(mutation, folder, names) {
   rmSync(folder, { recursive: true, force: true });
-  const build = join(root, values.build);
   linkTree(join(build, 'lib'), join(folder, 'lib'));
   linkTree(join(build, 'test/e2e'), join(folder, 'test/e2e'));
   if (mutation !== undefined) {
     const changed = join(folder, mutation.file.replace(/\.ts$/, '.js'));
     const text = mutate(readFileSync(changed, 'utf8'), mutation);
     rmSync(changed);
-    mkdirSync(dirname(changed), { recursive: true });
     writeFileSync(changed, text);
   }
-  return runContract(folder);
+  return runContract(folder, names);
 }
 
-const scratch = join(root, '.test-mutants');
-const chosen = mutations.filter(({ id }) => values.only === undefined || id.includes(values.only));
+const { allBehaviours } = await import(pathToFileURL(join(build, 'test/e2e/names.js')).href);
+const noticed = JSON.parse(readFileSync(noticedFile, 'utf8'));
+const problems = [];
+
 const untouched = await tryOut(undefined, join(scratch, 'untouched'));
-let failed = 0;
-if (untouched.shown === 0 || Object.keys(untouched.failed).length > 0) {
-  console.log('the contract does not hold on the engine as it is:', untouched);
-  failed++;
-}
-const noticedBy = new Map();
-const waiting = failed > 0 ? [] : [...chosen];
+for (const [name, error] of Object.entries(untouched.failed))
+  problems.push(`red without any change: ${name} (${error})`);
+if (untouched.shown === 0) problems.push(`the contract does not run: ${untouched.ended}`);
+
+const chosen = mutations.filter(({ id }) => values.only.split(',').some((text) => id.includes(text)));
+const waiting = problems.length > 0 ? [] : [...chosen];
+const red = new Map();
 await Promise.all(
   Array.from({ length: Number(values.jobs) }, async (_, job) => {
     for (let mutation = waiting.shift(); mutation !== undefined; mutation = waiting.shift()) {
-      const result = await tryOut(mutation, join(scratch, String(job)));
+      const { id } = mutation;
+      const wanted = values.all ? undefined : (noticed[id] ?? []);
+      const result = await tryOut(mutation, join(scratch, String(job)), wanted);
+      const failed = Object.keys(result.failed);
+      red.set(id, failed);
       // An engine that does not even come up shows nothing of any single behaviour.
-      const names = result.shown === 0 ? undefined : Object.keys(result.failed);
-      noticedBy.set(mutation.id, names);
-      const verdict =
-        names === undefined
-          ? `BROKEN: ended with ${result.ended}`
-          : names.length === 0
-            ? 'NOT NOTICED'
-            : `${names.length} red`;
-      console.log(`${mutation.id}: ${verdict}`);
-      if (names === undefined || names.length === 0) failed++;
+      if (result.shown === 0) problems.push(`${id}: the engine does not run (${result.ended})`);
+      else if (failed.length === 0) problems.push(`${id}: nobody notices that ${mutation.says}`);
+      for (const name of wanted ?? []) if (!failed.includes(name)) problems.push(`${id}: is not noticed by "${name}"`);
+      if (values.all) console.log(`${id}: ${failed.length} red`);
     }
   }),
 );
 rmSync(scratch, { recursive: true, force: true });
-if (values.matrix !== undefined)
-  writeFileSync(values.matrix, JSON.stringify(Object.fromEntries(noticedBy), undefined, 1));
-if (values.only === undefined && failed === 0) {
-  const { allBehaviours } = await import(join(root, values.build, 'test/e2e/names.js'));
-  const red = new Set([...noticedBy.values()].flat());
-  const never = allBehaviours().filter((name) => !red.has(name));
-  for (const name of never) console.log(`never red: ${name}`);
-  failed += never.length;
+
+if (values.all) {
+  for (const { id } of mutations) if (!red.has(id) && noticed[id] !== undefined) red.set(id, noticed[id]);
+  writeFileSync(noticedFile, `${JSON.stringify(assign(red, allBehaviours()), undefined, 2)}\n`);
 }
-console.log(`${chosen.length} mutations, ${untouched.shown} behaviours`);
-console.log(`${chosen.length - Math.min(failed, chosen.length)} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+if (values.only === '') {
+  const named = new Set([...red.values()].flat());
+  for (const name of allBehaviours()) if (!named.has(name)) problems.push(`no change turns it red: ${name}`);
+}
+for (const problem of problems) console.log(problem);
+console.log(`${untouched.shown} behaviours, ${chosen.length} changes of the engine`);
+console.log(`${chosen.length} passed, ${problems.length} failed`);
+process.exitCode = problems.length === 0 ? 0 : 1;

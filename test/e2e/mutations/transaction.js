@@ -85,13 +85,6 @@ export const transactionMutations = [
     replace: 'if (true)',
   },
   {
-    id: 'client/unknown-is-rollback',
-    says: 'UNKNOWN rolls back',
-    file: 'lib/client/transactions/transactions.ts',
-    find: 'UNKNOWN: 0,',
-    replace: 'UNKNOWN: SysFlag.TRANSACTION_ROLLBACK,',
-  },
-  {
     id: 'broker/half-is-whole',
     says: 'half messages are stored for everybody',
     file: 'lib/broker/send-processor.ts',

@@ -23,6 +23,8 @@ export const embedded: Target = {
 
 /** Turns of the loop without time passing, so that what an application awaits for real (a promise, an immediate) ends. */
 const PASSING_STEP_MILLIS = 10;
+/** What has not ended after so long never will. */
+const LONGEST_PASSING_MILLIS = 120_000;
 
 /**
  * A broker with a disk that can lose power, and its applications, in this process and on one virtual clock. Applications
@@ -86,7 +88,11 @@ class EmbeddedWorld extends ConnectionEnvironment implements OpenTarget {
     const end = (): void => void (ended = true);
     promise.then(end, end);
     await this.clock.settle();
-    while (!ended) await this.clock.advance(PASSING_STEP_MILLIS);
+    const limit = this.clock.monotonic() + LONGEST_PASSING_MILLIS;
+    while (!ended) {
+      if (this.clock.monotonic() > limit) throw new Error(`waited ${LONGEST_PASSING_MILLIS} ms in vain for a promise`);
+      await this.clock.advance(PASSING_STEP_MILLIS);
+    }
     return promise;
   }
 
