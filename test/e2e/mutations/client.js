@@ -95,8 +95,8 @@ export const clientMutations = [
     id: 'client/orderly-no-wait',
     says: 'an orderly queue tries again at once',
     file: 'lib/client/dispatch/orderly-dispatcher.ts',
-    find: 'if (wait > 0)',
-    replace: 'if (wait > 1e9)',
+    find: 'return Math.max(1, delay);',
+    replace: 'return 0;',
   },
   {
     id: 'client/orderly-never-gives-up',
@@ -285,7 +285,7 @@ export const clientMutations = [
     id: 'client/any-topic-name',
     says: 'a topic may have any name',
     file: 'lib/protocol/names.ts',
-    find: "checkName('topic', name, LIMITS.topicBytes);",
+    find: "checkName('topic', name, LIMITS.topicBytes, namespace);",
     replace: '',
   },
   {
