@@ -35,8 +35,10 @@ export {
   type InterceptedTransaction,
 } from './interceptor.js';
 export { outcomeOf } from './intercept-listener.js';
+export { conflictOf, type ListenerTraits } from './listener-conflicts.js';
+export type { RateLimit } from './dispatch/rate-limiter.js';
 export { MessagingClient } from './messaging-client.js';
-export type { ClientOptions, ConsumerOptions, ListenerBinding } from './options.js';
+export type { ClientOptions, ConsumerOptions, KeyOrderOption, ListenerBinding } from './options.js';
 export { NamespacedConnector } from './namespace/namespaced-connector.js';
 export { Producer } from './producer/producer.js';
 export { PushConsumer, type AssignedQueue, type ConsumerState } from './consumer/push-consumer.js';

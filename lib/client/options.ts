@@ -96,6 +96,9 @@ export function withConsumerDefaults(options: ConsumerOptions): ConsumerSettings
 
 export const DEFAULT_CONCURRENCY = 16;
 
+/** What stays in order: `true` is the key of an ordered send; a message without a key waits for nobody. */
+export type KeyOrderOption = true | ((message: ReceivedMessage) => string | undefined);
+
 /** One listener of a group. */
 export interface ListenerBinding {
   /** Unique within the group; shown in logs and used by pause and resume. */
@@ -113,6 +116,11 @@ export interface ListenerBinding {
   maxReconsumeTimes?: number;
   /** Milliseconds before the next attempt: per attempt (the last one repeats), or computed from the attempt that failed (1 = first). Default: the broker's ladder. */
   backoff?: readonly number[] | ((attempt: number) => number);
+  /**
+   * Messages with the same key are handled one after the other, in the order in which they are fetched. `true`: by the key of
+   * their ordered send. One that fails goes to its retry like any other, and those behind it go on. Default: no order.
+   */
+  keyOrder?: KeyOrderOption;
   /** At most so many messages per interval and process, evenly spaced; retries count. Default: no limit. */
   rateLimit?: RateLimit;
   /** Whether a failed request is retried, instead of replied to with its error. Default: false. */

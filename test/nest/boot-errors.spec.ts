@@ -39,6 +39,7 @@ describe('boot errors', () => {
       /rateLimit must be an object \{ limit/,
     ],
     ['a rate limit of nothing', [{ topic: 'x', rateLimit: { limit: 0, interval: '1s' } }], /a whole number above 0/],
+    ['a key order that is none', [{ topic: 'x', keyOrder: false as never }], /keyOrder must be true or a function/],
     ['a concurrency of 0', [{ topic: 'x', concurrency: 0 }], /concurrency must be a whole number/],
     ['a fractional number of retries', [{ topic: 'x', maxReconsumeTimes: 1.5 }], /maxReconsumeTimes must be/],
     ['less than no retries', [{ topic: 'x', maxReconsumeTimes: -1 }], /maxReconsumeTimes must be/],
@@ -86,6 +87,7 @@ describe('boot errors', () => {
   it.each([
     [{ mode: ConsumeMode.BROADCAST, backoff: [10] }, /backoff would do nothing/],
     [{ mode: ConsumeMode.BROADCAST, maxReconsumeTimes: 3 }, /maxReconsumeTimes would do nothing/],
+    [{ mode: ConsumeMode.ORDERLY, keyOrder: true as const }, /keyOrder would do nothing.*CONCURRENT/],
     [{ mode: ConsumeMode.ORDERLY, concurrency: 4 }, /concurrency would do nothing.*more queues/],
   ])('an option that the mode cannot keep is refused: %j', async (options, message) => {
     expect(await refusal({ providers: listening({ topic: 'x', group: 'g', ...options }) })).toMatchObject({

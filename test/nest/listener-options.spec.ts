@@ -1,6 +1,6 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { MessageListener, MessagingModule } from '../../lib/index.js';
+import { MessageListener, MessagingModule, type ReceivedMessage } from '../../lib/index.js';
 import { MessagingTestingModule, type MessagingTestKit } from '../../lib/testing.js';
 
 let kit: MessagingTestKit;
@@ -27,5 +27,31 @@ describe('rateLimit', () => {
     await kit.template().batch('x', [1, 2, 3, 4]);
     await kit.advance('5m');
     expect(at.slice(1).map((time, index) => time - at[index]!)).toEqual([30_000, 30_000, 30_000]);
+  });
+});
+
+describe('keyOrder', () => {
+  it.each([
+    ['true', true as const],
+    ['a function', (message: ReceivedMessage) => message.properties.account],
+  ])('%s: the messages of a key one after the other, of others at once', async (_, keyOrder) => {
+    const events: string[] = [];
+    @Injectable()
+    class Accounts {
+      @MessageListener({ topic: 'x', keyOrder })
+      async book(step: string): Promise<void> {
+        events.push(`${step} begins`);
+        await new Promise((resolve) => setImmediate(resolve));
+        events.push(`${step} ends`);
+      }
+    }
+    await start(Accounts);
+    const sender = kit.template();
+    await Promise.all(
+      ['A1', 'A2', 'B1'].map((step) => sender.sendOrderly('x', step, step[0]!, { properties: { account: step[0]! } })),
+    );
+    await kit.settled();
+    expect(events.indexOf('A2 begins')).toBeGreaterThan(events.indexOf('A1 ends'));
+    expect(events.indexOf('B1 begins')).toBeLessThan(events.indexOf('A2 begins'));
   });
 });

@@ -1,4 +1,5 @@
 import { MessagingError } from '../../protocol/index.js';
+import { conflictOf } from '../listener-conflicts.js';
 import { DEFAULT_CONCURRENCY, type ConsumerSettings, type ListenerBinding } from '../options.js';
 
 /** Throws CONFIGURATION for an option that no listener can have. */
@@ -11,6 +12,18 @@ export function checkBinding(binding: ListenerBinding, settings: ConsumerSetting
   check(isCount(concurrency), 'concurrency', 'a whole number above 0', concurrency);
   const retries = Number.isInteger(maxReconsumeTimes) && maxReconsumeTimes >= 0;
   check(retries, 'maxReconsumeTimes', 'a whole number, at least 0', maxReconsumeTimes);
+  const { keyOrder } = binding;
+  check(
+    keyOrder === undefined || keyOrder === true || typeof keyOrder === 'function',
+    'keyOrder',
+    'true or a function of the message',
+    keyOrder,
+  );
+  const conflict = conflictOf({ mode: settings.mode, keyOrder });
+  if (conflict !== undefined) {
+    const { option, why } = conflict;
+    throw new MessagingError('CONFIGURATION', `The ${option} of ${binding.name} would do nothing: ${why}`);
+  }
   if (rateLimit !== undefined) {
     check(isCount(rateLimit.limit), 'rateLimit.limit', 'a whole number above 0', rateLimit.limit);
     const { intervalMillis } = rateLimit;

@@ -74,12 +74,16 @@ export class ConcurrentDispatcher implements Dispatcher {
       if (delivery === undefined) break;
       lane.handlers++;
       lane.rate?.begin(1);
-      void this.process(delivery, lane);
+      void this.process(delivery, lane, lane.keys?.failureOf(delivery));
     }
     lane.running = false;
   }
 
-  private async process(delivery: Delivery, lane: Lane | undefined): Promise<void> {
+  private async process(
+    delivery: Delivery,
+    lane: Lane | undefined,
+    failure?: { readonly error: unknown },
+  ): Promise<void> {
     const { queue } = delivery;
     const { counters } = this.group.core;
     let settlement: Settlement;
@@ -87,13 +91,17 @@ export class ConcurrentDispatcher implements Dispatcher {
     counters.inFlight++;
     // Written out here instead of calling `runHandler`: that would be a second promise per message.
     try {
+      if (failure !== undefined) throw failure.error;
       settlement = (await callListener(delivery, this.group.core)) ?? ACKNOWLEDGED;
     } catch (error) {
       settlement = { kind: 'retry', error };
     }
     counters.inFlight--;
     counters.consumed++;
-    if (lane !== undefined) lane.handlers--;
+    if (lane !== undefined) {
+      lane.handlers--;
+      lane.keys?.leave(delivery);
+    }
     // What a handler did with a message that another member may have by now counts for nothing.
     const settling = queue.dropped ? undefined : this.settle(delivery, settlement);
     // Giving a message back takes a round trip or more; its place is free for the next one meanwhile.

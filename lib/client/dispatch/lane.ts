@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/index.js';
 import type { Listener } from '../consumer/listener-table.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
+import { KeyOrder } from './key-order.js';
 import { RateLimiter } from './rate-limiter.js';
 
 /** The messages of one queue that wait for a listener. */
@@ -35,6 +36,7 @@ export class Lane {
   running = false;
   handlers = 0;
   readonly rate: RateLimiter | undefined;
+  readonly keys: KeyOrder | undefined;
   private readonly backlogs = new Map<ProcessQueue, Backlog>();
   /** The backlogs that have something, in the order of their turns. */
   private ring: Backlog[] = [];
@@ -46,13 +48,14 @@ export class Lane {
     /** Lets begin what may begin now. */
     advance: () => void,
   ) {
-    const { rateLimit } = listener.binding;
+    const { rateLimit, keyOrder } = listener.binding;
+    if (keyOrder !== undefined) this.keys = new KeyOrder(keyOrder);
     if (rateLimit !== undefined) this.rate = new RateLimiter(rateLimit, clock, advance);
   }
 
   /** Whether nothing waits. */
   get empty(): boolean {
-    return this.ring.length === 0;
+    return this.ring.length === 0 && (this.keys === undefined || this.keys.empty);
   }
 
   push(delivery: Delivery): void {
@@ -63,7 +66,12 @@ export class Lane {
     backlog.push(delivery);
   }
 
+  /** The next message whose handler may begin. */
   take(): Delivery | undefined {
+    return this.keys === undefined ? this.next() : this.keys.take(() => this.next());
+  }
+
+  private next(): Delivery | undefined {
     for (;;) {
       const backlog = this.ring.shift();
       if (backlog === undefined) return undefined;

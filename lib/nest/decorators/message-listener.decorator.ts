@@ -1,4 +1,4 @@
-import type { ConsumeMode } from '../../client/index.js';
+import type { ConsumeMode, ReceivedMessage } from '../../client/index.js';
 import { type HeaderMatch, MessagingError } from '../../protocol/index.js';
 import type { Duration } from '../payload/index.js';
 import { addDefaultParameters, markEntryProvider } from '../nest-internals.js';
@@ -30,6 +30,11 @@ export interface MessageListenerOptions {
   backoff?: readonly number[] | ((attempt: number) => number);
   /** Where a group begins that never registered before. Default: `latest`, the position when it first registers. */
   from?: 'latest' | 'earliest' | Date;
+  /**
+   * Messages with the same key are handled one after the other, different keys at once. `true`: by the key of `sendOrderly`.
+   * One that fails goes to its retry, and those behind it go on. Default: no order.
+   */
+  keyOrder?: true | ((message: ReceivedMessage) => string | undefined);
   /**
    * At most `limit` messages per `interval` and process, evenly spaced; retries count. What comes faster waits at the
    * broker. Default: no limit.

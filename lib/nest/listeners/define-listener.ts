@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ConsumeMode } from '../../client/index.js';
+import { conflictOf, ConsumeMode } from '../../client/index.js';
 import {
   type HeaderMatch,
   LIMITS,
@@ -44,6 +44,10 @@ const RULES: OptionRules = {
     what: '"latest", "earliest" or a valid Date',
     accepts: (value) =>
       value === 'latest' || value === 'earliest' || (value instanceof Date && !Number.isNaN(value.getTime())),
+  },
+  keyOrder: {
+    what: 'true or a function of the message',
+    accepts: (value) => value === true || typeof value === 'function',
   },
   rateLimit: {
     what: 'an object { limit, interval }: a whole number above 0, and a duration above 0 such as "1s"',
@@ -105,6 +109,7 @@ export function defineListener(
     concurrency: options.concurrency,
     maxReconsumeTimes: options.maxReconsumeTimes,
     backoff: options.backoff,
+    keyOrder: options.keyOrder,
     rateLimit: options.rateLimit && {
       limit: options.rateLimit.limit,
       intervalMillis: parseDuration(options.rateLimit.interval, where),
@@ -115,22 +120,13 @@ export function defineListener(
   };
 }
 
-/** Options that the mode cannot keep, with what does what they seem to promise. */
-const WITHOUT_EFFECT: Readonly<Partial<Record<ConsumeMode, Readonly<Record<string, string>>>>> = {
-  [ConsumeMode.BROADCAST]: {
-    backoff: 'nothing is retried in broadcast mode; leave it out, or choose another mode',
-    maxReconsumeTimes: 'nothing is retried in broadcast mode; leave it out, or choose another mode',
-  },
-  [ConsumeMode.ORDERLY]: {
-    concurrency: 'an orderly listener handles one message of a queue at a time; give the topic more queues instead',
-  },
-};
-
 function refuseWithoutEffect(where: string, options: MessageListenerOptions): void {
-  for (const [name, why] of Object.entries(WITHOUT_EFFECT[options.mode ?? ConsumeMode.CONCURRENT] ?? {})) {
-    if (options[name as keyof MessageListenerOptions] === undefined) continue;
-    throw new MessagingError('CONFIGURATION', `${where}: the option ${name} would do nothing: ${why}`);
-  }
+  const conflict = conflictOf({ ...options, mode: options.mode ?? ConsumeMode.CONCURRENT });
+  if (conflict === undefined) return;
+  throw new MessagingError(
+    'CONFIGURATION',
+    `${where}: the option ${conflict.option} would do nothing: ${conflict.why}`,
+  );
 }
 
 function filterOf({ tag, selector, headers }: MessageListenerOptions): MessageFilter {

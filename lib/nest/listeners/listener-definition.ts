@@ -1,4 +1,4 @@
-import type { ConsumeMode } from '../../client/index.js';
+import type { ConsumeMode, KeyOrderOption, RateLimit } from '../../client/index.js';
 import type { MessageFilter } from '../../protocol/index.js';
 import type { HostClass } from '../nest-internals.js';
 
@@ -15,7 +15,8 @@ export interface ListenerDefinition {
   readonly concurrency: number | undefined;
   readonly maxReconsumeTimes: number | undefined;
   readonly backoff: readonly number[] | ((attempt: number) => number) | undefined;
-  readonly rateLimit: { readonly limit: number; readonly intervalMillis: number } | undefined;
+  readonly keyOrder: KeyOrderOption | undefined;
+  readonly rateLimit: RateLimit | undefined;
   readonly retryRequests: boolean | undefined;
   readonly host: HostClass;
   readonly methodName: string;

@@ -95,7 +95,8 @@ export class MessagingOrchestrator implements LifecycleHooks {
   }
 
   private bind(listener: ListenerDefinition, consumer: PushConsumer): void {
-    const { name, topic, filter, concurrency, maxReconsumeTimes, backoff, rateLimit, retryRequests } = listener;
+    const { name, topic, filter, concurrency, maxReconsumeTimes, backoff, keyOrder, rateLimit, retryRequests } =
+      listener;
     consumer.add({
       name,
       topic,
@@ -103,6 +104,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
       concurrency,
       maxReconsumeTimes,
       backoff,
+      keyOrder,
       rateLimit,
       retryRequests,
       handle: (message, signal) => this.handlers.get(name)!.handle(message, signal),
