@@ -2,6 +2,7 @@ import type { Subject } from './behaviour.js';
 import { broadcast } from './behaviours/broadcast.js';
 import { batches, delays } from './behaviours/delays.js';
 import { groups } from './behaviours/groups.js';
+import { keyOrder, rateLimits } from './behaviours/listeners.js';
 import { order } from './behaviours/order.js';
 import { requests } from './behaviours/requests.js';
 import { receiving } from './behaviours/receiving.js';
@@ -24,4 +25,6 @@ export const subjects: readonly Subject[] = [
   deadLetters,
   order,
   broadcast,
+  keyOrder,
+  rateLimits,
 ];

@@ -1,5 +1,6 @@
 import { brokerMutations } from './broker.js';
 import { clientMutations } from './client.js';
+import { listenerMutations } from './listeners.js';
 import { nestMutations } from './nest.js';
 import { requestMutations } from './request.js';
 import { storeMutations } from './store.js';
@@ -15,4 +16,5 @@ export const mutations = [
   ...storeMutations,
   ...transactionMutations,
   ...requestMutations,
+  ...listenerMutations,
 ];

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { ConsumeMode, type MessageListenerOptions, type ReceivedMessage } from '../../../lib/index.js';
+import { subject } from '../behaviour.js';
+import { recorder } from '../recorder.js';
+import { rejects } from '../refusals.js';
+
+const count = (n: number): number[] => Array.from({ length: n }, (_, index) => index);
+
+/** Handlers that wait until they are let go, by payload. */
+function gates(): { readonly wait: (payload: unknown) => Promise<void>; readonly open: (payload: string) => void } {
+  const waiting = new Map<unknown, () => void>();
+  return {
+    wait: (payload) => new Promise<void>((resolve) => waiting.set(payload, resolve)),
+    open: (payload) => waiting.get(payload)!(),
+  };
+}
+
+export const keyOrder = subject('keyOrder', (it) => {
+  it('a message waits for the one of its key that is at work', async (world) => {
+    const { wait, open } = gates();
+    const events = recorder({ topic: 'events', keyOrder: true }, wait);
+    const { template } = await world.start(events);
+    for (const step of ['a1', 'a2', 'a3']) await world.passing(template.sendOrderly('events', step, 'a'));
+    await events.got(world, 1);
+    await world.pass(5000);
+    assert.deepEqual(events.payloads, ['a1']);
+    for (const [index, step] of ['a1', 'a2'].entries()) {
+      open(step);
+      await events.got(world, index + 2);
+      await world.pass(1000);
+    }
+    assert.deepEqual(events.payloads, ['a1', 'a2', 'a3']);
+    open('a3');
+  });
+
+  it('keys are handled side by side', async (world) => {
+    const { wait, open } = gates();
+    const events = recorder({ topic: 'events', keyOrder: true }, wait);
+    const { template } = await world.start(events);
+    for (const step of ['a1', 'a2', 'b1', 'b2']) await world.passing(template.sendOrderly('events', step, step[0]!));
+    await events.got(world, 2);
+    assert.deepEqual(events.payloads.toSorted(), ['a1', 'b1']);
+    open('b1');
+    await events.got(world, 3);
+    assert.equal(events.payloads[2], 'b2');
+    for (const step of ['a1', 'b2']) open(step);
+    await events.got(world, 4);
+    open('a2');
+  });
+
+  it('the key can be taken from the message by a function', async (world) => {
+    const { wait, open } = gates();
+    const account = (message: ReceivedMessage): string | undefined => message.properties.account;
+    const events = recorder({ topic: 'events', keyOrder: account }, wait);
+    const { template } = await world.start(events);
+    for (const step of ['a1', 'a2', 'b1']) {
+      await world.passing(template.syncSend('events', step, { properties: { account: step[0]! } }));
+    }
+    await events.got(world, 2);
+    await world.pass(1000);
+    assert.equal(events.payloads.includes('b1'), true);
+    assert.equal(events.deliveries.length, 2);
+    open('b1');
+    open(events.payloads.includes('a1') ? 'a1' : 'a2');
+    await events.got(world, 3);
+    open(events.payloads[2] as string);
+  });
+
+  it('messages without a key wait for nobody', async (world) => {
+    const { wait, open } = gates();
+    const events = recorder({ topic: 'events', keyOrder: true }, wait);
+    const { template } = await world.start(events);
+    for (const n of count(3)) await world.passing(template.syncSend('events', `free ${n}`));
+    await events.got(world, 3);
+    for (const n of count(3)) open(`free ${n}`);
+  });
+
+  it("those that wait for their key take no handler's place", async (world) => {
+    const { wait, open } = gates();
+    const handle = (payload: unknown): unknown => (payload === 'a0' ? wait(payload) : undefined);
+    const events = recorder({ topic: 'events', keyOrder: true, concurrency: 2 }, handle);
+    const { template } = await world.start(events);
+    for (const n of count(10)) await world.passing(template.sendOrderly('events', `a${n}`, 'a'));
+    for (const n of count(10)) await world.passing(template.sendOrderly('events', `b${n}`, 'b'));
+    await events.got(world, 11);
+    assert.deepEqual(
+      events.payloads.filter((payload) => payload !== 'a0'),
+      count(10).map((n) => `b${n}`),
+    );
+    open('a0');
+    await events.got(world, 20);
+    assert.deepEqual(
+      events.payloads.slice(11),
+      count(9).map((n) => `a${n + 1}`),
+    );
+  });
+
+  it('a message that fails goes to its retry, and those behind it go on', async (world) => {
+    const events = recorder({ topic: 'events', keyOrder: true, backoff: [1000] }, (payload, _c, { attempt }) => {
+      if (payload === 1 && attempt === 1) throw new Error('not now');
+    });
+    const { template } = await world.start(events);
+    for (const n of [1, 2, 3]) await world.passing(template.sendOrderly('events', n, 'a'));
+    await events.got(world, 4);
+    assert.deepEqual(events.payloads, [1, 2, 3, 1]);
+  });
+
+  it('a message whose key cannot be told is tried again', async (world) => {
+    let calls = 0;
+    const key = (): string => {
+      if (++calls === 1) throw new Error('no key yet');
+      return 'a';
+    };
+    const events = recorder({ topic: 'events', keyOrder: key, backoff: [1000] });
+    const { template } = await world.start(events);
+    await world.passing(template.syncSend('events', 'x'));
+    await events.got(world, 1);
+    assert.deepEqual(events.attempts, [2]);
+    assert.ok(world.log.some(({ text }) => text.includes('no key yet')));
+  });
+
+  it.rows(
+    'is refused at boot as anything else, and where it would do nothing',
+    [{ keyOrder: 'a' as never }, { keyOrder: true, mode: ConsumeMode.ORDERLY }] as Partial<MessageListenerOptions>[],
+    async (world, options) => {
+      await rejects(world.start(recorder({ topic: 'events', ...options })), 'CONFIGURATION', /keyOrder/);
+    },
+  );
+});
+
+export const rateLimits = subject('rateLimit', (it) => {
+  it('messages begin evenly spaced, at most so many per interval', async (world) => {
+    const events = recorder({ topic: 'events', rateLimit: { limit: 2, interval: '1m' } }).on(world);
+    const { template } = await world.start(events);
+    for (const n of count(5)) await world.passing(template.syncSend('events', n));
+    await events.got(world, 5, 300_000);
+    const gaps = events.gaps.slice(1);
+    assert.ok(
+      gaps.every((gap) => gap >= 29_900 && gap < 30_500),
+      gaps.join(),
+    );
+  });
+
+  it('holds in orderly mode as well', async (world) => {
+    const options = { topic: 'events', mode: ConsumeMode.ORDERLY, rateLimit: { limit: 1, interval: '10s' } } as const;
+    const events = recorder(options).on(world);
+    const { template } = await world.start(events);
+    for (const n of count(4)) await world.passing(template.sendOrderly('events', n, 'a'));
+    await events.got(world, 4, 120_000);
+    assert.deepEqual(events.payloads, count(4));
+    const gaps = events.gaps.slice(1);
+    assert.ok(
+      gaps.every((gap) => gap >= 9900 && gap < 10_500),
+      gaps.join(),
+    );
+  });
+
+  it.rows(
+    'a limit of nothing, or without a time, is refused at boot',
+    [{ limit: 0, interval: '1s' }, { limit: 1.5, interval: '1s' }, { limit: 1, interval: 0 }, { limit: 1 } as never],
+    async (world, rateLimit) => {
+      await rejects(world.start(recorder({ topic: 'events', rateLimit })), 'CONFIGURATION', /rateLimit/);
+    },
+  );
+});
