@@ -18,6 +18,8 @@ export type { LetterOutcome } from './admin/letter-resender.js';
 export { ConsumeMode } from './consume-mode.js';
 export {
   isAcknowledgement,
+  isRejection,
+  isRetryLater,
   RejectMessageError,
   RetryLaterError,
   Settle,

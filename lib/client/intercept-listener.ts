@@ -10,6 +10,7 @@ import { ACKNOWLEDGED, type Settlement } from './settle/settle.js';
 export function interceptListener(
   binding: ListenerBinding,
   of: { group: string; mode: ConsumeMode; maxReconsumeTimes: number },
+  clientId: string,
   interceptor: ClientInterceptor | undefined,
 ): ListenerBinding {
   if (interceptor?.handle === undefined) return binding;
@@ -17,7 +18,15 @@ export function interceptListener(
   const maxReconsumeTimes = binding.maxReconsumeTimes ?? of.maxReconsumeTimes;
   const retryRequests = binding.retryRequests === true;
   const handle: ListenerBinding['handle'] = async (message, signal) => {
-    const call = { listener: binding.name, group, mode, maxReconsumeTimes, retryRequests, messages: [message] };
+    const call = {
+      clientId,
+      listener: binding.name,
+      group,
+      mode,
+      maxReconsumeTimes,
+      retryRequests,
+      messages: [message],
+    };
     const [settlement] = await interceptor.handle!(call, async () => {
       try {
         return [(await binding.handle(message, signal)) ?? ACKNOWLEDGED];

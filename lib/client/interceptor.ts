@@ -7,6 +7,7 @@ import type { TransactionState } from './transactions/transaction-state.js';
 
 /** One send with all its attempts: several messages are those of a batch, which share one acknowledgement. */
 export interface InterceptedSend {
+  readonly clientId: string;
   readonly messages: readonly OutgoingMessage[];
   /** Nobody waits for the outcome. */
   readonly oneWay: boolean;
@@ -14,6 +15,7 @@ export interface InterceptedSend {
 
 /** One call of a listener. */
 export interface InterceptedCall {
+  readonly clientId: string;
   readonly listener: string;
   readonly group: string;
   readonly mode: ConsumeMode;

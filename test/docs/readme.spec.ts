@@ -101,6 +101,7 @@ describe('the README', () => {
     ['lib/server/settings.ts', 'BrokerSettings'],
     ['lib/store/types.ts', 'RetentionOptions'],
     ['lib/nest/metrics/metrics-options.ts', 'MessagingMetricsOptions'],
+    ['lib/nest/opentelemetry/tracing-options.ts', 'MessagingTracingOptions'],
     ['lib/nest/terminus/health-options.ts', 'MessagingHealthOptions'],
     ['lib/nest/testing/test-kit-options.ts', 'MessagingTestKitOptions'],
     ['lib/nest/testing/injected-faults.ts', 'SendFault'],

@@ -124,7 +124,7 @@ export class PushConsumer {
   /** Adds a listener; only before `register`. */
   add(binding: ListenerBinding): void {
     this.expect('new', 'A listener is added before register()');
-    this.listeners.add(interceptListener(binding, this.settings, this.core.settings.interceptor));
+    this.listeners.add(interceptListener(binding, this.settings, this.core.clientId, this.core.settings.interceptor));
   }
 
   /**

@@ -161,7 +161,10 @@ export class Producer {
     send: (messages: readonly OutgoingMessage[]) => Promise<R>,
   ): Promise<R> {
     const proceed = async (chosen: readonly OutgoingMessage[]): Promise<R> => send(chosen);
-    return (await this.core.settings.interceptor!.send!({ messages: messages.map(keepBytes), oneWay }, proceed)) as R;
+    return (await this.core.settings.interceptor!.send!(
+      { clientId: this.core.clientId, messages: messages.map(keepBytes), oneWay },
+      proceed,
+    )) as R;
   }
 
   private unitOf(message: OutgoingMessage, options: SendOptions | undefined): SendUnit {

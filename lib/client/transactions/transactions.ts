@@ -87,8 +87,9 @@ export class Transactions {
       throw new MessagingError('CONFIGURATION', `The transactions ${group} are not registered in this client`);
     const { interceptor } = this.core.settings;
     if (interceptor?.send === undefined) return this.transact(group, binding, message, arg, options);
-    const sent = await interceptor.send({ messages: [keepBytes(message)], oneWay: false }, ([chosen]) =>
-      this.transact(group, binding, chosen!, arg, options),
+    const sent = await interceptor.send(
+      { clientId: this.core.clientId, messages: [keepBytes(message)], oneWay: false },
+      ([chosen]) => this.transact(group, binding, chosen!, arg, options),
     );
     return sent as TransactionSendResult;
   }

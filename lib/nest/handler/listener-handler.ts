@@ -12,6 +12,7 @@ import type { HandlerPipeline, Passage } from '../nest-internals.js';
 import { DefaultMessageConverter, type MessageConverter } from '../payload/index.js';
 import { MessageContext } from './message-context.js';
 import { isPending, settledValue } from './settled-value.js';
+import { statusOf } from './status-of.js';
 
 const ACKNOWLEDGED: Settlement = Object.freeze({ kind: 'acknowledge' });
 
@@ -151,13 +152,4 @@ function undecodable(error: unknown, message: ReceivedMessage): unknown {
       cause: error,
     },
   );
-}
-
-/** The status of a Nest HttpException, also of one from another copy of `@nestjs/common`. */
-function statusOf(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null) return undefined;
-  const { getStatus } = error as { getStatus?: unknown };
-  if (typeof getStatus !== 'function') return undefined;
-  const status: unknown = getStatus.call(error);
-  return typeof status === 'number' ? status : undefined;
 }
