@@ -70,6 +70,55 @@ function operand(node: Node): string {
     : `(${render(node)})`;
 }
 
+const LEVELS: Readonly<Record<string, number>> = {
+  or: 1,
+  and: 2,
+  ...{ '=': 3, '<>': 3, 'is null': 3, 'is not null': 3 },
+  ...{ not: 5, minus: 5 },
+  ...{ property: 6, text: 6, whole: 6, decimal: 6, true: 6, false: 6 },
+};
+/** Everything else: `<`, BETWEEN, IN and so on. */
+const COMPARISON = 4;
+
+/** With no parentheses but those that the grammar needs. */
+export function renderBare(node: Node): string {
+  const level = (of: Node): number => LEVELS[of[0]] ?? COMPARISON;
+  const at = (least: number, of: Node): string => (level(of) < least ? `(${renderBare(of)})` : renderBare(of));
+  const own = level(node);
+  switch (node[0]) {
+    case 'minus':
+      return `- ${at(own, node[1])}`;
+    case 'not':
+      return `NOT ${at(own, node[1])}`;
+    case 'is null':
+    case 'is not null':
+      return `${at(own, node[1])} ${node[0]}`;
+    case 'between':
+    case 'not between':
+      return `${at(own, node[1])} ${node[0]} ${at(own + 1, node[2])} and ${at(own + 1, node[3])}`;
+    case 'and':
+    case 'or':
+    case '=':
+    case '<>':
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return `${at(own, node[1])} ${node[0]} ${at(own + 1, node[2])}`;
+    case 'property':
+    case 'text':
+    case 'whole':
+    case 'decimal':
+    case 'true':
+    case 'false':
+    case 'in':
+    case 'not in':
+      return render(node);
+    default:
+      return `${at(own, node[1])} ${node[0]} ${render(['text', node[2]])}`;
+  }
+}
+
 /** True, false, null; 'fails' where Java throws. */
 export function naive(node: Node, properties: Readonly<Record<string, string>>): boolean | null | 'fails' {
   try {
