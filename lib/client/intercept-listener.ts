@@ -1,4 +1,3 @@
-import { PropertyName } from '../protocol/index.js';
 import { ConsumeMode } from './consume-mode.js';
 import type { ReceivedMessage } from './consumer/received-message.js';
 import type { OutcomeCounts } from './counts.js';
@@ -46,8 +45,7 @@ export function outcomeOf(
   settlement: Settlement,
 ): keyof OutcomeCounts {
   if (settlement.kind === 'acknowledge') return 'acknowledged';
-  const isRequest = message.systemProperty(PropertyName.REPLY_TO_CLIENT) !== undefined;
   // The requester gets the error, and that is the end of it.
-  if (call.mode === ConsumeMode.BROADCAST || (isRequest && !call.retryRequests)) return 'failed';
+  if (call.mode === ConsumeMode.BROADCAST || (message.isRequest && !call.retryRequests)) return 'failed';
   return settlement.kind === 'retry' && message.attempt <= call.maxReconsumeTimes ? 'retried' : 'deadLettered';
 }

@@ -6,6 +6,7 @@ export interface ListenerTraits {
   readonly concurrency?: unknown;
   readonly maxReconsumeTimes?: unknown;
   readonly backoff?: unknown;
+  readonly retryRequests?: unknown;
   readonly keyOrder?: unknown;
 }
 
@@ -25,6 +26,7 @@ const NO_RETRIES_IN_BROADCAST = 'nothing is retried in broadcast mode; leave it 
 const CONFLICTS: readonly Conflict[] = [
   { when: inMode(ConsumeMode.BROADCAST), option: 'backoff', why: NO_RETRIES_IN_BROADCAST },
   { when: inMode(ConsumeMode.BROADCAST), option: 'maxReconsumeTimes', why: NO_RETRIES_IN_BROADCAST },
+  { when: inMode(ConsumeMode.BROADCAST), option: 'retryRequests', why: NO_RETRIES_IN_BROADCAST },
   {
     when: inMode(ConsumeMode.ORDERLY),
     option: 'concurrency',

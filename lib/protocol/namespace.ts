@@ -7,6 +7,8 @@ import { ExtensionProperty } from './extensions.js';
 const SEPARATOR = '%';
 const NAME = /^[a-zA-Z0-9_-]{1,60}$/;
 const SYSTEM_GROUP_PREFIX = 'CID_RMQ_SYS_';
+/** Every broker has it, for administration. */
+const TOOLS_GROUP = 'TOOLS_CONSUMER';
 const KNOWN_LIMIT = 10_000;
 
 /** Properties whose value is the name of a topic or of a group. */
@@ -58,7 +60,7 @@ export class Namespace {
   }
 
   wrapGroup(group: string): string {
-    return group.startsWith(SYSTEM_GROUP_PREFIX) ? group : this.wrap(group);
+    return group.startsWith(SYSTEM_GROUP_PREFIX) || group === TOOLS_GROUP ? group : this.wrap(group);
   }
 
   /** What users call it; a name of another namespace, or of none, stays as it is. */

@@ -199,6 +199,38 @@ describe('namespaces', () => {
     await expect(world.drive(admin.create('t'.repeat(123)))).rejects.toMatchObject({ code: 'NAME_INVALID' });
   });
 
+  it('dead letters are listed, resent and put away by the names of the namespace, and of no other', async () => {
+    let healed = false;
+    const of = (client: MessagingClient): ReturnType<World['consume']> =>
+      world.consume(
+        client,
+        { group: 'billing' },
+        { topic: 'orders', handle: () => (healed ? ACK : { kind: 'dead-letter', error: new Error('no') }) },
+      );
+    const { seen } = await of(shop);
+    const foreign = await of(office);
+    for (const client of [shop, shop, office]) await world.drive(client.producer.send(text('orders', 'bad')));
+    const { deadLetters } = shop.admin;
+    await world.until(() => seen.length === 2 && foreign.seen.length === 1);
+    await world.clock.advance(1000);
+    expect(await world.drive(deadLetters.groups())).toEqual([{ group: 'billing', kept: 2, open: 2 }]);
+    const { letters } = await world.drive(deadLetters.list('billing', { order: 'oldest' }));
+    expect(letters.map(({ group, topic, origin }) => [group, topic, origin.topic])).toEqual(
+      Array(2).fill(['billing', 'orders', 'orders']),
+    );
+    healed = true;
+    expect(await world.drive(deadLetters.resend('billing', letters[0]!.id))).toMatchObject([
+      { result: 'resent', marked: true },
+    ]);
+    expect(await world.drive(deadLetters.remove('billing', letters[1]!.id))).toMatchObject([{ result: 'removed' }]);
+    await world.until(() => seen.length === 3);
+    expect(seen[2]!.message.topic).toBe('orders');
+    expect(await world.drive(deadLetters.groups())).toEqual([{ group: 'billing', kept: 2, open: 0 }]);
+    expect(await world.drive(office.admin.deadLetters.groups())).toEqual([{ group: 'billing', kept: 1, open: 1 }]);
+    expect(foreign.seen).toHaveLength(1);
+    await expect(world.drive(deadLetters.list('g'.repeat(116)))).rejects.toMatchObject({ code: 'NAME_INVALID' });
+  });
+
   it('names have to fit with their namespace', async () => {
     const long = 't'.repeat(123);
     await expect(shop.producer.send(text(long, 'x'))).rejects.toMatchObject({ code: 'NAME_INVALID' });

@@ -43,6 +43,7 @@ describe('a namespace', () => {
 
   it('groups of the broker itself are the same for all', () => {
     expect(shop.wrapGroup('CID_RMQ_SYS_TRANS')).toBe('CID_RMQ_SYS_TRANS');
+    expect(shop.wrapGroup('TOOLS_CONSUMER')).toBe('TOOLS_CONSUMER');
     expect(shop.wrapGroup('billing')).toBe('shop%billing');
   });
 

@@ -34,7 +34,8 @@ export class Delivery implements DeliveryView {
     readonly fault: MessagingError | undefined,
   ) {
     this.attempt = this.retries + 1;
-    this.isRequest = isRequest(properties);
+    // Nobody waits for what is in the dead letters; whoever listens to them handles them as any other message.
+    this.isRequest = !queue.holdsDeadLetters && isRequest(properties);
     this.expiresAt = expiryOf(topic, properties);
   }
 

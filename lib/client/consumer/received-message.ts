@@ -20,6 +20,8 @@ export interface DeliveryView {
   /** Differs from the record's own for the inner messages of a batch record. */
   queueOffset: number;
   properties: string;
+  /** Default: false. */
+  isRequest?: boolean;
 }
 
 /**
@@ -149,6 +151,11 @@ export class ReceivedMessage {
   /** A property of the broker's or the protocol's, for example `__SHARDINGKEY`; also finds the sender's own. */
   systemProperty(name: string): string | undefined {
     return getProperty(this.#view.properties, name);
+  }
+
+  /** Whether its sender waits for what the listener returns: `template.request`. */
+  get isRequest(): boolean {
+    return this.#view.isRequest ?? false;
   }
 
   toJSON(): object {

@@ -1,6 +1,14 @@
-import { appendProperty, DEFAULT_TOPIC, ExtensionProperty, getProperty, PropertyName } from '../../protocol/index.js';
+import {
+  appendProperty,
+  DEFAULT_TOPIC,
+  ExtensionProperty,
+  getProperty,
+  MessagingError,
+  PropertyName,
+} from '../../protocol/index.js';
 import type { ClientCore } from '../connection/client-core.js';
 import type { Delivery } from '../consumer/process-queue.js';
+import type { ContentType } from '../producer/messages.js';
 import { ACKNOWLEDGED, reasonText, type Settlement } from '../settle/settle.js';
 import { encodeFailure } from './reply-error.js';
 import type { Reply } from './reply.js';
@@ -9,10 +17,14 @@ const { CORRELATION_ID, REPLY_TO_CLIENT, TTL, CLUSTER, MESSAGE_TYPE, UNIQUE_KEY 
 /** A body for what has none: RocketMQ knows no empty messages. */
 const NOTHING = Buffer.from(' ');
 
-/** Whether nobody waits for the reply any more: handling the request would be work for nothing. */
+/**
+ * Whether nobody waits for the reply any more: handling the request would be work for nothing. One that is retried was
+ * begun in time, and `retryRequests` says that it is to be brought to an end.
+ */
 export function isOverdue(delivery: Delivery, now: number): boolean {
+  if (delivery.attempt > 1) return false;
   const ttl = Number(getProperty(delivery.properties, TTL) ?? Number.NaN);
-  return ttl > 0 && delivery.record.bornTimestamp + ttl < now;
+  return ttl > 0 && delivery.record.bornTimestamp + ttl <= now;
 }
 
 /**
@@ -21,24 +33,51 @@ export function isOverdue(delivery: Delivery, now: number): boolean {
  */
 export function answered(core: ClientCore, delivery: Delivery, settlement: Settlement): Settlement {
   if (settlement.kind === 'acknowledge') {
-    if (settlement !== OVERDUE) void send(core, delivery, settlement.reply, undefined);
+    if (settlement !== OVERDUE) sendInTime(core, delivery, success(core, delivery, settlement.reply));
     return ACKNOWLEDGED;
   }
   const { listener } = delivery;
   const retried = listener?.binding.retryRequests === true;
   const last = settlement.kind === 'dead-letter' || delivery.attempt > (listener?.maxReconsumeTimes ?? 0);
-  if (!retried || last) void send(core, delivery, undefined, settlement.error);
+  if (!retried || last) sendInTime(core, delivery, failed(settlement.error));
   return retried ? settlement : ACKNOWLEDGED;
 }
 
 /** Settles a request that came too late; nothing is replied. */
 export const OVERDUE: Settlement = Object.freeze({ kind: 'acknowledge' });
 
+/** A reply as it travels. */
+interface Outgoing {
+  readonly kind: 'value' | 'nothing' | 'error';
+  readonly body: Buffer;
+  readonly contentType?: ContentType;
+}
+
+function success(core: ClientCore, { topic }: Delivery, reply: Reply | undefined): Outgoing {
+  if (reply === undefined) return { kind: 'nothing', body: NOTHING };
+  const { body, contentType } = reply;
+  const limit = core.settings.maxMessageBytes;
+  if (body.length > limit) {
+    const text = `The reply to a request of ${topic} has ${body.length} bytes; at most ${limit} are allowed. Store it elsewhere and reply with a reference`;
+    return failed(new MessagingError('MESSAGE_TOO_LARGE', text));
+  }
+  return { kind: 'value', body, contentType };
+}
+
+function failed(error: unknown): Outgoing {
+  return { kind: 'error', body: encodeFailure(error) };
+}
+
+/** The queue counts as busy until the reply is with its requester, so that a client that stops does not cut it off. */
+function sendInTime(core: ClientCore, delivery: Delivery, reply: Outgoing): void {
+  delivery.queue.begin();
+  void send(core, delivery, reply).finally(() => delivery.queue.end());
+}
+
 /** Never rejects: without a reply the requester's time-out tells it. */
-async function send(core: ClientCore, delivery: Delivery, reply: Reply | undefined, error: unknown): Promise<void> {
+async function send(core: ClientCore, delivery: Delivery, { kind, body, contentType }: Outgoing): Promise<void> {
   const { properties, brokerName } = delivery;
   const { logger, clock } = core.platform;
-  const kind = error !== undefined ? 'error' : reply === undefined ? 'nothing' : 'value';
   let own = '';
   const add = (name: string, value: string | undefined): void => {
     if (value !== undefined && value !== '') own = appendProperty(own, name, value);
@@ -47,7 +86,7 @@ async function send(core: ClientCore, delivery: Delivery, reply: Reply | undefin
   for (const name of [CORRELATION_ID, REPLY_TO_CLIENT, TTL]) add(name, getProperty(properties, name));
   add(UNIQUE_KEY, getProperty(properties, UNIQUE_KEY));
   add(ExtensionProperty.REPLY, kind);
-  add(ExtensionProperty.CONTENT_TYPE, reply?.contentType);
+  add(ExtensionProperty.CONTENT_TYPE, contentType);
   try {
     await core.brokers.sendReply(
       brokerName,
@@ -67,7 +106,7 @@ async function send(core: ClientCore, delivery: Delivery, reply: Reply | undefin
         batch: false,
         brokerName,
       },
-      error !== undefined ? encodeFailure(error) : (reply?.body ?? NOTHING),
+      body,
     );
     core.counters.repliesSent++;
   } catch (failure) {

@@ -139,9 +139,9 @@ export class MessagingConnection {
     arg: unknown,
     options: SendOptions,
   ): Promise<TransactionSendResult> {
-    await this.whenReady();
+    const client = await this.clientWhenOpen();
     const group = this.transactionGroups.get(name);
-    if (group !== undefined) return this.client!.transactions.send(group, message, arg, options);
+    if (group !== undefined) return client.transactions.send(group, message, arg, options);
     const known = [...this.transactionGroups.keys()].join(', ') || 'none';
     throw new MessagingError(
       'CONFIGURATION',
@@ -150,9 +150,9 @@ export class MessagingConnection {
   }
 
   async request(message: OutgoingMessage, timeoutMillis: number | undefined): Promise<ReceivedReply | undefined> {
-    await this.whenReady();
+    const { requests } = await this.clientWhenOpen();
     const { timeout = DEFAULT_REQUEST_TIMEOUT } = this.options.producer;
-    return this.client!.requests.request(message, timeoutMillis ?? parseDuration(timeout, 'producer.timeout'));
+    return requests.request(message, timeoutMillis ?? parseDuration(timeout, 'producer.timeout'));
   }
 
   /** Stores the start positions of all groups. From its end on, whatever is sent reaches them. */
@@ -190,8 +190,13 @@ export class MessagingConnection {
 
   /** For administration, which is injected before the connection is open. */
   async administration(): Promise<AdminParts> {
-    await this.whenReady();
-    if (this.client !== undefined) return this.client.administration();
+    return (await this.clientWhenOpen()).administration();
+  }
+
+  /** Of waiting for the connection only those pay that come too early. */
+  private async clientWhenOpen(): Promise<MessagingClient> {
+    if (this.producer === undefined) await this.whenReady();
+    if (this.client !== undefined) return this.client;
     throw new MessagingError('SHUTTING_DOWN', `the connection ${this.name} is closed`);
   }
 

@@ -7,7 +7,7 @@ import {
   isAcknowledgement,
   reasonText,
 } from '../../client/index.js';
-import { MessagingError, PropertyName } from '../../protocol/index.js';
+import { MessagingError } from '../../protocol/index.js';
 import type { HandlerPipeline, Passage } from '../nest-internals.js';
 import { DefaultMessageConverter, type MessageConverter } from '../payload/index.js';
 import { MessageContext } from './message-context.js';
@@ -15,10 +15,6 @@ import { isPending, settledValue } from './settled-value.js';
 import { statusOf } from './status-of.js';
 
 const ACKNOWLEDGED: Settlement = Object.freeze({ kind: 'acknowledge' });
-
-function isRequest(message: ReceivedMessage): boolean {
-  return message.systemProperty(PropertyName.REPLY_TO_CLIENT) !== undefined;
-}
 
 export interface HandlerSettings {
   readonly name: string;
@@ -56,7 +52,7 @@ export class ListenerHandler {
     const context = new MessageContext(message, payload, settings.group, settings.connection, signal, settings.logger);
     const { direct } = pipeline;
     if (direct === undefined) return this.runThroughEnhancers(context);
-    if (isRequest(message)) return this.replyDirectly(direct, context);
+    if (message.isRequest) return this.replyDirectly(direct, context);
     let result: unknown;
     try {
       result = direct(payload, context);
@@ -79,7 +75,7 @@ export class ListenerHandler {
 
   /** What the handler came to is the reply, if somebody waits for one. */
   private reply(value: unknown, { message }: MessageContext): Settlement {
-    if (value === undefined || !isRequest(message)) return ACKNOWLEDGED;
+    if (value === undefined || !message.isRequest) return ACKNOWLEDGED;
     const { body, contentType } = this.settings.converter.encode(value);
     return { kind: 'acknowledge', reply: { body, contentType } };
   }
