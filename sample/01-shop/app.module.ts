@@ -7,6 +7,7 @@ import { TillConverter } from './dead-letters/till.converter.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PaymentsModule } from './payments/payments.module.js';
 import { PricesModule } from './prices/prices.module.js';
+import { QuotesModule } from './quotes/quotes.module.js';
 import { ReplayModule } from './replay/replay.module.js';
 import { ReportModule } from './report/report.module.js';
 import { SettingsModule } from './settings.module.js';
@@ -27,7 +28,7 @@ export class AppModule {
           broker: {
             store: settings.path('broker'),
             // A customer's orders wait for each other, and so do those of customers on the same queue.
-            topics: [{ name: 'orders', queues: 16 }, 'payments', 'prices'],
+            topics: [{ name: 'orders', queues: 16 }, 'payments', 'prices', 'quotes'],
           },
         }),
         LedgerModule,
@@ -36,6 +37,7 @@ export class AppModule {
         WarehouseModule,
         PaymentsModule,
         PricesModule,
+        QuotesModule,
         DeadLettersModule,
         ReplayModule,
         ReportModule,

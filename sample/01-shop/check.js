@@ -84,6 +84,12 @@ compare('invoices', report.invoices, orders.length);
 compare('cancellations', report.cancellations, cancelled.length);
 compare('guest orders', report.guestOrders, guests.length);
 compare('payment time-outs', report.paymentsDue, guests.length);
+compare('quotes', report.quotes, guests.length);
+compare(
+  'quoted',
+  units(report.quoted),
+  guests.reduce((sum, { amount }) => sum + amount, 0n),
+);
 compare('parcels', report.parcels, orders.length - cancelled.length);
 compare('lines', report.lines, rows.length * Number(days));
 compare('revenue', units(report.revenue), revenue);

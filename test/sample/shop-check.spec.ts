@@ -69,6 +69,18 @@ describe("the sample's check cannot be fooled: it exits 1", () => {
   );
 
   it.concurrent(
+    'when a quote is wrong',
+    async () => {
+      const { code, output } = await runBroken('quotes/quotes.listener.js', [
+        ['quantity * parseMoney(price)', 'Math.abs(quantity) * parseMoney(price) + 1'],
+      ]);
+      expect(output).toContain('quoted: the report says');
+      expect(code).toBe(1);
+    },
+    60_000,
+  );
+
+  it.concurrent(
     'when one mistake makes up for another in the totals',
     async () => {
       const wrong = 'quantity * parseMoney(price) + (index === 0 ? ({ 536365: 100, 536366: -100 }[invoice] ?? 0) : 0)';

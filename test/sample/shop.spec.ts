@@ -23,6 +23,7 @@ describe('the sample 01-shop', () => {
       /invoices +143 /,
       /cancellations +6\n/,
       /guest orders +16 /,
+      /quotes +16 +asked for by guests, \d+\.\d+ in all\n/,
       /lines +3108\n/,
       /revenue +58635\.56\n/,
     ]) {
@@ -59,6 +60,14 @@ describe('the sample 01-shop', () => {
       const line = { stockCode: 'NEW1', description: 'A NEW THING', quantity: 2, price: '1.25' };
       expect((await post(`${url}orders`, { customer: '17850', lines: [line] })).status).toBe(202);
       expect((await post(`${url}orders`, { lines: [{ ...line, price: 'cheap' }] })).status).toBe(400);
+      const quote = await post(`${url}quotes`, { lines: [line, { ...line, quantity: 1 }] });
+      expect([quote.status, await quote.json()]).toEqual([200, { total: '3.75' }]);
+      const large = await post(`${url}quotes`, { lines: [{ ...line, quantity: 60_000 }] });
+      expect([large.status, await large.json()]).toEqual([
+        422,
+        expect.objectContaining({ message: expect.stringContaining('60000 × NEW1') as never }),
+      ]);
+      expect((await post(`${url}quotes`, { lines: [] })).status).toBe(400);
       expect((await post(`${url}prices`, { stockCode: 'NEW1', price: '1.25' })).status).toBe(202);
       let report: { liveLines: number; lines: number; revenue: string };
       let prices: Record<string, string>;

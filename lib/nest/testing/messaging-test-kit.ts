@@ -217,7 +217,7 @@ export class MessagingTestKit {
     try {
       for (const module of modules) await module.close();
     } finally {
-      for (const { broker } of this.open.values()) await broker.stop();
+      for (const host of this.hosts.values()) await (await host).stop();
       this.hosts.clear();
       this.open.clear();
       this.brokers.clear();

@@ -86,11 +86,6 @@ export class TestBroker {
     return found;
   }
 
-  /** Of all namespaces; stopping it again does nothing. */
-  async stop(): Promise<void> {
-    await this.host.stop();
-  }
-
   /** Asks the broker, as a client would. Rejects with BROKER_ERROR for every answer that is no success. */
   async ask(code: number, header: object, body?: Buffer): Promise<RemotingCommand> {
     const { connector } = this.host;

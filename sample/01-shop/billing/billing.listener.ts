@@ -4,6 +4,7 @@ import { parseMoney } from '../money.js';
 import { invoiceKey, OrderDto } from '../orders/order.dto.js';
 import { PAYMENT_TERM } from '../payments/payments.listener.js';
 import { GUEST } from './ledger-summary.js';
+import type { LedgerEntry } from './ledger.entry.js';
 import { Ledger } from './ledger.js';
 
 /**
@@ -37,7 +38,7 @@ export class BillingListener {
 
   private bookLines(order: OrderDto, context: MessageContext): Promise<void> {
     const { day, invoice, customer = GUEST, at } = order;
-    const entries = order.lines.map(({ quantity, price }, index) => ({
+    const entries: LedgerEntry[] = order.lines.map(({ quantity, price }, index) => ({
       kind: 'line' as const,
       key: `${invoiceKey(order)}/${index + 1}`,
       day,
@@ -46,6 +47,15 @@ export class BillingListener {
       at,
       amount: quantity * parseMoney(price),
     }));
+    if (order.quoted !== undefined) {
+      entries.push({
+        kind: 'quote',
+        key: `${invoiceKey(order)}/quote`,
+        day,
+        invoice,
+        amount: parseMoney(order.quoted),
+      });
+    }
     return this.ledger.book(context.message, entries);
   }
 }

@@ -20,6 +20,9 @@ export class LedgerSummary {
   amount = 0;
   parcels = 0;
   paymentsDue = 0;
+  /** Booked orders that a quote was asked for, and what the quotes came to. */
+  quotes = 0;
+  quoted = 0;
   liveLines = 0;
   /** Invoices booked after a later one of the same customer. */
   outOfOrder = 0;
@@ -30,7 +33,10 @@ export class LedgerSummary {
     else if (entry.day === LIVE_DAY) this.liveLines += entry.kind === 'line' ? 1 : 0;
     else if (entry.kind === 'parcel') this.parcels++;
     else if (entry.kind === 'payment-due') this.paymentsDue++;
-    else this.addLine(entry);
+    else if (entry.kind === 'quote') {
+      this.quotes++;
+      this.quoted += entry.amount;
+    } else this.addLine(entry);
   }
 
   private addLine({ day, invoice, customer, at, amount }: LineEntry): void {

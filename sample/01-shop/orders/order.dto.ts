@@ -47,6 +47,11 @@ export class OrderDto {
   @IsString()
   at!: string;
 
+  /** What a guest was told beforehand that it would cost. */
+  @IsOptional()
+  @Matches(/^-?\d{1,11}(\.\d{1,4})?$/)
+  quoted?: string;
+
   @IsArray()
   @ArrayMinSize(1)
   @ValidateNested({ each: true })

@@ -1,6 +1,12 @@
 import { Module } from '@nestjs/common';
+import { QuotesModule } from '../quotes/quotes.module.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersService } from './orders.service.js';
 
-@Module({ controllers: [OrdersController], providers: [OrdersService], exports: [OrdersService] })
+@Module({
+  imports: [QuotesModule],
+  controllers: [OrdersController],
+  providers: [OrdersService],
+  exports: [OrdersService],
+})
 export class OrdersModule {}

@@ -22,6 +22,8 @@ export class ReportController {
         'GET /dead-letters': 'what nobody could read, and why',
         'GET /prices': 'the price board',
         'POST /prices': '{ "stockCode": "85123A", "price": "2.95" }',
+        'POST /quotes':
+          '{ "lines": [{ "stockCode": "85123A", "description": "LANTERN", "quantity": 6, "price": "2.55" }] }',
         'POST /orders':
           '{ "customer": "17850", "lines": [{ "stockCode": "85123A", "description": "LANTERN", "quantity": 6, "price": "2.55" }] }',
       },

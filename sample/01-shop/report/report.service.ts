@@ -33,6 +33,8 @@ export class ReportService {
       revenue: formatMoney(summary.amount),
       parcels: summary.parcels,
       paymentsDue: summary.paymentsDue,
+      quotes: summary.quotes,
+      quoted: formatMoney(summary.quoted),
       redeliveries,
       bookedTwice,
       outOfOrder: summary.outOfOrder,

@@ -12,6 +12,8 @@ export interface Report {
   revenue: string;
   parcels: number;
   paymentsDue: number;
+  quotes: number;
+  quoted: string;
   redeliveries: number;
   bookedTwice: number;
   outOfOrder: number;
@@ -31,6 +33,7 @@ export function describeReport(report: Report): string {
     row('invoices', report.invoices, 'each applied once'),
     row('cancellations', report.cancellations),
     row('guest orders', report.guestOrders, `${report.paymentsDue} ran into the payment time-out`),
+    row('quotes', report.quotes, `asked for by guests, ${report.quoted} in all`),
     row('lines', report.lines),
     row('revenue', report.revenue),
     row('parcels', report.parcels),
