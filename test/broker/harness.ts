@@ -24,7 +24,7 @@ import {
   type SendMessageResponseHeader,
 } from '../../lib/protocol/index.js';
 import { type Channel, createInProcessPair } from '../../lib/remoting/index.js';
-import { MessageStore } from '../../lib/store/index.js';
+import { MessageStore, type StoreOptions } from '../../lib/store/index.js';
 
 const TIMEOUT = 3_600_000;
 
@@ -185,12 +185,19 @@ export class TestBroker {
   static async start(
     options: Partial<BrokerOptions> = {},
     fileSystem: FileSystem = new MemoryFileSystem(),
+    storeOptions: Partial<StoreOptions> = {},
+    clock = new VirtualClock(),
   ): Promise<TestBroker> {
-    const clock = new VirtualClock();
     const platform: Platform = { clock, fileSystem, random: new SeededRandom(7), logger: silentLogger };
     const address = options.address ?? '127.0.0.1:9876';
     const store = await MessageStore.open(
-      { path: '/store', storeHost: address, segmentBytes: 16 * 1024 * 1024, checkpointMillis: 3_600_000 },
+      {
+        path: '/store',
+        storeHost: address,
+        segmentBytes: 16 * 1024 * 1024,
+        checkpointMillis: 3_600_000,
+        ...storeOptions,
+      },
       platform,
     );
     const broker = new Broker({ address, ...options }, store, platform);

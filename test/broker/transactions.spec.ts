@@ -8,6 +8,7 @@ import {
   encodeProperties,
   type EndTransactionRequestHeader,
   getProperty,
+  MessagingError,
   RequestCode,
   ResponseCode,
   SysFlag,
@@ -198,6 +199,80 @@ describe('transactions', () => {
     await join(producer);
     await broker.clock.advance(31_000);
     expect(checks.length).toBe(before + 1);
+  });
+
+  it('the answer to a half message names the transaction', async () => {
+    const sent = await producer.sent('orders', 'half', {
+      producerGroup: GROUP,
+      properties: encodeProperties([
+        ['TRAN_MSG', 'true'],
+        ['UNIQ_KEY', 'A1'],
+      ]),
+    });
+    expect(sent.transactionId).toBe('A1');
+    expect((await producer.sent('orders', 'plain')).transactionId).toBeUndefined();
+  });
+
+  it('a producer group that would write properties of its own is refused', async () => {
+    const producerGroup = 'shop\x02REAL_TOPIC\x01secrets';
+    const properties = encodeProperties([['TRAN_MSG', 'true']]);
+    const answer = await producer.send('orders', 'half', { producerGroup, properties });
+    expect(answer.remark).toMatch(/^NAME_INVALID/);
+    expect(broker.broker.figures().openTransactions).toBe(0);
+  });
+
+  it('what is committed to a topic that was deleted meanwhile is a dead letter, whatever has its name by then', async () => {
+    const offsets = await half();
+    await producer.invoke(RequestCode.DELETE_TOPIC_IN_BROKER, { topic: 'orders' });
+    await producer.sent('orders', 'of the new topic', { queueId: 2 });
+    expect((await end(offsets, COMMIT)).remark).toMatch(/^TOPIC_NOT_FOUND/);
+    expect(stored()).toBe(1);
+    expect(broker.broker.figures()).toMatchObject({ openTransactions: 0, transactionDeadLetters: 1 });
+    expect(broker.store.maxOffset('TRANS_CHECK_MAX_TIME_TOPIC', 0)).toBe(1);
+  });
+
+  it('members of the group are asked in turn, so that one that never answers is not the only one', async () => {
+    const asked: string[] = [];
+    for (const name of ['silent', 'other']) {
+      const client = broker.client(name);
+      await join(client);
+      client.channel.onRequest(({ code }) => void (code === RequestCode.CHECK_TRANSACTION_STATE && asked.push(name)));
+    }
+    await producer.channel.close();
+    await half(broker.client());
+    await broker.clock.advance(66_000);
+    expect(asked).toEqual(['silent', 'other', 'silent']);
+  });
+
+  it('one that cannot be read keeps no other from being asked about, and is read again later', async () => {
+    const first = await half(producer, 'first');
+    await half(producer, 'second');
+    const read = broker.store.recordAt.bind(broker.store);
+    let failures = 1;
+    broker.store.recordAt = (offset) =>
+      offset === first.commitLogOffset && failures-- > 0
+        ? Promise.reject(new MessagingError('BROKER_ERROR', 'the disk did not answer'))
+        : read(offset);
+    const bodies = (): string[] => checks.map(({ body }) => decodeRecord(body, 0).body.toString());
+    await broker.clock.advance(6_000);
+    expect(bodies()).toEqual(['second']);
+    await broker.clock.advance(30_000);
+    expect(bodies().toSorted()).toEqual(['first', 'second', 'second']);
+  });
+
+  it('one that is damaged is reported, and looked for no more', async () => {
+    await half();
+    broker.store.recordAt = () => Promise.reject(new MessagingError('RECORD_INVALID', 'its checksum does not match'));
+    await broker.clock.advance(6_000);
+    expect(checks).toHaveLength(0);
+    expect(broker.broker.figures().openTransactions).toBe(0);
+  });
+
+  it('the producer cannot ask for more time than there is for the whole transaction', async () => {
+    await half(producer, 'half', [['CHECK_IMMUNITY_TIME_IN_SECONDS', '999999999']]);
+    await broker.clock.advance(72 * HOUR);
+    expect(checks).toHaveLength(0);
+    expect(broker.broker.figures()).toMatchObject({ openTransactions: 0, transactionDeadLetters: 1 });
   });
 
   it('ten thousand open transactions are asked about within their second', async () => {

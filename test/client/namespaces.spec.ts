@@ -216,7 +216,7 @@ describe('namespaces', () => {
     expect(await world.drive(deadLetters.groups())).toEqual([{ group: 'billing', kept: 2, open: 2 }]);
     const { letters } = await world.drive(deadLetters.list('billing', { order: 'oldest' }));
     expect(letters.map(({ group, topic, origin }) => [group, topic, origin.topic])).toEqual(
-      Array(2).fill(['billing', 'orders', 'orders']),
+      Array.from({ length: 2 }, () => ['billing', 'orders', 'orders']),
     );
     healed = true;
     expect(await world.drive(deadLetters.resend('billing', letters[0]!.id))).toMatchObject([

@@ -307,7 +307,6 @@ describe('requests', () => {
         { group: `g${body.length}` },
         { topic: 'quotes', handle: () => new Promise(() => undefined) },
       );
-      let pushed: RemotingCommand | undefined;
       const waiting = failure(ask('x', 5000));
       await world.until(() => consumer.state().inFlight === 1);
       const channel = await world.host.connector.connect('raw');
@@ -328,7 +327,8 @@ describe('requests', () => {
         flag: 0,
         properties,
       };
-      pushed = await channel.invoke(createRequest(RequestCode.SEND_REPLY_MESSAGE_V2, header, Buffer.from(body)), 3000);
+      const reply = createRequest(RequestCode.SEND_REPLY_MESSAGE_V2, header, Buffer.from(body));
+      const pushed = await channel.invoke(reply, 3000);
       expect(pushed.code).toBe(ResponseCode.SUCCESS);
       expect((await waiting).code).toBe('REQUEST_FAILED');
       await channel.close();

@@ -145,7 +145,7 @@ export const transactionMutations = [
     says: 'any producer is asked about a transaction',
     file: 'lib/broker/producers.ts',
     find: 'of members ?? []',
-    replace: 'of [...this.groups.values()].flatMap((some) => [...some])',
+    replace: 'of [...this.groups.values()].flatMap((some) => [...some]).reverse()',
   },
   {
     id: 'store/commit-does-not-settle',
