@@ -6,6 +6,7 @@ import { AdminProcessor } from './admin-processor.js';
 import { refusal } from './answers.js';
 import { ClientProcessor } from './client-processor.js';
 import { Consumers, type MembershipListener } from './consumers.js';
+import { DuplicateFilter } from './dedup/duplicate-filter.js';
 import { GroupRegistry } from './group-registry.js';
 import { LetterProcessor } from './letter-processor.js';
 import { LockBook } from './lock-book.js';
@@ -42,6 +43,10 @@ export interface BrokerFigures {
   readonly openTransactions: number;
   /** Those that nobody ended, or whose topic has gone, put with the transaction dead letters. */
   readonly transactionDeadLetters: number;
+  /** Sends that were not stored because a message with their de-duplication id was there. */
+  readonly duplicates: number;
+  /** De-duplication ids that the bound on memory took away before their window closed. */
+  readonly evictedDedupIds: number;
 }
 
 /** Serves the requests of clients on one store. Knows neither addresses nor files: channels come in by `attach`. */
@@ -54,6 +59,7 @@ export class Broker {
   private readonly locks: QueueLocks;
   private readonly offsets: OffsetBook;
   private readonly deaths: ProcessDeaths;
+  private readonly duplicates: DuplicateFilter;
   private readonly sends: SendProcessor;
   private readonly pulls: PullProcessor;
   private readonly sendBacks: SendBackProcessor;
@@ -88,7 +94,8 @@ export class Broker {
     });
     this.deaths = new ProcessDeaths(store, platform);
     this.offsets = new OffsetBook(store, this.topics, this.consumers);
-    this.sends = new SendProcessor(store, this.topics, this.locks, this.options, platform);
+    this.duplicates = new DuplicateFilter(store);
+    this.sends = new SendProcessor(store, this.topics, this.locks, this.duplicates, this.options, platform);
     this.pulls = new PullProcessor(store, this.topics, this.consumers, this.offsets, this.options, platform);
     this.sendBacks = new SendBackProcessor(store, this.topics, this.options, platform);
     this.producers = new Producers(platform.clock);
@@ -139,6 +146,8 @@ export class Broker {
       delayedMessages: this.store.timers.pending,
       openTransactions: this.store.halves.size,
       transactionDeadLetters: this.transactionChecks.deadLetters + this.transactions.deadLetters,
+      duplicates: this.duplicates.duplicates,
+      evictedDedupIds: this.store.dedup.stats.evicted,
     };
   }
 

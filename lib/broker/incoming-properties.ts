@@ -12,6 +12,10 @@ export const PropertyTrait = {
   UNIQUE_KEY: 32,
   /** A request that wants a reply, or the reply. */
   REPLY: 64,
+  /** An id for de-duplication. */
+  DEDUP: 128,
+  /** Sent again by an order of an administrator: de-duplication lets it pass. */
+  AGAIN: 256,
 } as const;
 
 const NAME_END = '\x01';
@@ -48,8 +52,9 @@ const TRAITS: ReadonlyMap<string, number> = new Map<string, number>([
   [ExtensionProperty.DLQ_ERROR_MESSAGE, PropertyTrait.RETRY],
   [ExtensionProperty.CONTENT_TYPE, 0],
   [ExtensionProperty.EXPIRES_AT, 0],
-  [ExtensionProperty.RESENT, 0],
-  [ExtensionProperty.REPLAYED, 0],
+  [ExtensionProperty.DEDUP_ID, PropertyTrait.DEDUP],
+  [ExtensionProperty.RESENT, PropertyTrait.AGAIN],
+  [ExtensionProperty.REPLAYED, PropertyTrait.AGAIN],
   [ExtensionProperty.ORIGIN_ID, 0],
   [PropertyName.DELAY_TIME_LEVEL, PropertyTrait.DELAY_LEVEL],
   [PropertyName.TIMER_DELAY_SEC, PropertyTrait.TIMER],

@@ -27,6 +27,8 @@ import {
 import type { Channel, Respond } from '../remoting/index.js';
 import type { MessageStore, PutResult, StoreMessage, TopicConfig } from '../store/index.js';
 import { failure, refusal } from './answers.js';
+import type { DuplicateFilter } from './dedup/duplicate-filter.js';
+import { notDeduplicated, unknownToDedup, wantsDedup } from './dedup/refusals.js';
 import { deadLetterProperties, originOf } from './dead-letters.js';
 import { parkIfDelayed } from './delays.js';
 import { dropTraits, PropertyTrait, scanProperties } from './incoming-properties.js';
@@ -51,6 +53,7 @@ export class SendProcessor {
     private readonly store: MessageStore,
     private readonly topics: TopicManager,
     private readonly locks: QueueLocks,
+    private readonly duplicates: DuplicateFilter,
     private readonly options: ResolvedBrokerOptions,
     private readonly platform: Platform,
   ) {
@@ -79,6 +82,11 @@ export class SendProcessor {
     const retry = isRetryTopic(header.topic);
     if (topic !== undefined && !retry && !this.creating.has(header.topic)) {
       this.send(topic, header, request, channel, respond);
+      return;
+    }
+    // A send that cannot succeed must not make a topic.
+    if (topic === undefined && !retry && wantsDedup(header)) {
+      respond(failure(unknownToDedup(header.topic)));
       return;
     }
     // Rare from here on: a topic's first messages, or what a Java client retries by itself.
@@ -174,10 +182,15 @@ export class SendProcessor {
       if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) throw delayedTransaction(topic.name);
       // It is written into the record, and END_TRANSACTION is compared with it.
       checkGroup(header.producerGroup);
+      if ((traits & PropertyTrait.DEDUP) !== 0) throw notDeduplicated(topic.name, 'A transactional message');
       hideAsHalf(message, header.producerGroup);
     } else if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) {
       if (topic.name === header.topic) parkIfDelayed(message, traits, this.platform.clock.now());
       else message.properties = dropTraits(message.properties, PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER);
+    }
+    if (!retry && (traits & (PropertyTrait.DEDUP | PropertyTrait.AGAIN)) === PropertyTrait.DEDUP) {
+      this.storeOnce(topic, queueId, message, respond);
+      return;
     }
     this.store.put(message, (error, result) => {
       if (error !== undefined) respond(failure(error));
@@ -187,6 +200,26 @@ export class SendProcessor {
         const transactionId = half ? getProperty(message.properties, PropertyName.UNIQUE_KEY) : undefined;
         respond(this.answer(queueId, result!, id, transactionId));
       }
+    });
+  }
+
+  private storeOnce(topic: TopicConfig, queueId: number, message: StoreMessage, respond: Respond): void {
+    this.duplicates.send(topic, queueId, message, (error, sent) => {
+      if (error !== undefined) {
+        respond(failure(error));
+        return;
+      }
+      const { place, duplicate } = sent!;
+      if (!duplicate) this.stored++;
+      const answer = this.answer(
+        place.queueId,
+        place,
+        encodeOffsetMessageId(this.options.address, place.physicalOffset),
+      );
+      const header = answer.header as SendMessageResponseHeader;
+      header.duplicate = duplicate;
+      if (duplicate) header.originalId = place.uniqueKey;
+      respond(answer);
     });
   }
 
@@ -223,6 +256,7 @@ export class SendProcessor {
           `A batch to topic ${topic.name} cannot be a transaction; send its messages one by one.`,
         );
       }
+      if ((traits & PropertyTrait.DEDUP) !== 0) throw notDeduplicated(topic.name, 'A message of a batch');
       const message = this.messageOf(
         topic.name,
         queueId,
@@ -285,7 +319,12 @@ export class SendProcessor {
     return deadLetterProperties(properties, origin, {}, (header.reconsumeTimes ?? 0) + 1, now);
   }
 
-  private answer(queueId: number, first: PutResult, msgId: string, transactionId?: string): RemotingCommand {
+  private answer(
+    queueId: number,
+    first: Pick<PutResult, 'queueOffset'>,
+    msgId: string,
+    transactionId?: string,
+  ): RemotingCommand {
     const header: SendMessageResponseHeader = {
       msgId,
       queueId,

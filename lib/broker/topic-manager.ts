@@ -13,7 +13,7 @@ import {
   TRANSACTION_HALF_TOPIC,
   TRANSACTION_OP_TOPIC,
 } from '../protocol/index.js';
-import type { MessageStore, TopicConfig, TopicSettings } from '../store/index.js';
+import type { MessageStore, TopicConfig, TopicDedup, TopicSettings } from '../store/index.js';
 import type { ResolvedBrokerOptions } from './options.js';
 
 /** Who announces the topics to the NameServer; undefined: the topic of that name is no longer served. */
@@ -98,15 +98,20 @@ export class TopicManager {
     this.changed(name);
   }
 
-  /** A topic that the settings name: created, or given the queues that it lacks. Queues are never taken away. */
-  async declare(name: string, queues: number | undefined): Promise<void> {
+  /**
+   * A topic that the settings name: created, or given the queues that it lacks. Queues are never taken away; whether it
+   * de-duplicates is as the settings say.
+   */
+  async declare(name: string, queues: number | undefined, dedup?: Omit<TopicDedup, 'since'>): Promise<void> {
     const topic = this.get(name);
     const wanted = queues ?? (topic === undefined ? this.options.defaultQueues : 0);
-    if (topic !== undefined && wanted <= topic.writeQueueNums) return;
-    await this.createOrUpdate(name, {
-      readQueueNums: Math.max(wanted, topic?.readQueueNums ?? 0),
-      writeQueueNums: wanted,
-    });
+    if (topic === undefined || wanted > topic.writeQueueNums) {
+      await this.createOrUpdate(name, {
+        readQueueNums: Math.max(wanted, topic?.readQueueNums ?? 0),
+        writeQueueNums: wanted,
+      });
+    }
+    await this.store.topics.setDedup(name, dedup, this.store.visibleOffset);
   }
 
   /** @throws MessagingError NAME_INVALID for a system topic. A topic that is not there is no error. */

@@ -28,6 +28,12 @@ export const ExtensionField = {
    */
   DEATHS: 'NESTMQ_DEATHS',
   SUSPECTS_UNTIL: 'NESTMQ_SUSPECTS_UNTIL',
+  /**
+   * On the answer to a send with DEDUP_ID: whether a message with this id was there before; the answer is then about that
+   * one, and ORIGINAL_ID is its unique key. Absent from Apache: it stores every message, and the client says so once a topic.
+   */
+  DUPLICATE: 'NESTMQ_DUPLICATE',
+  ORIGINAL_ID: 'NESTMQ_ORIGINAL_ID',
   /** Beside DEATHS: the offset of a message that was in a handler alone when the process died. It is for the dead letters. */
   KILLER: 'NESTMQ_KILLER',
 } as const;
@@ -71,6 +77,12 @@ export const ExtensionProperty = {
    * keeps it, so that this holds there as well.
    */
   EXPIRES_AT: 'NESTMQ_EXPIRES_AT',
+
+  /**
+   * The id by which a topic with de-duplication knows a message again; 255 bytes at the most. Apache keeps it as a user
+   * property and stores every message.
+   */
+  DEDUP_ID: 'NESTMQ_DEDUP_ID',
 
   /** On retries: when the message first failed (ms since 1970). Absent from Apache: unknown. */
   FIRST_FAILED_AT: 'NESTMQ_FIRST_FAILED_AT',

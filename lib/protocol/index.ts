@@ -4,6 +4,7 @@ export * from './codes.js';
 export * from './command.js';
 export * from './compression.js';
 export * from './delay-level.js';
+export { type Duration, durationMillis } from './duration.js';
 export * from './errors.js';
 export * from './extensions.js';
 export type { FilterSpec, HeaderMatch } from './filter/filter-spec.js';

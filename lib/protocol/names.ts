@@ -7,6 +7,8 @@ export const LIMITS = {
   propertiesBytes: 32_767,
   /** What the sender's properties, tag, keys and id may take of that; the rest is for the broker's. */
   userPropertiesBytes: 31 * 1024,
+  /** Of an id for de-duplication. */
+  dedupIdBytes: 255,
   /** Longer ones need records that Go clients cannot read. */
   topicBytes: 127,
   /** With `%RETRY%` before it a group is just a topic name of 127 bytes. */

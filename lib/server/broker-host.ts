@@ -171,12 +171,12 @@ async function open(settings: ResolvedSettings, platform: Platform, undo: (() =>
   if (listener !== undefined) undo.push(() => listener.close());
   const advertised = settings.advertisedAddress ?? listener?.address;
   const storeHost = storeHostOf(advertised, listener?.address);
-  const { flush, segmentBytes, retention } = settings;
+  const { flush, segmentBytes, retention, dedupMemoryBytes } = settings;
   // Nothing is ever recovered from memory.
   const checkpointMillis = settings.memory ? MEMORY_CHECKPOINT_MILLIS : undefined;
   // ... nor does it run out of room for positions before it runs out of it for everything.
   const reserveBytes = settings.memory ? 0 : undefined;
-  const options = { path, storeHost, flush, segmentBytes, retention, checkpointMillis, reserveBytes };
+  const options = { path, storeHost, flush, segmentBytes, retention, checkpointMillis, reserveBytes, dedupMemoryBytes };
   const store = await MessageStore.open(options, platform);
   undo.push(() => store.close());
   const { name, cluster, autoCreateTopics, defaultQueues, sqlFilters, transactions } = settings;
@@ -190,7 +190,7 @@ async function open(settings: ResolvedSettings, platform: Platform, undo: (() =>
   announceTopics(broker, nameServer, local);
   await broker.start();
   undo.push(() => broker.stop());
-  for (const { name: topic, queues } of settings.topics) await broker.topics.declare(topic, queues);
+  for (const { name: topic, queues, dedup } of settings.topics) await broker.topics.declare(topic, queues, dedup);
   nameServer.start();
   serve = serveByTable(new Map([...nameServer.handlers, ...broker.handlers]));
   attach = (channel) => {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { checkTopic, MessagingError } from '../protocol/index.js';
+import { checkTopic, type Duration, durationMillis, MessagingError } from '../protocol/index.js';
 import { parseAddress } from '../remoting/index.js';
 import type { RetentionOptions } from '../store/index.js';
 
@@ -8,6 +8,22 @@ export interface TopicSetting {
   name: string;
   /** Default: `defaultQueues`. Raised later, the new queues take only messages without a key. */
   queues?: number;
+  /** Sends with a `dedupId` that the topic has seen are not stored again. Default: off. */
+  dedup?: DedupSetting;
+}
+
+/** How long, and how many, ids of sent messages a topic remembers. */
+export interface DedupSetting {
+  /** Milliseconds or a text like `10m`; no longer than messages are kept. Default: `10m`. */
+  window?: Duration;
+  /** Beyond this the oldest are forgotten. Default 1,000,000. */
+  count?: number;
+}
+
+/** What all de-duplication has to share. */
+export interface DedupLimits {
+  /** For the ids of all topics, in bytes; beyond it the oldest are forgotten, and counted. Default 64 MiB. */
+  memoryBytes?: number;
 }
 
 /** Where the broker listens. */
@@ -52,6 +68,7 @@ export interface BrokerSettings {
   sqlFilters?: boolean;
   retention?: RetentionOptions;
   transactions?: TransactionSetting;
+  dedup?: DedupLimits;
 }
 
 /** When the producers of a transaction that does not end are asked about it. */
@@ -74,12 +91,19 @@ export interface ResolvedSettings {
   readonly advertisedAddress: string | undefined;
   readonly name: string;
   readonly cluster: string;
-  readonly topics: readonly TopicSetting[];
+  readonly topics: readonly ResolvedTopic[];
   readonly autoCreateTopics: boolean;
   readonly defaultQueues: number;
   readonly sqlFilters: boolean;
   readonly retention: RetentionOptions | undefined;
   readonly transactions: TransactionSetting | undefined;
+  readonly dedupMemoryBytes: number | undefined;
+}
+
+export interface ResolvedTopic {
+  readonly name: string;
+  readonly queues: number | undefined;
+  readonly dedup: { readonly windowMillis: number; readonly count: number } | undefined;
 }
 
 const DEFAULT_STORE = './.nestmq';
@@ -88,6 +112,9 @@ const LOOPBACK = '127.0.0.1';
 const MOST_QUEUES = 1024;
 const SMALLEST_SEGMENT = 8 * 1024 * 1024;
 const MEMORY_SEGMENT = 16 * 1024 * 1024;
+const DEFAULT_RETENTION = 72 * 3_600_000;
+const DEDUP_WINDOW = '10m';
+const DEDUP_COUNT = 1_000_000;
 const NAME = /^[a-zA-Z0-9_.-]{1,127}$/;
 
 /** What a value must be, and how to say so. */
@@ -114,12 +141,22 @@ const RULES: Readonly<Record<keyof BrokerSettings, Rule>> = {
   insecure: flag,
   name,
   cluster: name,
-  topics: [Array.isArray, 'a list of names or of { name, queues }'],
+  topics: [Array.isArray, 'a list of names or of { name, queues, dedup }'],
   autoCreateTopics: flag,
   defaultQueues: [(value) => whole(value, 1, MOST_QUEUES), `a whole number from 1 to ${MOST_QUEUES}`],
   sqlFilters: flag,
   retention: object,
   transactions: object,
+  dedup: object,
+};
+
+const DEDUP_LIMIT_RULES: Readonly<Record<keyof DedupLimits, Rule>> = {
+  memoryBytes: [(value) => whole(value, 1024, 2 ** 40), 'a number of bytes of at least 1024'],
+};
+
+const DEDUP_RULES: Readonly<Record<keyof DedupSetting, Rule>> = {
+  window: [(value) => (durationMillis(value) ?? 0) >= 1, 'milliseconds above 0, or a text like "10m"'],
+  count: [(value) => whole(value, 1, 100_000_000), 'a whole number above 0'],
 };
 
 const TRANSACTION_RULES: Readonly<Record<keyof TransactionSetting, Rule>> = {
@@ -144,6 +181,7 @@ const RETENTION_RULES: Readonly<Record<keyof RetentionOptions, Rule>> = {
 const TOPIC_RULES: Readonly<Record<keyof TopicSetting, Rule>> = {
   name: [(value) => typeof value === 'string', 'a name'],
   queues: [(value) => whole(value, 1, MOST_QUEUES), `a whole number from 1 to ${MOST_QUEUES}`],
+  dedup: object,
 };
 
 /** @throws MessagingError CONFIGURATION naming the setting and what it may be. */
@@ -156,6 +194,8 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
   }
   if (settings.retention !== undefined) check('broker.retention', settings.retention, RETENTION_RULES);
   if (settings.transactions !== undefined) check('broker.transactions', settings.transactions, TRANSACTION_RULES);
+  if (settings.dedup !== undefined) check('broker.dedup', settings.dedup, DEDUP_LIMIT_RULES);
+  const keptMillis = settings.retention?.ageMillis ?? DEFAULT_RETENTION;
   const listen = resolveListen(settings);
   if (settings.advertisedAddress !== undefined && listen === undefined) {
     throw wrong('broker.advertisedAddress has no meaning without broker.listen: nobody could connect there.');
@@ -170,12 +210,13 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     advertisedAddress: settings.advertisedAddress,
     name: settings.name ?? 'nestmq',
     cluster: settings.cluster ?? 'DefaultCluster',
-    topics: distinct((settings.topics ?? []).map(resolveTopic)),
+    topics: distinct((settings.topics ?? []).map((topic, index) => resolveTopic(topic, index, keptMillis))),
     autoCreateTopics: settings.autoCreateTopics ?? true,
     defaultQueues: settings.defaultQueues ?? 4,
     sqlFilters: settings.sqlFilters ?? true,
     retention: settings.retention,
     transactions: settings.transactions && defined(settings.transactions),
+    dedupMemoryBytes: settings.dedup?.memoryBytes,
   };
 }
 
@@ -200,7 +241,7 @@ function resolveListen(settings: BrokerSettings): ResolvedSettings['listen'] {
   return { host, port };
 }
 
-function resolveTopic(setting: TopicSetting | string, index: number): TopicSetting {
+function resolveTopic(setting: TopicSetting | string, index: number, keptMillis: number): ResolvedTopic {
   const where = `broker.topics[${index}]`;
   const topic = typeof setting === 'string' ? { name: setting } : setting;
   if (!object[0](topic)) throw wrong(`${where} must be a name or { name, queues }, not ${shown(setting)}.`);
@@ -210,7 +251,20 @@ function resolveTopic(setting: TopicSetting | string, index: number): TopicSetti
   } catch (error) {
     throw new MessagingError('CONFIGURATION', `${where}: ${(error as Error).message}`, { cause: error });
   }
-  return topic;
+  return { name: topic.name, queues: topic.queues, dedup: resolveDedup(topic.dedup, `${where}.dedup`, keptMillis) };
+}
+
+function resolveDedup(setting: DedupSetting | undefined, where: string, keptMillis: number): ResolvedTopic['dedup'] {
+  if (setting === undefined) return undefined;
+  check(where, setting, DEDUP_RULES);
+  const windowMillis = durationMillis(setting.window ?? DEDUP_WINDOW)!;
+  // The ids are derived from the log: what it no longer holds, a rebuild would not find.
+  if (windowMillis > keptMillis) {
+    throw wrong(
+      `${where}.window of ${windowMillis} ms is longer than messages are kept (${keptMillis} ms); shorten it, or raise broker.retention.ageMillis.`,
+    );
+  }
+  return { windowMillis, count: setting.count ?? DEDUP_COUNT };
 }
 
 // A setting given as undefined means: the default.
@@ -219,7 +273,7 @@ function defined<T extends object>(settings: T): T {
 }
 
 /** Two settings for one topic would leave open which one counts. */
-function distinct(topics: readonly TopicSetting[]): readonly TopicSetting[] {
+function distinct(topics: readonly ResolvedTopic[]): readonly ResolvedTopic[] {
   const names = new Set<string>();
   for (const { name } of topics) {
     if (names.has(name)) throw wrong(`broker.topics names ${name} twice; keep one of the two.`);

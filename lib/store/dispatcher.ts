@@ -42,7 +42,8 @@ export class Dispatcher {
   }
 
   add(target: DispatchTarget): void {
-    this.targets.push({ target, from: target.safeOffset });
+    // One that needs nothing now may need something later, and knows by itself what it has seen.
+    this.targets.push({ target, from: Number.isFinite(target.safeOffset) ? target.safeOffset : 0 });
   }
 
   onVisible(listener: VisibleListener): void {

@@ -20,7 +20,9 @@ export type {
   StoreOptions,
   StoreState,
 } from './types.js';
-export type { TopicConfig, TopicSettings, TopicTable } from './state/topic-table.js';
+export type { DedupPlace } from './dedup/id-table.js';
+export type { DedupStats, DedupWindow } from './dedup/dedup-window.js';
+export type { TopicConfig, TopicDedup, TopicSettings, TopicTable } from './state/topic-table.js';
 export type { GroupActivity, GroupConfig, GroupSettings, GroupTable } from './state/group-table.js';
 export { JournaledTable } from './state/journaled-table.js';
 export type { ConsumerProgress } from './state/consumer-progress.js';

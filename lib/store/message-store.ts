@@ -1,5 +1,6 @@
 import type { Platform, Timer } from '../platform/index.js';
 import { MessagingError, type MessageRecord } from '../protocol/index.js';
+import type { DedupWindow } from './dedup/dedup-window.js';
 import type { VisibleListener } from './dispatcher.js';
 import { openStore, type StoreParts } from './open-store.js';
 import { resolveStoreOptions } from './options.js';
@@ -39,6 +40,8 @@ export class MessageStore {
   readonly timers: TimerService;
   /** Open transactions. */
   readonly halves: HalfIndex;
+  /** The ids that topics with de-duplication remember. */
+  readonly dedup: DedupWindow;
   readonly storeId: string;
   readonly path: string;
   /** How acknowledged messages are kept: `sync` loses nothing to a power cut, `async` up to 500 ms. */
@@ -66,6 +69,7 @@ export class MessageStore {
     this.settled = parts.settled;
     this.timers = timers;
     this.halves = parts.halves;
+    this.dedup = parts.dedup;
     this.retention = retention;
     this.storeId = parts.header.storeId;
     this.path = parts.paths.root;
@@ -92,7 +96,7 @@ export class MessageStore {
     // Above the hard limit copies must still be appended, or a full disk with a live timer in it never gets emptier.
     const putAlways = (message: StoreMessage, done: PutCallback): void => store!.append(message, done, true);
     const { access, topics, groups, progress, settled, log, checkpointer } = parts;
-    parts.halves.syncLog = () => log.syncNow();
+    parts.halves.syncLog = parts.dedup.syncLog = () => log.syncNow();
     const timers = new TimerService(parts.timerIndex, withAppend(access, put), topics, platform);
     const queuesTarget: DispatchTarget = {
       name: 'consume queues',
@@ -107,7 +111,7 @@ export class MessageStore {
       {
         log: withAppend(access, putAlways),
         syncLog: () => log.syncNow(),
-        targets: [queuesTarget, parts.halves],
+        targets: [queuesTarget, parts.halves, parts.dedup],
         topics,
         groups,
         progress,
@@ -306,6 +310,7 @@ export class MessageStore {
       if (!fenced) {
         await log.syncNow();
         await this.timers.close();
+        await this.dedup.snapshot();
         await checkpointer.finish();
       }
       await progress.close();

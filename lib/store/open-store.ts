@@ -7,6 +7,7 @@ import { ColdReader } from './commitlog/cold-reader.js';
 import { ASYNC_UNSYNCED_BYTES, CommitLog, type LogTrouble } from './commitlog/commit-log.js';
 import { Segment, Segments } from './commitlog/segments.js';
 import { LogTail } from './commitlog/tail.js';
+import { DedupWindow } from './dedup/dedup-window.js';
 import { DiskGuard } from './disk-guard.js';
 import { Dispatcher } from './dispatcher.js';
 import { HandlePool } from './handle-pool.js';
@@ -57,6 +58,7 @@ export interface StoreParts {
   readonly settled: SettledLetters;
   readonly timerIndex: TimerIndex;
   readonly halves: HalfIndex;
+  readonly dedup: DedupWindow;
   readonly epochs: EpochLog;
   readonly cleanStart: boolean;
   /** Where the log tells its trouble to once the store listens. */
@@ -112,6 +114,7 @@ async function open(
   const damage = await DamageList.open(forState, paths);
   const timerIndex = await TimerIndex.open(forState, paths.state, header.segmentBytes);
   const halves = await HalfIndex.open(forState, paths.state);
+  const dedup = await DedupWindow.open(forState, paths.state, topics, options.dedupMemoryBytes, header.segmentBytes);
 
   const pool = new HandlePool(reserve.fileSystem, OPEN_FILES);
   undo.push(() => pool.close());
@@ -121,6 +124,7 @@ async function open(
   const dispatcher = new Dispatcher(segments, logger);
   dispatcher.add(timerIndex);
   dispatcher.add(halves);
+  dispatcher.add(dedup);
   const queues = new QueueTable(reserve.fileSystem, pool, paths, options.consumeQueueFileEntries, topics);
 
   const checkpointFile = new SnapshotFile(reserve.fileSystem, paths.root, 'checkpoint', logger);
@@ -234,6 +238,7 @@ async function open(
     settled,
     timerIndex,
     halves,
+    dedup,
     epochs,
     cleanStart: clean || fresh,
     trouble,

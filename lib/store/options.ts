@@ -18,6 +18,7 @@ export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions
     consumeQueueFileEntries: options.consumeQueueFileEntries ?? 300_000,
     checkpointMillis: options.checkpointMillis ?? 5_000,
     retention: options.retention ?? {},
+    dedupMemoryBytes: options.dedupMemoryBytes ?? 64 * MIB,
     diskSoftRatio: options.diskSoftRatio ?? 0.75,
     diskHardRatio: options.diskHardRatio ?? 0.9,
     acceptDamage: options.acceptDamage ?? false,
@@ -29,6 +30,7 @@ export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions
   atLeast('tailBytes', resolved.tailBytes, 0);
   atLeast('consumeQueueFileEntries', resolved.consumeQueueFileEntries, 1);
   atLeast('reserveBytes', resolved.reserveBytes, 0);
+  atLeast('dedupMemoryBytes', resolved.dedupMemoryBytes, 0);
   atLeast('checkpointMillis', resolved.checkpointMillis, 1);
   return resolved;
 }

@@ -64,6 +64,8 @@ export interface StoreOptions {
   /** How often derived state is flushed and the checkpoint moves, in milliseconds. Default 5 s. */
   checkpointMillis?: number;
   retention?: RetentionOptions;
+  /** Memory for the ids of all topics that de-duplicate, in bytes; beyond it the oldest go. Default 64 MiB. */
+  dedupMemoryBytes?: number;
   /** Share of the disk in use above which a warning is logged. Default 0.75. */
   diskSoftRatio?: number;
   /** Share of the disk in use above which sends are refused with DISK_FULL. Default 0.9. */
@@ -105,7 +107,7 @@ export interface DispatchTarget {
   readonly name: string;
   /** Synchronous and cheap: it runs for every message. Must not throw. */
   dispatch(entry: DispatchEntry): void;
-  /** Every record that ends at or below this log offset is durably accounted for in this target. 0 = nothing. */
+  /** Every record that ends at or below this log offset is durably accounted for in this target. 0 = nothing; Infinity = it needs none. */
   readonly safeOffset: number;
   /** Makes what was dispatched before the call durable, then moves `safeOffset` to the end of the last such record. */
   flush(): Promise<void>;

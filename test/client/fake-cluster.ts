@@ -33,6 +33,8 @@ type Script = (request: RemotingCommand, broker: string) => RemotingCommand | 's
 export class FakeCluster implements Connector {
   readonly clock = new VirtualClock();
   readonly stored: Stored[] = [];
+  /** What its clients warned of. */
+  readonly warnings: string[] = [];
   readonly requests: { broker: string; code: number; header: object }[] = [];
   /** Broker name → address, present while the broker is up. */
   readonly brokers = new Map<string, string>();
@@ -54,7 +56,7 @@ export class FakeCluster implements Connector {
       clock: this.clock,
       fileSystem: new MemoryFileSystem(),
       random: new SeededRandom(7),
-      logger: silentLogger,
+      logger: { ...silentLogger, warn: (message) => void this.warnings.push(message) },
     };
     const client = new MessagingClient(
       { application: 'test', nameServers: ['ns1:9876'], connector: this, ...options },

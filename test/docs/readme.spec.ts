@@ -99,6 +99,7 @@ describe('the README', () => {
     ['lib/nest/template/send-options.ts', 'SendOptions'],
     ['lib/nest/template/send-options.ts', 'BatchOptions'],
     ['lib/server/settings.ts', 'BrokerSettings'],
+    ['lib/server/settings.ts', 'DedupSetting'],
     ['lib/store/types.ts', 'RetentionOptions'],
     ['lib/nest/metrics/metrics-options.ts', 'MessagingMetricsOptions'],
     ['lib/nest/opentelemetry/tracing-options.ts', 'MessagingTracingOptions'],

@@ -133,6 +133,26 @@ describe('boot errors', () => {
 
   const wrongOptions: [string, object, RegExp][] = [
     ['an unknown option', { nameserver: 'a:1' }, /unknown option "nameserver"/],
+    [
+      'a window longer than messages are kept',
+      { broker: { memory: true, topics: [{ name: 'x', dedup: { window: '4d' } }] } },
+      /broker\.topics\[0\]\.dedup\.window of 345600000 ms is longer than messages are kept/,
+    ],
+    [
+      'a window that is no duration',
+      { broker: { memory: true, topics: [{ name: 'x', dedup: { window: 'soon' } }] } },
+      /broker\.topics\[0\]\.dedup\.window must be milliseconds above 0/,
+    ],
+    [
+      'a count of 0',
+      { broker: { memory: true, topics: [{ name: 'x', dedup: { count: 0 } }] } },
+      /broker\.topics\[0\]\.dedup\.count must be a whole number above 0/,
+    ],
+    [
+      'too little memory for ids',
+      { broker: { memory: true, dedup: { memoryBytes: 1 } } },
+      /broker\.dedup\.memoryBytes must be a number of bytes/,
+    ],
     ['an unknown option of the broker', { broker: { path: 'x' } }, /broker has no setting "path"/],
     ['an unknown option of the producer', { producer: { retry: 1 } }, /producer: unknown option "retry"/],
     ['a name server without a port', { nameServer: 'localhost', broker: undefined }, /host:port.*"localhost"/],

@@ -16,6 +16,8 @@ export interface OutgoingMessage {
   shardingKey?: string;
   /** Milliseconds since 1970. No handler gets it from then on: it becomes a dead letter. Default: never. */
   expiresAt?: number;
+  /** Only on topics that de-duplicate: a further message with this id is not stored. At most 255 bytes. */
+  dedupId?: string;
   /** @internal Whoever handles it sends a reply. */
   request?: { readonly correlationId: string; readonly replyTo: string; readonly ttlMillis: number };
   /** `level` 1 to 18 (1 s to 2 h), or `deliverAt` in milliseconds since 1970. */
@@ -45,4 +47,9 @@ export interface SendResult {
   queueOffset: number;
   /** Of a batch: the ids of its messages, in order. */
   messageIds?: string[];
+  /**
+   * Of a message with a `dedupId`: true when one with that id was there before. Nothing was stored then, and all the rest of
+   * this result is that of the first one. Undefined on Apache RocketMQ, which stores every message.
+   */
+  duplicate?: boolean;
 }

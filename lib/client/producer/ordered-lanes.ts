@@ -111,7 +111,7 @@ function takeGroup(lane: Lane): Waiting[] {
   let bytes = 0;
   let count = 0;
   for (const { unit } of lane.waiting) {
-    if (unit.batch !== undefined || unit.delayed || count === BATCH_MESSAGES) break;
+    if (unit.batch !== undefined || unit.delayed || unit.dedupId !== undefined || count === BATCH_MESSAGES) break;
     bytes += unit.body.length + unit.properties.length;
     if (bytes > BATCH_BYTES) break;
     count++;

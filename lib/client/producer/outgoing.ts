@@ -45,6 +45,7 @@ export class MessagePreparer {
       messageId,
       batch: undefined,
       shardingKey: message.shardingKey,
+      dedupId: message.dedupId,
       delayed: message.delay !== undefined,
       compressible: body.length >= this.compressOverBytes,
       transactionGroup,
@@ -68,6 +69,7 @@ export class MessagePreparer {
       messageId,
       batch: undefined,
       shardingKey,
+      dedupId: undefined,
       delayed: false,
       compressible: body.length >= this.compressOverBytes,
       transactionGroup: undefined,
@@ -131,10 +133,15 @@ function encodeMessageProperties(
   }
   if (transactionGroup !== undefined) {
     if (delay !== undefined) throw delayedTransaction(message.topic);
+    if (message.dedupId !== undefined) throw deduplicated('A transactional message', message.topic);
     text += entry(PropertyName.TRANSACTION_PREPARED, 'true') + entry(PropertyName.PRODUCER_GROUP, transactionGroup);
   }
   if (delay !== undefined) text += delayEntry(delay);
   if (message.expiresAt !== undefined) text += expiryEntry(message, now);
+  if (message.dedupId !== undefined) {
+    if (message.request !== undefined) throw deduplicated('A request', message.topic);
+    text += entry(ExtensionProperty.DEDUP_ID, checkDedupId(message.dedupId));
+  }
   if (message.request !== undefined) text += requestEntries(message.request);
   if (properties !== undefined) text += encodeOwn(properties);
   checkSize(text);
@@ -195,6 +202,19 @@ function joinKeys(keys: readonly string[]): string {
     }
   }
   return keys.join(' ');
+}
+
+function checkDedupId(id: string): string {
+  if (typeof id === 'string' && id !== '' && Buffer.byteLength(id) <= LIMITS.dedupIdBytes) return id;
+  throw invalid(`The dedupId must be a text of 1 to ${LIMITS.dedupIdBytes} bytes`);
+}
+
+/** @internal Also for batches. */
+export function deduplicated(what: string, topic: string): MessagingError {
+  return new MessagingError(
+    'BAD_ARGUMENT',
+    `${what} to ${topic} has a dedupId; only messages that are sent one by one, delayed ones included, are de-duplicated`,
+  );
 }
 
 function noContentType(type: string): MessagingError {

@@ -4,7 +4,7 @@ import { keepBytes } from '../interceptor.js';
 import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
 import { OrderedLanes } from './ordered-lanes.js';
 import type { SentAgain } from './sent-again.js';
-import { MessagePreparer } from './outgoing.js';
+import { deduplicated, MessagePreparer } from './outgoing.js';
 import { QueueSelector } from './queue-selector.js';
 import { batchUnit, type SendUnit } from './send-unit.js';
 import { countFailed, Sender } from './sender.js';
@@ -249,6 +249,7 @@ function checkBatch(messages: readonly SendUnit[]): void {
     }
     if (message.delayed)
       throw new MessagingError('BAD_ARGUMENT', `A batch to ${first.topic} cannot be delayed; send one by one`);
+    if (message.dedupId !== undefined) throw deduplicated('A message of a batch', first.topic);
     if (message.shardingKey !== first.shardingKey) {
       throw new MessagingError(
         'BAD_ARGUMENT',

@@ -17,6 +17,7 @@ export interface SendUnit {
   /** The ids of all messages of a batch; undefined for a single message. */
   readonly batch: readonly string[] | undefined;
   readonly shardingKey: string | undefined;
+  readonly dedupId: string | undefined;
   readonly delayed: boolean;
   readonly compressible: boolean;
   /** The producer group of a transactional message. */
@@ -42,6 +43,7 @@ export function batchUnit(units: readonly SendUnit[], deadline: number, retries:
     messageId,
     batch: units.map((unit) => unit.messageId),
     shardingKey,
+    dedupId: undefined,
     delayed: false,
     compressible: false,
     transactionGroup: undefined,
@@ -62,5 +64,6 @@ export function resultsWithin(batch: SendResult, messageIds: readonly string[]):
     queueId: batch.queueId,
     queueOffset: batch.queueOffset + index,
     messageIds: undefined,
+    duplicate: undefined,
   }));
 }

@@ -54,6 +54,9 @@ class SendCall implements Asker {
 
 /** Brings one unit to a broker, with all its attempts. */
 export class Sender {
+  /** Topics of which it was said that nobody de-duplicates them. */
+  private readonly warned = new Set<string>();
+
   constructor(
     private readonly core: ClientCore,
     private readonly queues: QueueSelector,
@@ -80,7 +83,7 @@ export class Sender {
     if (route === undefined) return false;
     let queue: MessageQueue;
     try {
-      queue = ordered === undefined ? this.queues.next(route, undefined) : this.queues.ordered(route, ordered);
+      queue = this.choose(route, unit, ordered, undefined);
     } catch {
       return false;
     }
@@ -141,9 +144,7 @@ export class Sender {
         try {
           const route =
             this.core.routes.peek(unit.topic) ?? (await this.within(this.core.routes.forSending(unit.topic), unit));
-          const queue =
-            (attempt === 0 ? chosen : undefined) ??
-            (ordered === undefined ? this.queues.next(route, failedBroker) : this.queues.ordered(route, ordered));
+          const queue = (attempt === 0 ? chosen : undefined) ?? this.choose(route, unit, ordered, failedBroker);
           brokerName = queue.brokerName;
           const address = masterAddress(route, brokerName)!;
           const channel = this.core.brokers.peek(address) ?? (await this.within(this.core.brokers.open(address), unit));
@@ -168,6 +169,17 @@ export class Sender {
     }
   }
 
+  /** What has an id for de-duplication goes where the same id went before, also as a retry: each broker knows its own ids. */
+  private choose(
+    route: TopicRoute,
+    unit: SendUnit,
+    ordered: number | undefined,
+    failedBroker: string | undefined,
+  ): MessageQueue {
+    const index = ordered ?? (unit.dedupId === undefined ? undefined : this.queues.orderedIndex(route, unit.dedupId));
+    return index === undefined ? this.queues.next(route, failedBroker) : this.queues.ordered(route, index);
+  }
+
   private refused(unit: SendUnit, queue: MessageQueue, address: string, response: RemotingCommand): MessagingError {
     const failure = responseError(response, `Sending to ${unit.topic} on ${queue.brokerName}`);
     this.core.brokers.leaveIfGoing(address, failure);
@@ -180,7 +192,7 @@ export class Sender {
     this.unsettled.begin();
     try {
       const route = routes.peek(unit.topic) ?? (await this.within(routes.forSending(unit.topic), unit));
-      const queue = this.queues.next(route, undefined);
+      const queue = this.choose(route, unit, undefined, undefined);
       const address = masterAddress(route, queue.brokerName)!;
       const channel = brokers.peek(address) ?? (await this.within(brokers.open(address), unit));
       let wire: WireBody = { body: unit.body, sysFlag: 0 };
@@ -205,7 +217,9 @@ export class Sender {
     platform.logger.debug(`${failure.message}; attempt ${attempt + 2} follows`);
     const route = routes.peek(unit.topic);
     const another =
-      unit.shardingKey === undefined && route?.writeQueues.some((queue) => queue.brokerName !== brokerName);
+      unit.shardingKey === undefined &&
+      unit.dedupId === undefined &&
+      route?.writeQueues.some((queue) => queue.brokerName !== brokerName);
     if (another === true && failedBroker === undefined) return;
     await platform.clock.sleep(Math.min(RETRY_PAUSE_MILLIS * 2 ** attempt, remaining));
     try {
@@ -249,16 +263,26 @@ export class Sender {
     this.core.counters.sent += count;
     this.core.sends.of(unit.topic).sent += count;
     if (route.provisional) this.learnRealRoute(unit.topic);
+    if (unit.dedupId !== undefined && header.duplicate === undefined) this.notDeduplicated(unit.topic);
     return {
       status,
-      messageId: unit.messageId,
+      messageId: header.originalId ?? unit.messageId,
       offsetMessageId: header.msgId,
       topic: unit.topic,
       brokerName: queue.brokerName,
       queueId: header.queueId,
       queueOffset: header.queueOffset,
       messageIds: unit.batch === undefined ? undefined : [...unit.batch],
+      duplicate: header.duplicate,
     };
+  }
+
+  private notDeduplicated(topic: string): void {
+    if (this.warned.has(topic)) return;
+    this.warned.add(topic);
+    this.core.platform.logger.warn(
+      `Messages to ${topic} have a dedupId, and their broker does not de-duplicate: it is no broker of ours. Every one of them is stored.`,
+    );
   }
 
   // The send has made the topic: its consumers in this client should not wait for the next refresh.

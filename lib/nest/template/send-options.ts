@@ -1,5 +1,5 @@
 import type { OutgoingMessage, SendOptions as ProducerOptions } from '../../client/index.js';
-import { MessagingError, isReservedProperty } from '../../protocol/index.js';
+import { LIMITS, MessagingError, isReservedProperty } from '../../protocol/index.js';
 import { checkTag, type Destination } from './destination.js';
 import { type Duration, describeValue, durationMillis } from '../payload/index.js';
 
@@ -22,13 +22,18 @@ export interface MessageOptions {
 export interface SendOptions extends MessageOptions {
   /** For the send with all its attempts: milliseconds or `'5s'`. Default: the connection's (3 s). */
   timeout?: Duration;
+  /**
+   * By this id a topic that de-duplicates knows the message again: a second one is not stored, and its result is that of the
+   * first. Refused by other topics, and for batches, transactions and requests.
+   */
+  dedupId?: string;
 }
 
 /** A request ends with its time-out: nothing else expires. @publicApi */
-export type RequestOptions = Omit<SendOptions, 'expiresIn'>;
+export type RequestOptions = Omit<SendOptions, 'expiresIn' | 'dedupId'>;
 
 /** @publicApi */
-export interface BatchOptions<T = unknown> extends SendOptions {
+export interface BatchOptions<T = unknown> extends Omit<SendOptions, 'dedupId'> {
   /** What one message of the batch has of its own; called once per payload. */
   each?: (payload: T, index: number) => MessageOptions | undefined;
   /** Whether more than one message holds (4 MiB) may be sent in several parts, each with a result. Default: false. */
@@ -36,7 +41,7 @@ export interface BatchOptions<T = unknown> extends SendOptions {
 }
 
 /** @publicApi */
-export interface TransactionOptions<A = unknown> extends SendOptions {
+export interface TransactionOptions<A = unknown> extends Omit<SendOptions, 'dedupId'> {
   /** Handed to `execute` as its second argument. */
   arg?: A;
   /** As with `sendOrderly`: committed messages with the same key reach the same queue, in the order of their commits. */
@@ -44,10 +49,11 @@ export interface TransactionOptions<A = unknown> extends SendOptions {
 }
 
 export const MESSAGE_OPTIONS: readonly string[] = ['tag', 'keys', 'properties', 'expiresIn'];
-export const SEND_OPTIONS: readonly string[] = [...MESSAGE_OPTIONS, 'timeout'];
-export const REQUEST_OPTIONS = SEND_OPTIONS.filter((name) => name !== 'expiresIn');
-export const TRANSACTION_OPTIONS: readonly string[] = [...SEND_OPTIONS, 'arg', 'key'];
-export const BATCH_OPTIONS: readonly string[] = [...SEND_OPTIONS, 'each', 'split'];
+const COMMON_OPTIONS: readonly string[] = [...MESSAGE_OPTIONS, 'timeout'];
+export const SEND_OPTIONS: readonly string[] = [...COMMON_OPTIONS, 'dedupId'];
+export const REQUEST_OPTIONS = COMMON_OPTIONS.filter((name) => name !== 'expiresIn');
+export const TRANSACTION_OPTIONS: readonly string[] = [...COMMON_OPTIONS, 'arg', 'key'];
+export const BATCH_OPTIONS: readonly string[] = [...COMMON_OPTIONS, 'each', 'split'];
 
 /** What sends without a time-out of their own share: no object per message. */
 const DEFAULTS: ProducerOptions = Object.freeze({});
@@ -84,7 +90,7 @@ export function producerOptions(options: SendOptions | undefined, verb: string):
 export function applyMessageOptions(
   message: OutgoingMessage,
   destination: Destination,
-  options: MessageOptions | undefined,
+  options: (MessageOptions & Pick<SendOptions, 'dedupId'>) | undefined,
   verb: string,
 ): OutgoingMessage {
   if (destination.tag !== undefined) message.tag = destination.tag;
@@ -100,6 +106,7 @@ export function applyMessageOptions(
   }
   if (options.keys !== undefined) message.keys = checkKeys(options.keys, verb);
   if (options.properties !== undefined) message.properties = checkProperties(options.properties, verb);
+  if (options.dedupId !== undefined) message.dedupId = checkDedupId(options.dedupId, verb);
   return message;
 }
 
@@ -111,6 +118,14 @@ function checkKeys(keys: string | readonly string[], verb: string): readonly str
   throw new MessagingError(
     'BAD_ARGUMENT',
     `${verb}: keys must be one or more texts that are not empty and have no white space`,
+  );
+}
+
+function checkDedupId(id: unknown, verb: string): string {
+  if (typeof id === 'string' && id !== '' && Buffer.byteLength(id) <= LIMITS.dedupIdBytes) return id;
+  throw new MessagingError(
+    'BAD_ARGUMENT',
+    `${verb}: dedupId must be a text of 1 to ${LIMITS.dedupIdBytes} bytes, not ${describeValue(id)}`,
   );
 }
 

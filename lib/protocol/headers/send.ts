@@ -1,3 +1,4 @@
+import { ExtensionField } from '../extensions.js';
 import { flagOr, intOr, requiredInt, requiredLong, requiredText } from './schema.js';
 import type { HeaderSchema } from './schema.js';
 
@@ -35,6 +36,10 @@ export interface SendMessageResponseHeader {
   regionId?: string;
   /** TRACE_ON on the wire. Absent: Java clients take it as on. */
   traceOn?: boolean;
+  /** NESTMQ_DUPLICATE on the wire: the answer to a send with a de-duplication id. */
+  duplicate?: boolean;
+  /** NESTMQ_ORIGINAL_ID on the wire. */
+  originalId?: string;
 }
 
 type Put = (name: string, value: string) => void;
@@ -150,6 +155,12 @@ export const sendMessageResponse: HeaderSchema<SendMessageResponseHeader> = {
     if (h.traceOn !== undefined) {
       put('TRACE_ON', String(h.traceOn));
     }
+    if (h.duplicate !== undefined) {
+      put(ExtensionField.DUPLICATE, String(h.duplicate));
+    }
+    if (h.originalId !== undefined) {
+      put(ExtensionField.ORIGINAL_ID, h.originalId);
+    }
   },
   fromFields: (f) => ({
     msgId: requiredText(f, 'msgId'),
@@ -158,5 +169,7 @@ export const sendMessageResponse: HeaderSchema<SendMessageResponseHeader> = {
     transactionId: f.get('transactionId'),
     regionId: f.get('MSG_REGION'),
     traceOn: flagOr(f, 'TRACE_ON'),
+    duplicate: flagOr(f, ExtensionField.DUPLICATE),
+    originalId: f.get(ExtensionField.ORIGINAL_ID),
   }),
 };

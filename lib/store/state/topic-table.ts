@@ -21,6 +21,15 @@ export interface TopicSettings {
   orderedQueues?: number;
 }
 
+/** How long, and how many, ids of sent messages a topic remembers, so that a second send of one is found out. */
+export interface TopicDedup {
+  /** Milliseconds. */
+  readonly windowMillis: number;
+  readonly count: number;
+  /** Records in front of this log offset came before it was switched on. */
+  readonly since: number;
+}
+
 export interface TopicConfig {
   readonly name: string;
   /** Names the topic's directory; never given twice, so what a deleted topic left behind is never read as its successor's. */
@@ -31,6 +40,8 @@ export interface TopicConfig {
   readonly topicSysFlag: number;
   readonly order: boolean;
   readonly orderedQueues: number;
+  /** Absent: sends are not de-duplicated. */
+  readonly dedup?: TopicDedup;
   /** Records of this name in front of this log offset belong to a deleted predecessor; 0 when there has been none. */
   readonly createdAt: number;
 }
@@ -50,6 +61,8 @@ export class TopicTable {
   private readonly byNumber = new Map<number, TopicConfig>();
   private readonly creating = new Map<string, Promise<TopicConfig>>();
   private nextNumber = 1;
+  /** Smallest `since` of the topics that de-duplicate; Infinity while none does. */
+  dedupSince = Number.POSITIVE_INFINITY;
 
   private constructor(private readonly table: JournaledTable<Entry>) {
     for (const entry of table.values()) {
@@ -141,6 +154,22 @@ export class TopicTable {
   }
 
   /**
+   * Switches de-duplication on, changes it (what is remembered stays), or switches it off.
+   * @param logEnd the log's end at this moment.
+   * @throws MessagingError TOPIC_NOT_FOUND, DISK_FULL, BROKER_ERROR.
+   */
+  async setDedup(name: string, wanted: Omit<TopicDedup, 'since'> | undefined, logEnd: number): Promise<void> {
+    const before = this.table.peek(name)?.topic;
+    if (before === undefined) throw notFound(name);
+    const { dedup, ...rest } = before;
+    if (dedup?.windowMillis === wanted?.windowMillis && dedup?.count === wanted?.count) return;
+    const topic = wanted === undefined ? rest : { ...rest, dedup: { ...wanted, since: dedup?.since ?? logEnd } };
+    await this.table.set(name, { topic });
+    const now = this.table.get(name)?.topic;
+    if (now !== undefined) this.adopt(now);
+  }
+
+  /**
    * Resolves once the deletion is durable. The next topic of this name gets another number and incarnation.
    * @param deletedAt the log's end at this moment.
    * @throws MessagingError TOPIC_NOT_FOUND, DISK_FULL, BROKER_ERROR.
@@ -151,17 +180,21 @@ export class TopicTable {
     await this.table.set(name, { tombstone: { number: before.number, deletedAt } });
     if (this.topics.get(name)?.number === before.number) this.topics.delete(name);
     this.byNumber.delete(before.number);
+    this.findDedupSince();
   }
 
   /**
    * After a recovery that lost the end of the log: a topic that was created behind it was created at it, or its next
-   * messages would be taken for those of a predecessor. Resolves when that is durable.
+   * messages would be taken for those of a predecessor (and their ids for older than its de-duplication). Resolves when
+   * that is durable.
    */
   async clampTo(logEnd: number): Promise<void> {
-    const beyond = this.list().filter(({ createdAt }) => createdAt > logEnd);
+    const beyond = this.list().filter(({ createdAt, dedup }) => createdAt > logEnd || (dedup?.since ?? 0) > logEnd);
     await Promise.all(
       beyond.map(async (topic) => {
-        const clamped = { ...topic, createdAt: logEnd };
+        const clamped = { ...topic, createdAt: Math.min(topic.createdAt, logEnd) };
+        if (clamped.dedup !== undefined)
+          clamped.dedup = { ...clamped.dedup, since: Math.min(clamped.dedup.since, logEnd) };
         await this.table.set(topic.name, { topic: clamped });
         this.adopt(clamped);
       }),
@@ -191,8 +224,16 @@ export class TopicTable {
   }
 
   private adopt(topic: TopicConfig): void {
+    const before = this.topics.get(topic.name);
     this.topics.set(topic.name, topic);
     this.byNumber.set(topic.number, topic);
+    if (before?.dedup !== topic.dedup) this.findDedupSince();
+  }
+
+  private findDedupSince(): void {
+    this.dedupSince = Number.POSITIVE_INFINITY;
+    for (const { dedup } of this.topics.values())
+      if (dedup !== undefined) this.dedupSince = Math.min(this.dedupSince, dedup.since);
   }
 }
 
