@@ -16,8 +16,8 @@ export interface ClientCounters {
   deadLettered: number;
   /** Messages that were given up without a handler, because they were alone in one when the process died. */
   processKillers: number;
-  /** Failures of broadcast listeners; they have no second attempt. */
-  broadcastFailed: number;
+  /** Failures without a second attempt: of broadcast listeners, and of requests, whose requester has the error. */
+  failed: number;
   /** Messages that had expired when their turn came: dead letters, in broadcast groups dropped. */
   expired: number;
   /** Messages that matched the broker's hash filter but no listener's tag. */
@@ -52,7 +52,7 @@ export function createCounters(): ClientCounters {
     retried: 0,
     deadLettered: 0,
     processKillers: 0,
-    broadcastFailed: 0,
+    failed: 0,
     expired: 0,
     filtered: 0,
     sendBackFailed: 0,

@@ -5,7 +5,7 @@ export interface OutcomeCounts {
   acknowledged: number;
   retried: number;
   deadLettered: number;
-  /** In a broadcast group, which has no retries. */
+  /** In a broadcast group, which has no retries; and requests, whose error is the reply. */
   failed: number;
 }
 
@@ -19,8 +19,7 @@ interface Counted {
 
 /** Counts the outcome of a delivery, for its client and for its listener. */
 export function countOutcome(counters: ClientCounters, delivery: Counted, outcome: keyof OutcomeCounts): void {
-  if (outcome === 'failed') counters.broadcastFailed++;
-  else counters[outcome]++;
+  counters[outcome]++;
   // One that cannot be given to a listener at all has none.
   if (delivery.listener !== undefined) delivery.listener.counts[outcome]++;
 }

@@ -276,6 +276,7 @@ export class MessageStore {
       segments: segments.all.length,
       extendedSegments: segments.extended,
       recycledSegments: segments.recycled,
+      flushes: segments.flushes.times(),
       tailBytes: log.tail.heldBytes,
       openFiles: pool.size,
       diskUsedRatio: guard.usedRatio,

@@ -1,5 +1,6 @@
 import type { MessagingError } from '../protocol/index.js';
 import type { MessageRecord } from '../protocol/index.js';
+import type { FlushTimes } from './commitlog/flush-times.js';
 
 /** What a producer hands to the store. Everything but the offsets and the store's own time and address. */
 export interface StoreMessage {
@@ -219,6 +220,8 @@ export interface StoreHealth {
   readonly segments: number;
   readonly extendedSegments: number;
   readonly recycledSegments: number;
+  /** Syncs of the log since the store was opened. */
+  readonly flushes: FlushTimes;
   readonly tailBytes: number;
   readonly openFiles: number;
   readonly diskUsedRatio: number;

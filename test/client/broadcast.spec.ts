@@ -33,7 +33,7 @@ describe('a broadcast group', () => {
     await world.until(() => seen.length === 1);
     await world.clock.advance(60_000);
     expect(seen).toHaveLength(1);
-    expect(client.counters).toMatchObject({ broadcastFailed: 1, retried: 0, deadLettered: 0, acknowledged: 0 });
+    expect(client.counters).toMatchObject({ failed: 1, retried: 0, deadLettered: 0, acknowledged: 0 });
     expect(world.warnings.some((line) => line.includes('hopeless'))).toBe(true);
   });
 

@@ -196,7 +196,7 @@ describe('a concurrent group', () => {
       for (let n = 0; n < 5; n++) await world.drive(client.producer.send(text(mode, `${n}`, { shardingKey: 'k' })));
       await world.until(() => seen.length === 5 && consumer.state().queues.every(({ buffered }) => buffered === 0));
     }
-    expect(client.counters).toMatchObject({ acknowledged: 6, deadLettered: 6, broadcastFailed: 3 });
+    expect(client.counters).toMatchObject({ acknowledged: 6, deadLettered: 6, failed: 3 });
   });
 
   it('holds a paused listener and goes on with the others', async () => {

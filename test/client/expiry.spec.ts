@@ -56,7 +56,7 @@ describe('a message with an expiry', () => {
     await world.drive(client.producer.send(text('t', 'late', { expiresAt: world.clock.now() + 10 })));
     await world.clock.advance(1000);
     consumer.resume('listener-0');
-    await world.until(() => client.counters.broadcastFailed === 1);
+    await world.until(() => client.counters.failed === 1);
     expect(seen).toEqual([]);
     expect(client.counters).toMatchObject({ expired: 1, deadLettered: 0 });
     expect(world.warnings.filter((line) => line.includes('expired at'))).toHaveLength(1);

@@ -41,7 +41,7 @@ describe('a message that kills the process', () => {
     expect(processes.all[3]!.atOnce).toBe(1);
     for (const body of good) expect(processes.handled).toContain(body);
     const { world, counters } = processes.last;
-    expect(counters).toMatchObject({ processKillers: 1, broadcastFailed: 1, deadLettered: 0 });
+    expect(counters).toMatchObject({ processKillers: 1, failed: 1, deadLettered: 0 });
     expect(world.warnings.some((line) => line.includes('has died 5 times'))).toBe(true);
     await world.stop();
     const after = await processes.start();

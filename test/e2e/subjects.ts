@@ -10,6 +10,7 @@ import { deadLetters, retries } from './behaviours/retries.js';
 import { sending } from './behaviours/sending.js';
 import { tags } from './behaviours/tags.js';
 import { transactions } from './behaviours/transactions.js';
+import { metrics, traces } from './behaviours/watching.js';
 
 /** The whole contract, in the order of the README. */
 export const subjects: readonly Subject[] = [
@@ -27,4 +28,6 @@ export const subjects: readonly Subject[] = [
   broadcast,
   keyOrder,
   rateLimits,
+  traces,
+  metrics,
 ];

@@ -7,7 +7,7 @@ import type { QueueLocks } from '../consumer/queue-locks.js';
 import { RateLimiter } from './rate-limiter.js';
 import { retryDelay } from '../settle/retry-delay.js';
 import type { SendBack } from '../settle/send-back.js';
-import { answered } from '../requests/replies.js';
+import { answered, countedAs } from '../requests/replies.js';
 import { describe } from '../settle/settlers.js';
 import { reasonText, type Settlement } from '../settle/settle.js';
 
@@ -128,7 +128,7 @@ export class OrderlyDispatcher implements Dispatcher {
     const { counters, platform } = this.group.core;
     const { group, suspendMillis } = this.group.settings;
     if (settlement.kind === 'acknowledge') {
-      countOutcome(counters, delivery, 'acknowledged');
+      countOutcome(counters, delivery, countedAs(settlement));
       queue.complete(delivery);
       return 0;
     }

@@ -33,14 +33,24 @@ export function isOverdue(delivery: Delivery, now: number): boolean {
  */
 export function answered(core: ClientCore, delivery: Delivery, settlement: Settlement): Settlement {
   if (settlement.kind === 'acknowledge') {
-    if (settlement !== OVERDUE) sendInTime(core, delivery, success(core, delivery, settlement.reply));
-    return ACKNOWLEDGED;
+    if (settlement === OVERDUE) return settlement;
+    const reply = success(core, delivery, settlement.reply);
+    sendInTime(core, delivery, reply);
+    return reply.kind === 'error' ? FAILED : ACKNOWLEDGED;
   }
   const { listener } = delivery;
   const retried = listener?.binding.retryRequests === true;
   const last = settlement.kind === 'dead-letter' || delivery.attempt > (listener?.maxReconsumeTimes ?? 0);
   if (!retried || last) sendInTime(core, delivery, failed(settlement.error));
-  return retried ? settlement : ACKNOWLEDGED;
+  return retried ? settlement : FAILED;
+}
+
+/** Settles a request that failed: its requester has the error, and that is the end of it. */
+const FAILED: Settlement = Object.freeze({ kind: 'acknowledge' });
+
+/** As what a delivery counts that is neither tried again nor a dead letter. */
+export function countedAs(settlement: Settlement): 'acknowledged' | 'failed' {
+  return settlement === FAILED ? 'failed' : 'acknowledged';
 }
 
 /** Settles a request that came too late; nothing is replied. */

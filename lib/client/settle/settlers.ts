@@ -1,4 +1,4 @@
-import { answered } from '../requests/replies.js';
+import { answered, countedAs } from '../requests/replies.js';
 import { countOutcome } from '../counts.js';
 import type { SettleDelivery } from '../dispatch/dispatcher.js';
 import type { GroupContext } from '../consumer/group-context.js';
@@ -43,7 +43,7 @@ export function settleWithBroker({ core, settings }: GroupContext, sendBack: Sen
   return (delivery, outcome) => {
     const settlement = delivery.isRequest ? answered(core, delivery, outcome) : outcome;
     if (settlement.kind !== 'acknowledge') return giveBack(delivery, settlement);
-    countOutcome(counters, delivery, 'acknowledged');
+    countOutcome(counters, delivery, countedAs(settlement));
     delivery.queue.complete(delivery);
   };
 }
@@ -55,7 +55,7 @@ export function settleLocally({ core, settings }: GroupContext): SettleDelivery 
     delivery.queue.complete(delivery);
     const settlement = delivery.isRequest ? answered(core, delivery, outcome) : outcome;
     if (settlement.kind === 'acknowledge') {
-      countOutcome(counters, delivery, 'acknowledged');
+      countOutcome(counters, delivery, countedAs(settlement));
       return;
     }
     countOutcome(counters, delivery, 'failed');

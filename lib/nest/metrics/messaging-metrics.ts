@@ -5,7 +5,8 @@ import type { ClientInterceptor, Settlement } from '../../client/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import { ConnectionEnvironment, MessagingConnections } from '../connection/index.js';
 import { type ConnectionReport, reportOn } from '../connection/connection-report.js';
-import { DEFAULT_BUCKETS, DURATIONS, METRICS, type MetricDefinition } from './metric-table.js';
+import { DEFAULT_BUCKETS, DURATIONS, FLUSHES, METRICS, type MetricDefinition } from './metric-table.js';
+import { FlushHistogram } from './flush-histogram.js';
 import { checkMetricsOptions, type MessagingMetricsOptions } from './metrics-options.js';
 import { Samples } from './samples.js';
 
@@ -38,6 +39,9 @@ export class MessagingMetrics implements OnApplicationShutdown {
     this.registry = options.registry ?? new Registry();
     this.prefix = options.prefix ?? 'mq_';
     for (const definition of Object.values(METRICS)) this.register(definition);
+    this.registry.registerMetric(
+      new FlushHistogram(this.named(FLUSHES.name), FLUSHES.help, async () => (await this.read()).flushes),
+    );
     if (options.durations === true) this.measure(environment);
   }
 

@@ -10,6 +10,9 @@ type Sample = readonly [labels: Labels, value: number];
 export class Samples {
   private readonly byMetric = new Map<MetricDefinition, Map<string, Sample>>();
 
+  /** Of the brokers inside, by connection. */
+  readonly flushes = new Map<string, HostHealth['store']['flushes']>();
+
   constructor(private readonly topicLabel: (topic: string) => string) {}
 
   of(metric: MetricDefinition): Iterable<Sample> {
@@ -72,6 +75,7 @@ export class Samples {
   }
 
   private addHost(connection: string, { store, broker, connections }: HostHealth): void {
+    this.flushes.set(connection, store.flushes);
     this.put(METRICS.brokerPut, { connection }, broker.messagesIn);
     this.put(METRICS.brokerGet, { connection }, broker.messagesOut);
     this.put(METRICS.brokerDeadLetters, { connection }, broker.deadLetters);

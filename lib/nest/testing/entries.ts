@@ -66,10 +66,11 @@ export interface ConsumedMessage<T = unknown> {
   readonly settledAt: Date;
 }
 
-/** A message in the dead letters of a group. @publicApi */
+/** A message in the dead letters of a group, or a transaction that nobody settled. @publicApi */
 export interface DeadLetter<T = unknown> {
   /** The kit's broker: named after the connection, unless `brokerOf` says otherwise. */
   readonly broker: string;
+  /** The consumer group; of a transaction its producer group, `<application>-<transaction>`. */
   readonly group: string;
   /** That it was sent to. */
   readonly topic: string;
@@ -80,6 +81,7 @@ export interface DeadLetter<T = unknown> {
   readonly message: ReceivedMessage;
   readonly errorClass: string | undefined;
   readonly reason: string | undefined;
+  /** Of the handler; of a transaction, how often its outcome was asked for. */
   readonly attempts: number;
 }
 

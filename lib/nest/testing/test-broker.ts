@@ -44,11 +44,24 @@ export class TestBroker {
   /** By the names that its applications know. */
   topics(): { name: string; ends: number[] }[] {
     const { namespace } = this;
-    const all = this.host.topics();
-    if (namespace === undefined)
-      return all.filter(({ name }) => ![...this.namespaces].some((other) => other.owns(name)));
-    const own = all.filter(({ name }) => namespace.owns(name));
-    return own.map(({ name, ends }) => ({ name: namespace.unwrap(name), ends }));
+    const own = this.host.topics().filter(({ name }) => isSystemTopic(name) || this.owns(name));
+    return own.map(({ name, ends }) => ({ name: namespace?.unwrap(name) ?? name, ends }));
+  }
+
+  /** Whether a name, as the broker knows it, is of this namespace. */
+  owns(name: string): boolean {
+    if (this.namespace !== undefined) return this.namespace.owns(name);
+    return ![...this.namespaces].some((other) => other.owns(name));
+  }
+
+  /** Properties, as the broker has them, with the names that its applications know. */
+  ownProperties(properties: string): string {
+    return this.namespace?.unwrapProperties(properties) ?? properties;
+  }
+
+  /** The same broker with the names that it knows itself. */
+  get bare(): TestBroker {
+    return this.namespace === undefined ? this : new TestBroker(this.name, this.host, undefined, []);
   }
 
   /** What a further application says about the broker: its topics are there for it as well. */

@@ -2,6 +2,7 @@ import type { FileHandle, Platform } from '../../platform/index.js';
 import type { HandlePool } from '../handle-pool.js';
 import type { StorePaths } from '../paths.js';
 import type { SegmentInfo } from '../types.js';
+import { FlushClock } from './flush-times.js';
 import { type LogWriter, SyncError } from './log-writer.js';
 import { SegmentPreparation } from './segment-preparation.js';
 
@@ -31,6 +32,7 @@ export class Segments implements LogWriter {
   /** Segments that were not completely prepared when the writer came to them, and so were extended by it. */
   extended = 0;
   recycled = 0;
+  readonly flushes = new FlushClock();
 
   constructor(
     private readonly platform: Platform,
@@ -91,11 +93,14 @@ export class Segments implements LogWriter {
   }
 
   async sync(): Promise<void> {
+    const { clock } = this.platform;
+    const start = clock.monotonic();
     try {
       await this.handle!.datasync();
     } catch (error) {
       throw new SyncError(error);
     }
+    this.flushes.add(clock.monotonic() - start);
   }
 
   async erase(from: number, to: number): Promise<void> {

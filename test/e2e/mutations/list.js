@@ -5,6 +5,7 @@ import { nestMutations } from './nest.js';
 import { requestMutations } from './request.js';
 import { storeMutations } from './store.js';
 import { transactionMutations } from './transaction.js';
+import { watchingMutations } from './watching.js';
 
 /**
  * Ways in which the engine could be wrong. Each names one place of the compiled source and what stands there instead.
@@ -17,4 +18,5 @@ export const mutations = [
   ...transactionMutations,
   ...requestMutations,
   ...listenerMutations,
+  ...watchingMutations,
 ];

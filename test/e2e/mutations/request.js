@@ -4,7 +4,7 @@ export const requestMutations = [
     id: 'request/no-reply',
     says: 'nothing is replied',
     file: 'lib/client/requests/replies.ts',
-    find: 'sendInTime(core, delivery, success(core, delivery, settlement.reply));',
+    find: 'sendInTime(core, delivery, reply);',
     replace: '',
   },
   {
@@ -32,7 +32,7 @@ export const requestMutations = [
     id: 'request/always-retried',
     says: 'failed requests are retried',
     file: 'lib/client/requests/replies.ts',
-    find: 'return retried ? settlement : ACKNOWLEDGED;',
+    find: 'return retried ? settlement : FAILED;',
     replace: 'return settlement;',
   },
   {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Provider } from '@nestjs/common';
 import { Counter, Registry } from 'prom-client';
 import {
   ConsumeMode,
@@ -11,7 +11,7 @@ import {
   RejectMessageError,
 } from '../../../lib/index.js';
 import { MessagingMetrics, MessagingMetricsModule, type MessagingMetricsOptions } from '../../../lib/metrics.js';
-import { DURATIONS, METRICS } from '../../../lib/nest/metrics/metric-table.js';
+import { DURATIONS, FLUSHES, METRICS } from '../../../lib/nest/metrics/metric-table.js';
 import { MessagingTestKit } from '../../../lib/testing.js';
 
 @Injectable()
@@ -35,11 +35,12 @@ afterEach(async () => {
 
 async function start(
   options: MessagingMetricsOptions = {},
+  providers: Provider[] = [Billing],
 ): Promise<{ kit: MessagingTestKit; metrics: MessagingMetrics }> {
   const kit = new MessagingTestKit();
   kits.push(kit);
   const imports = [MessagingModule.forRoot({ application: 'shop' }), MessagingMetricsModule.forRoot(options)];
-  const module = await kit.start({ imports, providers: [Billing] });
+  const module = await kit.start({ imports, providers });
   return { kit, metrics: module.get(MessagingMetrics) };
 }
 
@@ -112,7 +113,7 @@ describe('metrics', () => {
     const without = await start();
     await without.kit.template().syncSend('orders:created', { failures: 0 });
     await without.kit.settled();
-    expect(await without.metrics.metrics()).not.toContain('duration');
+    expect(await without.metrics.metrics()).not.toMatch(/send_duration|handler_duration/);
     const { kit, metrics } = await start({ durations: true, durationBuckets: [0.5, 2] });
     await kit.template().syncSend('orders:created', { failures: 1 });
     await kit.advance('1s');
@@ -124,6 +125,67 @@ describe('metrics', () => {
       '{connection="default",topic="orders",group="billing",status="failed"} 1',
     ]);
     expect(await linesOf(metrics, 'mq_handler_duration_seconds_bucket')).toHaveLength(6);
+  });
+
+  it('show how long the disk of the broker inside takes, without measuring a send', async () => {
+    const { kit, metrics } = await start();
+    for (let id = 0; id < 3; id++) await kit.template().syncSend('orders:created', { failures: 0 });
+    await kit.settled();
+    const [all] = await linesOf(metrics, 'mq_broker_flush_duration_seconds_count');
+    const flushes = Number(/ (\d+)$/.exec(all!)?.[1]);
+    expect(flushes).toBeGreaterThanOrEqual(3);
+    const buckets = await linesOf(metrics, 'mq_broker_flush_duration_seconds_bucket');
+    // In virtual time a sync takes none.
+    expect(buckets).toContain(`{connection="default",le="0.0001"} ${flushes}`);
+    expect(buckets).toContain(`{connection="default",le="+Inf"} ${flushes}`);
+    expect(await linesOf(metrics, 'mq_broker_flush_duration_seconds_sum')).toEqual(['{connection="default"} 0']);
+    expect(await metrics.metrics()).toContain('# TYPE mq_broker_flush_duration_seconds histogram');
+    const [json] = (await metrics.registry.getMetricsAsJSON()).filter(({ name }) => name.includes('flush'));
+    expect(json).toMatchObject({ name: 'mq_broker_flush_duration_seconds', type: 'histogram' });
+  });
+
+  it('count a failed request as failed, in every kind of group', async () => {
+    @Injectable()
+    class Quotes {
+      @MessageListener({ topic: 'concurrent', group: 'concurrent' })
+      concurrent(): never {
+        throw new Error('no quote');
+      }
+      @MessageListener({ topic: 'orderly', group: 'orderly', mode: ConsumeMode.ORDERLY })
+      orderly(): never {
+        throw new RejectMessageError('no quote');
+      }
+      @MessageListener({ topic: 'broadcast', group: 'broadcast', mode: ConsumeMode.BROADCAST })
+      broadcast(): never {
+        throw new Error('no quote');
+      }
+      @MessageListener({
+        topic: 'again',
+        group: 'again',
+        retryRequests: true,
+        backoff: [10],
+        maxReconsumeTimes: 1,
+      })
+      again(): never {
+        throw new Error('no quote');
+      }
+    }
+    const { kit, metrics } = await start({}, [Quotes]);
+    for (const topic of ['concurrent', 'orderly', 'broadcast', 'again']) {
+      await expect(kit.template().request(topic, {})).rejects.toMatchObject({ code: 'REQUEST_FAILED' });
+    }
+    await kit.settled();
+    const consumed = await linesOf(metrics, 'mq_messages_consumed_total');
+    const counts = consumed
+      .filter((line) => !line.endsWith(' 0'))
+      .map((line) => /topic="(\w+)".*status="(\w+)"} (.*)/.exec(line)!.slice(1, 4).join(' '));
+    expect(counts).toEqual([
+      'again dead_lettered 1',
+      'again retried 1',
+      'broadcast failed 1',
+      'concurrent failed 1',
+      'orderly failed 1',
+    ]);
   });
 
   it('tell a bounded number of topics apart', async () => {
@@ -179,7 +241,7 @@ describe('metrics', () => {
 
   it('are explained in the README, one by one', () => {
     const readme = readFileSync('README.md', 'utf8');
-    const all = [...Object.values(METRICS), ...Object.values(DURATIONS)];
+    const all = [...Object.values(METRICS), FLUSHES, ...Object.values(DURATIONS)];
     const missing = all.filter(({ name, labels }) => {
       const [, row] = new RegExp(`^\\| \`mq_${name}\` (.*)$`, 'm').exec(readme) ?? [];
       return row === undefined || labels.some((label) => !row.includes(label));

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Injectable, Module } from '@nestjs/common';
+import { Injectable, Module, type ModuleMetadata } from '@nestjs/common';
 import {
   ConsumeMode,
   type LocalTransaction,
@@ -279,6 +279,66 @@ describe('transactions in the test kit', () => {
     await expect(kit.template().transaction('orders:created', 1, 'create-order')).rejects.toMatchObject({
       code: 'CONNECT_FAILED',
     });
+  });
+});
+
+describe('transactions that nobody settles', () => {
+  @Injectable()
+  @TransactionListener('create-order')
+  class CreateOrder implements LocalTransaction {
+    execute(): TransactionState {
+      return TransactionState.UNKNOWN;
+    }
+    check(): TransactionState {
+      return TransactionState.UNKNOWN;
+    }
+  }
+  const app = (application: string, namespace?: string): ModuleMetadata => ({
+    imports: [
+      MessagingModule.forRoot({
+        application,
+        namespace,
+        broker: { transactions: { timeoutMillis: 5000, checkIntervalMillis: 60_000, checkMax: 3 } },
+      }),
+    ],
+    providers: [CreateOrder],
+  });
+
+  it('are dead letters of their producer group', async () => {
+    const kit = await create(app('shop'));
+    await kit.template().transaction('orders:created', { id: 1 }, 'create-order', { keys: 'order-1' });
+    await kit.advance('2m');
+    expect(kit.deadLettered()).toEqual([]);
+    await kit.advance('3m');
+    const [letter, ...more] = kit.deadLettered('shop-create-order');
+    expect(more).toEqual([]);
+    expect(letter).toMatchObject({
+      group: 'shop-create-order',
+      topic: 'orders',
+      tag: 'created',
+      payload: { id: 1 },
+      errorClass: 'TransactionUnresolved',
+      attempts: 3,
+    });
+    expect(letter?.message.keys).toEqual(['order-1']);
+    expect(letter?.reason).toContain('asked 3 times');
+    expect(kit.consumed('orders')).toEqual([]);
+  });
+
+  it('are told apart by namespace', async () => {
+    const kit = new MessagingTestKit();
+    kits.push(kit);
+    for (const namespace of [undefined, 'blue', 'green']) {
+      const module = await kit.start(app('shop', namespace));
+      await kit.template('default', module).transaction('orders', { of: namespace ?? 'none' }, 'create-order');
+    }
+    await kit.advance('10m');
+    const seen = kit.deadLettered('shop-create-order').map((letter) => [letter.broker, letter.topic, letter.payload]);
+    expect(seen).toEqual([
+      ['default', 'orders', { of: 'none' }],
+      ['blue%default', 'orders', { of: 'blue' }],
+      ['green%default', 'orders', { of: 'green' }],
+    ]);
   });
 });
 

@@ -1,0 +1,73 @@
+/** Traces and metrics. */
+export const watchingMutations = [
+  {
+    id: 'watching/no-parent',
+    says: 'a delivery begins a trace of its own',
+    file: 'lib/nest/opentelemetry/tracer.ts',
+    find: 'messages.length === 1 ? senders[0] : ROOT_CONTEXT',
+    replace: 'ROOT_CONTEXT',
+  },
+  {
+    id: 'watching/first-attempt',
+    says: 'every attempt says that it is the first',
+    file: 'lib/nest/opentelemetry/attributes.ts',
+    find: "'nestmq.attempt': message.attempt",
+    replace: "'nestmq.attempt': 1",
+  },
+  {
+    id: 'watching/all-red',
+    says: 'a refusal on purpose is an error',
+    file: 'lib/nest/opentelemetry/tracer.ts',
+    find: "settlement.kind !== 'acknowledge' && !isExpected(settlement.error)",
+    replace: "settlement.kind !== 'acknowledge'",
+  },
+  {
+    id: 'watching/never-red',
+    says: 'no send is ever red',
+    file: 'lib/nest/opentelemetry/tracer.ts',
+    find: 'paintRed(span, error);',
+    replace: '',
+  },
+  {
+    id: 'watching/relay',
+    says: 'the trace that a relay passes on is not looked at',
+    file: 'lib/nest/opentelemetry/tracer.ts',
+    find: 'trace.getSpan(active) === undefined',
+    replace: 'false',
+  },
+  {
+    id: 'watching/failed-request',
+    says: 'a failed request counts as acknowledged',
+    file: 'lib/client/requests/replies.ts',
+    find: "settlement === FAILED ? 'failed'",
+    replace: "settlement === FAILED ? 'acknowledged'",
+  },
+  {
+    id: 'watching/outcomes',
+    says: 'what was acknowledged counts as dead letters',
+    file: 'lib/nest/metrics/samples.ts',
+    find: 'retried, dead_lettered: deadLettered, failed',
+    replace: 'retried, dead_lettered: acknowledged, failed',
+  },
+  {
+    id: 'watching/failed-sends',
+    says: 'failed sends do not count',
+    file: 'lib/nest/metrics/samples.ts',
+    find: "status: 'failed' }, failed)",
+    replace: "status: 'failed' }, 0)",
+  },
+  {
+    id: 'watching/lag',
+    says: 'no listener is ever behind',
+    file: 'lib/nest/metrics/samples.ts',
+    find: 'this.put(METRICS.lag, { connection, topic, group }, messages)',
+    replace: 'this.put(METRICS.lag, { connection, topic, group }, 0)',
+  },
+  {
+    id: 'watching/flushes',
+    says: 'syncs are not counted',
+    file: 'lib/store/commitlog/segments.ts',
+    find: 'this.flushes.add(clock.monotonic() - start);',
+    replace: '',
+  },
+];
