@@ -17,6 +17,7 @@ import { type BrokerOptions, type ResolvedBrokerOptions, resolveBrokerOptions } 
 import { ProcessDeaths } from './process-deaths.js';
 import { Producers } from './producers.js';
 import { PullProcessor } from './pull-processor.js';
+import { QueryProcessor } from './query-processor.js';
 import { QueueLocks } from './queue-locks.js';
 import { serveByTable } from './request-table.js';
 import { ReplyProcessor } from './reply-processor.js';
@@ -222,6 +223,7 @@ export class Broker {
       [RequestCode.UPDATE_AND_CREATE_TOPIC, admin.createTopic],
       [RequestCode.DELETE_TOPIC_IN_BROKER, admin.deleteTopic],
       [RequestCode.GET_TOPIC_STATS_INFO, admin.topicStats],
+      [RequestCode.QUERY_MESSAGE, new QueryProcessor(this.store, this.options.name).handle],
       [RequestCode.VIEW_MESSAGE_BY_ID, admin.viewMessage],
       [RequestCode.GET_BROKER_RUNTIME_INFO, admin.runtimeInfo],
       [RequestCode.UPDATE_BROKER_CONFIG, admin.refuseConfig],

@@ -171,12 +171,22 @@ async function open(settings: ResolvedSettings, platform: Platform, undo: (() =>
   if (listener !== undefined) undo.push(() => listener.close());
   const advertised = settings.advertisedAddress ?? listener?.address;
   const storeHost = storeHostOf(advertised, listener?.address);
-  const { flush, segmentBytes, retention, dedupMemoryBytes } = settings;
+  const { flush, segmentBytes, retention, dedupMemoryBytes, index } = settings;
   // Nothing is ever recovered from memory.
   const checkpointMillis = settings.memory ? MEMORY_CHECKPOINT_MILLIS : undefined;
   // ... nor does it run out of room for positions before it runs out of it for everything.
   const reserveBytes = settings.memory ? 0 : undefined;
-  const options = { path, storeHost, flush, segmentBytes, retention, checkpointMillis, reserveBytes, dedupMemoryBytes };
+  const options = {
+    path,
+    storeHost,
+    flush,
+    segmentBytes,
+    retention,
+    checkpointMillis,
+    reserveBytes,
+    dedupMemoryBytes,
+    index,
+  };
   const store = await MessageStore.open(options, platform);
   undo.push(() => store.close());
   const { name, cluster, autoCreateTopics, defaultQueues, sqlFilters, transactions } = settings;

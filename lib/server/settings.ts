@@ -69,6 +69,8 @@ export interface BrokerSettings {
   retention?: RetentionOptions;
   transactions?: TransactionSetting;
   dedup?: DedupLimits;
+  /** Whether messages can be found by id and key. Costs 16 bytes of disk a message, and as many a key. Default true. */
+  index?: boolean;
 }
 
 /** When the producers of a transaction that does not end are asked about it. */
@@ -98,6 +100,7 @@ export interface ResolvedSettings {
   readonly retention: RetentionOptions | undefined;
   readonly transactions: TransactionSetting | undefined;
   readonly dedupMemoryBytes: number | undefined;
+  readonly index: boolean;
 }
 
 export interface ResolvedTopic {
@@ -148,6 +151,7 @@ const RULES: Readonly<Record<keyof BrokerSettings, Rule>> = {
   retention: object,
   transactions: object,
   dedup: object,
+  index: flag,
 };
 
 const DEDUP_LIMIT_RULES: Readonly<Record<keyof DedupLimits, Rule>> = {
@@ -217,6 +221,7 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     retention: settings.retention,
     transactions: settings.transactions && defined(settings.transactions),
     dedupMemoryBytes: settings.dedup?.memoryBytes,
+    index: settings.index ?? true,
   };
 }
 

@@ -22,6 +22,8 @@ export type {
 } from './types.js';
 export type { DedupPlace } from './dedup/id-table.js';
 export type { DedupStats, DedupWindow } from './dedup/dedup-window.js';
+export type { IndexQuery } from './message-index/index-search.js';
+export type { IndexStats, MessageIndex } from './message-index/message-index.js';
 export type { TopicConfig, TopicDedup, TopicSettings, TopicTable } from './state/topic-table.js';
 export type { GroupActivity, GroupConfig, GroupSettings, GroupTable } from './state/group-table.js';
 export { JournaledTable } from './state/journaled-table.js';

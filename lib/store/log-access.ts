@@ -81,6 +81,11 @@ export class LogAccess implements LogReader {
   }
 
   async recordAt(physicalOffset: number): Promise<MessageRecord> {
+    return decodeRecord(await this.recordBytesAt(physicalOffset));
+  }
+
+  /** As `recordAt`, the record as it is stored; a view that is never overwritten. */
+  async recordBytesAt(physicalOffset: number): Promise<Buffer> {
     if (
       !Number.isSafeInteger(physicalOffset) ||
       physicalOffset < this.startOffset ||
@@ -97,7 +102,7 @@ export class LogAccess implements LogReader {
         'RECORD_INVALID',
         `No message begins at log offset ${physicalOffset}: ${found.kind === 'invalid' ? found.why : found.kind}.`,
       );
-    return decodeRecord(bytes.subarray(0, found.size));
+    return bytes.subarray(0, found.size);
   }
 
   async scan(from: number, to: number, visit: (record: MessageRecord) => void | Promise<void>): Promise<void> {

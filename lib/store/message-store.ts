@@ -2,6 +2,7 @@ import type { Platform, Timer } from '../platform/index.js';
 import { MessagingError, type MessageRecord } from '../protocol/index.js';
 import type { DedupWindow } from './dedup/dedup-window.js';
 import type { VisibleListener } from './dispatcher.js';
+import type { MessageIndex } from './message-index/message-index.js';
 import { openStore, type StoreParts } from './open-store.js';
 import { resolveStoreOptions } from './options.js';
 import { readFailure } from './read-failure.js';
@@ -13,6 +14,7 @@ import type { SettledLetters } from './state/settled-letters.js';
 import type { TopicConfig, TopicSettings, TopicTable } from './state/topic-table.js';
 import type { HalfIndex } from './transactions/half-index.js';
 import { TimerService } from './timers/timer-service.js';
+import { indexedLog, withAppend } from './log-faces.js';
 import type {
   DispatchTarget,
   LogReader,
@@ -42,6 +44,8 @@ export class MessageStore {
   readonly halves: HalfIndex;
   /** The ids that topics with de-duplication remember. */
   readonly dedup: DedupWindow;
+  /** Undefined when the store has none. */
+  readonly index: MessageIndex | undefined;
   readonly storeId: string;
   readonly path: string;
   /** How acknowledged messages are kept: `sync` loses nothing to a power cut, `async` up to 500 ms. */
@@ -70,6 +74,7 @@ export class MessageStore {
     this.timers = timers;
     this.halves = parts.halves;
     this.dedup = parts.dedup;
+    this.index = parts.index;
     this.retention = retention;
     this.storeId = parts.header.storeId;
     this.path = parts.paths.root;
@@ -129,6 +134,7 @@ export class MessageStore {
     store = new MessageStore(parts, timers, retention);
     timers.start();
     retention.start();
+    parts.index?.start(indexedLog(access, () => log.syncNow()));
     return store;
   }
 
@@ -307,6 +313,7 @@ export class MessageStore {
     const fenced = this.current === 'fenced';
     this.current = 'closed';
     this.refusal ??= new MessagingError('STORE_CLOSED', `The store ${this.path} is closed.`);
+    await this.index?.close();
     try {
       if (!fenced) {
         await log.syncNow();
@@ -362,29 +369,6 @@ export class MessageStore {
       }
     }
   }
-}
-
-function withAppend(
-  access: StoreParts['access'],
-  put: (message: StoreMessage, done: PutCallback) => void,
-): LogReader & { put: typeof put } {
-  return {
-    put,
-    get startOffset() {
-      return access.startOffset;
-    },
-    get visibleOffset() {
-      return access.visibleOffset;
-    },
-    segments: () => access.segments(),
-    recordAt: (offset) => access.recordAt(offset),
-    scan: (from, to, visit) => access.scan(from, to, visit),
-    deleteOldestSegment: () => access.deleteOldestSegment(),
-    minOffset: (topic, queueId) => access.minOffset(topic, queueId),
-    maxOffset: (topic, queueId) => access.maxOffset(topic, queueId),
-    physicalOffsetAt: (topic, queueId, offset) => access.physicalOffsetAt(topic, queueId, offset),
-    physicalOffsetFrom: (topic, queueId, offset) => access.physicalOffsetFrom(topic, queueId, offset),
-  };
 }
 
 function asMessagingError(error: unknown): MessagingError {

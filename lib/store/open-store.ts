@@ -27,6 +27,7 @@ import { SnapshotFile } from './state/snapshot-file.js';
 import { SettledLetters } from './state/settled-letters.js';
 import { TopicTable } from './state/topic-table.js';
 import { isDiskFull, writeFailure } from './state/write-failure.js';
+import { MessageIndex } from './message-index/message-index.js';
 import { openStoreHeader, type StoreHeader } from './store-header.js';
 import { TimerIndex } from './timers/timer-index.js';
 import { HalfIndex } from './transactions/half-index.js';
@@ -59,6 +60,7 @@ export interface StoreParts {
   readonly timerIndex: TimerIndex;
   readonly halves: HalfIndex;
   readonly dedup: DedupWindow;
+  readonly index: MessageIndex | undefined;
   readonly epochs: EpochLog;
   readonly cleanStart: boolean;
   /** Where the log tells its trouble to once the store listens. */
@@ -125,6 +127,8 @@ async function open(
   dispatcher.add(timerIndex);
   dispatcher.add(halves);
   dispatcher.add(dedup);
+  const index = options.index ? new MessageIndex(platform, pool, paths.index, topics) : undefined;
+  if (index !== undefined) dispatcher.add(index);
   const queues = new QueueTable(reserve.fileSystem, pool, paths, options.consumeQueueFileEntries, topics);
 
   const checkpointFile = new SnapshotFile(reserve.fileSystem, paths.root, 'checkpoint', logger);
@@ -239,6 +243,7 @@ async function open(
     timerIndex,
     halves,
     dedup,
+    index,
     epochs,
     cleanStart: clean || fresh,
     trouble,

@@ -19,6 +19,7 @@ export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions
     checkpointMillis: options.checkpointMillis ?? 5_000,
     retention: options.retention ?? {},
     dedupMemoryBytes: options.dedupMemoryBytes ?? 64 * MIB,
+    index: options.index ?? false,
     diskSoftRatio: options.diskSoftRatio ?? 0.75,
     diskHardRatio: options.diskHardRatio ?? 0.9,
     acceptDamage: options.acceptDamage ?? false,

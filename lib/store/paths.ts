@@ -2,6 +2,7 @@
 export class StorePaths {
   readonly log: string;
   readonly queues: string;
+  readonly index: string;
   readonly state: string;
   readonly quarantine: string;
   readonly reserve: string;
@@ -9,6 +10,7 @@ export class StorePaths {
   constructor(readonly root: string) {
     this.log = `${root}/commitlog`;
     this.queues = `${root}/consumequeue`;
+    this.index = `${root}/index`;
     this.state = `${root}/state`;
     this.quarantine = `${root}/quarantine`;
     this.reserve = `${root}/reserve`;

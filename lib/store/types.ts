@@ -67,6 +67,8 @@ export interface StoreOptions {
   retention?: RetentionOptions;
   /** Memory for the ids of all topics that de-duplicate, in bytes; beyond it the oldest go. Default 64 MiB. */
   dedupMemoryBytes?: number;
+  /** Whether messages can be found by id and key. Default false. */
+  index?: boolean;
   /** Share of the disk in use above which a warning is logged. Default 0.75. */
   diskSoftRatio?: number;
   /** Share of the disk in use above which sends are refused with DISK_FULL. Default 0.9. */

@@ -231,6 +231,25 @@ describe('namespaces', () => {
     await expect(world.drive(deadLetters.list('g'.repeat(116)))).rejects.toMatchObject({ code: 'NAME_INVALID' });
   });
 
+  it('messages are found in the namespace and in no other', async () => {
+    const sent = await world.drive(shop.producer.send(text('orders', 'of the shop', { keys: ['k'] })));
+    await world.drive(office.producer.send(text('orders', 'of the office', { keys: ['k'] })));
+    const { messages } = shop.admin;
+    const found = [
+      ...(await world.drive(messages.findByKey('orders', 'k'))),
+      ...(await world.drive(messages.findByTime('orders'))),
+      await world.drive(messages.findByMessageId('orders', sent.messageId)),
+      await world.drive(messages.findByOffset(sent.offsetMessageId)),
+    ];
+    expect(found.map((message) => [message?.topic, message?.text()])).toEqual(
+      Array.from({ length: 4 }, () => ['orders', 'of the shop']),
+    );
+    for (const client of [office, bare])
+      expect(await world.drive(client.admin.messages.findByMessageId('orders', sent.messageId))).toBeUndefined();
+    expect(await world.drive(office.admin.messages.findByOffset(sent.offsetMessageId))).toBeUndefined();
+    expect((await world.drive(bare.admin.messages.findByOffset(sent.offsetMessageId)))?.topic).toBe('shop%orders');
+  });
+
   it('names have to fit with their namespace', async () => {
     const long = 't'.repeat(123);
     await expect(shop.producer.send(text(long, 'x'))).rejects.toMatchObject({ code: 'NAME_INVALID' });

@@ -101,6 +101,7 @@ describe('the README', () => {
     ['lib/server/settings.ts', 'BrokerSettings'],
     ['lib/server/settings.ts', 'DedupSetting'],
     ['lib/store/types.ts', 'RetentionOptions'],
+    ['lib/client/admin/message-admin.ts', 'FindOptions'],
     ['lib/nest/metrics/metrics-options.ts', 'MessagingMetricsOptions'],
     ['lib/nest/opentelemetry/tracing-options.ts', 'MessagingTracingOptions'],
     ['lib/nest/terminus/health-options.ts', 'MessagingHealthOptions'],

@@ -153,6 +153,11 @@ describe('boot errors', () => {
       { broker: { memory: true, dedup: { memoryBytes: 1 } } },
       /broker\.dedup\.memoryBytes must be a number of bytes/,
     ],
+    [
+      'an index that is neither on nor off',
+      { broker: { memory: true, index: 'yes' } },
+      /broker\.index must be true or/,
+    ],
     ['an unknown option of the broker', { broker: { path: 'x' } }, /broker has no setting "path"/],
     ['an unknown option of the producer', { producer: { retry: 1 } }, /producer: unknown option "retry"/],
     ['a name server without a port', { nameServer: 'localhost', broker: undefined }, /host:port.*"localhost"/],

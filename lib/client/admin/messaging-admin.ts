@@ -2,6 +2,7 @@ import { type AdminAccess, AdminCalls } from './admin-calls.js';
 import { BacklogAdmin } from './backlog-admin.js';
 import { DeadLetterAdmin } from './dead-letter-admin.js';
 import { GroupAdmin } from './group-admin.js';
+import { MessageAdmin } from './message-admin.js';
 import { TopicAdmin } from './topic-admin.js';
 
 /**
@@ -15,6 +16,7 @@ export class MessagingAdmin {
   readonly backlog: BacklogAdmin;
   readonly topics: TopicAdmin;
   readonly groups: GroupAdmin;
+  readonly messages: MessageAdmin;
 
   /** @internal `client.admin`, or inject it. */
   constructor(access: AdminAccess) {
@@ -22,6 +24,7 @@ export class MessagingAdmin {
     this.topics = new TopicAdmin(calls);
     this.groups = new GroupAdmin(calls);
     this.backlog = new BacklogAdmin(calls);
+    this.messages = new MessageAdmin(calls);
     this.deadLetters = new DeadLetterAdmin(calls);
   }
 }

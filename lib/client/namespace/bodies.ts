@@ -5,6 +5,7 @@ import {
   decodeLockBatchRequestBody,
   decodeLockBatchResponseBody,
   decodeQueueOffsets,
+  decodeRecords,
   decodeTopicList,
   decodeTopicStats,
   encodeClientConfig,
@@ -39,6 +40,10 @@ const records: Translate = (body, namespace) =>
     topic: (topic) => namespace.unwrap(topic),
     properties: (properties) => namespace.unwrapProperties(properties),
   });
+
+/** A record that was asked for by its place: nothing if it belongs to another namespace. */
+const ownRecord: Translate = (body, namespace) =>
+  decodeRecords(body).every(({ topic }) => namespace.owns(topic)) ? records(body, namespace) : Buffer.alloc(0);
 
 const heartbeat: Translate = (body, namespace) => {
   const data = decodeHeartbeatData(body);
@@ -115,7 +120,7 @@ const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>(
   [RequestCode.UNLOCK_BATCH_MQ, { request: queuesToLock }],
   [RequestCode.PULL_MESSAGE, { response: records }],
   [RequestCode.LITE_PULL_MESSAGE, { response: records }],
-  [RequestCode.VIEW_MESSAGE_BY_ID, { response: records }],
+  [RequestCode.VIEW_MESSAGE_BY_ID, { response: ownRecord }],
   [RequestCode.QUERY_MESSAGE, { response: records }],
   [RequestCode.CHECK_TRANSACTION_STATE, { request: records }],
   [RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, { response: topicList }],

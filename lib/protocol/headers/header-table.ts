@@ -13,6 +13,7 @@ import {
   updateConsumerOffset,
 } from './offsets.js';
 import { pullMessage, pullMessageResponse } from './pull.js';
+import { queryMessage, queryMessageResponse } from './queries.js';
 import { registerBroker, registerBrokerResponse, unregisterBroker } from './registration.js';
 import { replyMessage } from './replies.js';
 import { EMPTY_HEADER } from './schema.js';
@@ -72,6 +73,7 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.GET_TOPIC_STATS_INFO, { request: topicOnly }],
   [RequestCode.GET_CONSUMER_CONNECTION_LIST, { request: consumerGroupOnly }],
   [RequestCode.GET_ROUTEINFO_BY_TOPIC, { request: getRouteInfo }],
+  [RequestCode.QUERY_MESSAGE, { request: queryMessage, response: queryMessageResponse }],
   [RequestCode.VIEW_MESSAGE_BY_ID, { request: viewMessage }],
   [RequestCode.REGISTER_BROKER, { request: registerBroker, response: registerBrokerResponse }],
   [RequestCode.UNREGISTER_BROKER, { request: unregisterBroker }],

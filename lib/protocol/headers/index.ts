@@ -34,6 +34,7 @@ export type {
   GetRouteInfoRequestHeader,
   ViewMessageRequestHeader,
 } from './topics.js';
+export type { QueryMessageRequestHeader, QueryMessageResponseHeader } from './queries.js';
 export type { ReplyMessageRequestHeader } from './replies.js';
 export type { CheckTransactionStateRequestHeader, EndTransactionRequestHeader } from './transactions.js';
 export type {

@@ -1,0 +1,43 @@
+import { getProperty, PropertyName } from '../../protocol/index.js';
+import type { IndexTable } from './index-table.js';
+
+const TOPICS_REMEMBERED = 10_000;
+const topicHashes = new Map<string, number>();
+
+/** 32 bits; different keys may share them, so what is found is compared in full. `unique`: the key is a message's own id. */
+export function keyHash(topic: string, key: string, unique: boolean): number {
+  let hash = feed(hashOf(topic) ^ (unique ? 0x55 : 0x4b), key);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** Enters a record under its unique id and under each of its keys. */
+export function enterKeys(table: IndexTable, topic: string, properties: string, offset: number, time: number): void {
+  const unique = getProperty(properties, PropertyName.UNIQUE_KEY);
+  if (unique !== undefined) table.add(keyHash(topic, unique, true), time, offset);
+  const keys = getProperty(properties, PropertyName.KEYS);
+  if (keys === undefined) return;
+  if (!keys.includes(' ')) table.add(keyHash(topic, keys, false), time, offset);
+  else for (const key of keysOf(keys)) table.add(keyHash(topic, key, false), time, offset);
+}
+
+/** Each once: a key that is given twice would make its message be found twice. */
+export function keysOf(keys: string): ReadonlySet<string> {
+  return new Set(keys.split(' ').filter((key) => key !== ''));
+}
+
+function hashOf(topic: string): number {
+  let hash = topicHashes.get(topic);
+  if (hash !== undefined) return hash;
+  if (topicHashes.size >= TOPICS_REMEMBERED) topicHashes.clear();
+  topicHashes.set(topic, (hash = feed(0x811c9dc5, topic)));
+  return hash;
+}
+
+/** FNV-1a over UTF-16 units: 40 ns for an id of 32 characters. */
+function feed(start: number, text: string): number {
+  let hash = start;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash;
+}
