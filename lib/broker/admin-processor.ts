@@ -35,9 +35,9 @@ export class AdminProcessor {
   }
 
   readonly createTopic = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
-    const { topic, readQueueNums, writeQueueNums, perm, topicSysFlag, order } =
+    const { topic, readQueueNums, writeQueueNums, perm, topicSysFlag, order, orderedQueues } =
       request.header as CreateTopicRequestHeader;
-    const settings = { readQueueNums, writeQueueNums, perm, topicSysFlag, order };
+    const settings = { readQueueNums, writeQueueNums, perm, topicSysFlag, order, orderedQueues };
     answerLater(this.topics.createOrUpdate(topic, settings), respond, () => success());
   };
 

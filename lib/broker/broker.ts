@@ -14,6 +14,8 @@ import { LockProcessor } from './lock-processor.js';
 import { OffsetBook } from './offset-book.js';
 import { OffsetProcessor } from './offset-processor.js';
 import { type BrokerOptions, type ResolvedBrokerOptions, resolveBrokerOptions } from './options.js';
+import { PositionProcessor } from './position-processor.js';
+import { PositionResets } from './position-resets.js';
 import { ProcessDeaths } from './process-deaths.js';
 import { Producers } from './producers.js';
 import { PullProcessor } from './pull-processor.js';
@@ -61,6 +63,7 @@ export class Broker {
   private readonly offsets: OffsetBook;
   private readonly deaths: ProcessDeaths;
   private readonly duplicates: DuplicateFilter;
+  private readonly resets: PositionResets;
   private readonly sends: SendProcessor;
   private readonly pulls: PullProcessor;
   private readonly sendBacks: SendBackProcessor;
@@ -86,18 +89,30 @@ export class Broker {
         if (this.stopped) return;
         store.groups.touch(group.name, !group.empty);
         this.deaths.left(group, member, unregistered);
+        this.resets.left(group.name, member, unregistered);
       },
     };
     this.consumers = new Consumers(platform, membership, this.options.sqlFilters);
     this.topics.onChange((name, topic) => {
-      if (topic === undefined) this.deaths.forgetTopic(name);
-      else this.consumers.topicChanged(name);
+      if (topic === undefined) {
+        this.deaths.forgetTopic(name);
+        this.resets.forgetTopic(name);
+      } else this.consumers.topicChanged(name);
     });
     this.deaths = new ProcessDeaths(store, platform);
+    this.resets = new PositionResets(store, this.consumers, platform);
     this.offsets = new OffsetBook(store, this.topics, this.consumers);
     this.duplicates = new DuplicateFilter(store);
     this.sends = new SendProcessor(store, this.topics, this.locks, this.duplicates, this.options, platform);
-    this.pulls = new PullProcessor(store, this.topics, this.consumers, this.offsets, this.options, platform);
+    this.pulls = new PullProcessor(
+      store,
+      this.topics,
+      this.consumers,
+      this.offsets,
+      this.resets,
+      this.options,
+      platform,
+    );
     this.sendBacks = new SendBackProcessor(store, this.topics, this.options, platform);
     this.producers = new Producers(platform.clock);
     const { address, transactions } = this.options;
@@ -109,11 +124,14 @@ export class Broker {
 
   async start(): Promise<void> {
     await this.topics.ensureSystemTopics();
-    await this.deaths.open();
+    const opened: { close(): Promise<void> }[] = [];
     try {
-      await this.locks.open();
+      for (const book of [this.deaths, this.resets, this.locks]) {
+        await book.open();
+        opened.push(book);
+      }
     } catch (error) {
-      await this.deaths.close();
+      for (const book of opened) await book.close();
       throw error;
     }
     this.transactionChecks.start();
@@ -160,6 +178,7 @@ export class Broker {
     this.pulls.held.release();
     await this.transactionChecks.stop();
     await this.deaths.close();
+    await this.resets.close();
     await this.locks.close();
   }
 
@@ -183,7 +202,15 @@ export class Broker {
       this.producers,
       this.options.sqlFilters,
     );
-    const offsets = new OffsetProcessor(this.store, this.offsets, this.consumers, this.deaths);
+    const offsets = new OffsetProcessor(this.store, this.offsets, this.consumers, this.deaths, this.resets);
+    const positions = new PositionProcessor(
+      this.store,
+      this.consumers,
+      this.offsets,
+      this.resets,
+      this.pulls.held,
+      this.options.name,
+    );
     const letters = new LetterProcessor(this.store, this.offsets);
     const locks = new LockProcessor(this.locks, this.consumers, this.topics, this.options.name);
     const admin = new AdminProcessor(
@@ -218,6 +245,9 @@ export class Broker {
       [RequestCode.LOCK_BATCH_MQ, locks.lock],
       [RequestCode.UNLOCK_BATCH_MQ, locks.unlock],
       [RequestCode.CONSUMER_SEND_MSG_BACK, this.sendBacks.handle],
+      [RequestCode.GET_CONSUME_STATS, positions.stats],
+      [RequestCode.QUERY_TOPIC_CONSUME_BY_WHO, positions.groupsOf],
+      [RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, positions.reset],
       [ExtensionCode.MARK_DEAD_LETTERS, letters.mark],
       [ExtensionCode.DEAD_LETTER_STATES, letters.states],
       [RequestCode.UPDATE_AND_CREATE_TOPIC, admin.createTopic],

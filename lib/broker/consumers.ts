@@ -77,7 +77,7 @@ export class Consumers {
 
   /** A topic has appeared or got more queues: its groups look again, instead of at the next refresh of their routes. */
   topicChanged(topic: string): void {
-    for (const group of this.groups.values()) if (group.subscribes(topic)) this.notify(group);
+    for (const group of this.groups.values()) if (group.subscribes(topic)) this.notify(group, topic);
   }
 
   /** Sends away who has not been heard of; called every few seconds. */
@@ -118,9 +118,10 @@ export class Consumers {
     group.divided = divided;
   }
 
-  private notify(group: ConsumerGroup): void {
+  private notify(group: ConsumerGroup, topic?: string): void {
     for (const member of group.members()) {
-      member.channel.oneway(createRequest(RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, { consumerGroup: group.name }));
+      const header = { consumerGroup: group.name, topic };
+      member.channel.oneway(createRequest(RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, header));
     }
   }
 }

@@ -15,6 +15,7 @@ import type { MessageStore } from '../store/index.js';
 import { answerLater, refusal, success } from './answers.js';
 import type { Consumers } from './consumers.js';
 import type { OffsetBook } from './offset-book.js';
+import type { PositionResets } from './position-resets.js';
 import type { ProcessDeaths } from './process-deaths.js';
 
 /** QUERY_ and UPDATE_CONSUMER_OFFSET, HANDLE_ALONE, SEARCH_OFFSET_BY_TIMESTAMP, GET_MAX_ and GET_MIN_OFFSET, GET_EARLIEST_MSG_STORETIME. */
@@ -24,11 +25,13 @@ export class OffsetProcessor {
     private readonly offsets: OffsetBook,
     private readonly consumers: Consumers,
     private readonly deaths: ProcessDeaths,
+    private readonly resets: PositionResets,
   ) {}
 
   readonly query = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
     const header = request.header as QueryConsumerOffsetRequestHeader;
     const { consumerGroup, topic, queueId } = header;
+    this.resets.refreshed(consumerGroup, topic, queueId, channel);
     const clientId = this.consumers.group(consumerGroup)?.memberOf(channel)?.clientId;
     const counted = this.deaths.takeOver(consumerGroup, topic, queueId, clientId);
     if (counted === undefined) respond(this.position(header));
@@ -64,9 +67,11 @@ export class OffsetProcessor {
     answerLater(this.deaths.handleAlone(header, member), respond, () => success());
   };
 
-  readonly update = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
-    const header = request.header as UpdateConsumerOffsetRequestHeader;
-    this.offsets.commit(header.consumerGroup, header.topic, header.queueId, header.commitOffset);
+  readonly update = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
+    const { consumerGroup, topic, queueId, commitOffset } = request.header as UpdateConsumerOffsetRequestHeader;
+    // Where the group was before somebody moved it.
+    if (!this.resets.isStale(consumerGroup, topic, queueId, channel))
+      this.offsets.commit(consumerGroup, topic, queueId, commitOffset);
     respond(success());
   };
 

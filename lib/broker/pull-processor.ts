@@ -4,6 +4,7 @@ import {
   createResponse,
   isHiddenTopic,
   MessagingError,
+  OFFSET_RESET,
   type PullMessageRequestHeader,
   type PullMessageResponseHeader,
   PullSysFlag,
@@ -18,6 +19,7 @@ import type { Consumers } from './consumers.js';
 import { type HeldPull, HeldPulls } from './held-pulls.js';
 import type { OffsetBook } from './offset-book.js';
 import type { ResolvedBrokerOptions } from './options.js';
+import type { PositionResets } from './position-resets.js';
 import { compileSubscription, type Subscription, type SubscriptionProblem } from './subscription.js';
 import type { TopicManager } from './topic-manager.js';
 
@@ -63,6 +65,7 @@ export class PullProcessor {
     private readonly topics: TopicManager,
     private readonly consumers: Consumers,
     private readonly offsets: OffsetBook,
+    private readonly resets: PositionResets,
     private readonly options: ResolvedBrokerOptions,
     private readonly platform: Platform,
   ) {
@@ -81,6 +84,7 @@ export class PullProcessor {
         respond(subscription);
         return;
       }
+      if (this.startsAnew(header, channel, respond)) return;
       if ((header.sysFlag & PullSysFlag.COMMIT_OFFSET) !== 0) {
         this.offsets.commitWithPull(header.consumerGroup, header.topic, header.queueId, header.commitOffset);
       }
@@ -238,12 +242,27 @@ export class PullProcessor {
         );
         return;
       }
+      if (this.startsAnew(pull.header, pull.channel, pull.respond)) return;
       // Tags' hashes have told that there is something; beyond them only the messages can.
       const mayWait = woken && pull.subscription.accepts !== undefined;
       this.read(pull, mayWait ? pull.deadline - this.platform.clock.monotonic() : 0, mayWait);
     } catch (error) {
       pull.respond(failure(error));
     }
+  }
+
+  /** Answers a member whose position was moved under it as RocketMQ 5 does. */
+  private startsAnew(header: PullMessageRequestHeader, channel: Channel, respond: Respond): boolean {
+    const { consumerGroup, topic, queueId } = header;
+    if (!this.resets.isStale(consumerGroup, topic, queueId, channel)) return false;
+    const moved: PullMessageResponseHeader = {
+      suggestWhichBrokerId: 0,
+      nextBeginOffset: this.offsets.goOn(consumerGroup, topic, queueId),
+      minOffset: this.store.minOffset(topic, queueId),
+      maxOffset: this.store.maxOffset(topic, queueId),
+    };
+    respond(createResponse(ResponseCode.PULL_OFFSET_MOVED, moved, OFFSET_RESET));
+    return true;
   }
 
   private answer(code: number, result: ReadResult, nextBeginOffset: number, respond: Respond): void {

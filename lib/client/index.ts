@@ -1,9 +1,9 @@
 export { MessagingAdmin } from './admin/messaging-admin.js';
 export type { AdminAccess, AdminParts } from './admin/admin-calls.js';
 export { TopicAdmin, type QueueStats, type TopicStats } from './admin/topic-admin.js';
-export { GroupAdmin } from './admin/group-admin.js';
 export { type FindOptions, MessageAdmin } from './admin/message-admin.js';
-export { BacklogAdmin } from './admin/backlog-admin.js';
+export { GroupAdmin, type GroupLag, type LagOptions, type QueueLag } from './admin/group-admin.js';
+export { BacklogAdmin, type MovedQueue, type Position, type ResetOptions } from './admin/backlog-admin.js';
 export {
   DeadLetterAdmin,
   type DeadLetterPage,

@@ -4,6 +4,7 @@ import {
   checkTopic,
   createResponse,
   createUniqueIdFactory,
+  decodeQueueOffsets,
   DEFAULT_TOPIC,
   LIMITS,
   MessagingError,
@@ -12,6 +13,7 @@ import {
   RequestCode,
   ResponseCode,
   type NotifyConsumerIdsChangedRequestHeader,
+  type ResetClientOffsetRequestHeader,
 } from '../protocol/index.js';
 import type { RequestHandler } from '../remoting/index.js';
 import type { AdminParts } from './admin/admin-calls.js';
@@ -215,8 +217,17 @@ export class MessagingClient {
   /** What brokers ask of this client. */
   private readonly serve: RequestHandler = (request, channel, respond) => {
     if (request.code === RequestCode.NOTIFY_CONSUMER_IDS_CHANGED) {
-      const { consumerGroup } = request.header as NotifyConsumerIdsChangedRequestHeader;
-      this.consumers.get(consumerGroup)?.rebalance();
+      const { consumerGroup, topic } = request.header as NotifyConsumerIdsChangedRequestHeader;
+      const consumer = this.consumers.get(consumerGroup);
+      if (topic !== undefined) consumer?.topicChanged(topic);
+      consumer?.rebalance();
+      respond(createResponse(ResponseCode.SUCCESS, {}));
+      return;
+    }
+    if (request.code === RequestCode.RESET_CONSUMER_CLIENT_OFFSET) {
+      const { group, stored } = request.header as ResetClientOffsetRequestHeader;
+      // Otherwise the answers to pulls tell it, and twice told is handled twice.
+      if (stored !== true) this.consumers.get(group)?.moved(decodeQueueOffsets(request.body ?? Buffer.alloc(0)));
       respond(createResponse(ResponseCode.SUCCESS, {}));
       return;
     }

@@ -192,3 +192,6 @@ export function responseCodeName(code: number): string {
 export function requestCodeName(code: number): string {
   return REQUEST_NAMES.get(code) ?? String(code);
 }
+
+/** RocketMQ 5's remark on a PULL_OFFSET_MOVED that says: the position was moved by order, forget where you were. */
+export const OFFSET_RESET = 'OFFSET_RESET';

@@ -34,6 +34,22 @@ export const ExtensionField = {
    */
   DUPLICATE: 'NESTMQ_DUPLICATE',
   ORIGINAL_ID: 'NESTMQ_ORIGINAL_ID',
+  /**
+   * On NOTIFY_CONSUMER_IDS_CHANGED: a topic that has appeared or got other queues, so that members look for its new queues
+   * at once. Absent from Apache: they find them when they refresh their routes, within 30 s.
+   */
+  CHANGED_TOPIC: 'NESTMQ_CHANGED_TOPIC',
+  /**
+   * On RESET_CONSUMER_CLIENT_OFFSET, `true`: the broker has stored the new position, and answers pulls with OFFSET_RESET
+   * until the client has asked for it; the notice tells nothing more. Apache's broker leaves storing to the clients: ours
+   * does as RocketMQ's and commits what the notice says.
+   */
+  RESET_STORED: 'NESTMQ_RESET_STORED',
+  /**
+   * On UPDATE_AND_CREATE_TOPIC: how many queues keys hash over from now on; without it that stays as it is. Apache
+   * ignores it: there the order of keys is set down on the NameServer (ORDER_TOPIC_CONFIG).
+   */
+  ORDERED_QUEUES: 'NESTMQ_ORDERED_QUEUES',
   /** Beside DEATHS: the offset of a message that was in a handler alone when the process died. It is for the dead letters. */
   KILLER: 'NESTMQ_KILLER',
 } as const;

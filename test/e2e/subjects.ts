@@ -4,6 +4,7 @@ import { batches, delays } from './behaviours/delays.js';
 import { groups } from './behaviours/groups.js';
 import { keyOrder, rateLimits } from './behaviours/listeners.js';
 import { order } from './behaviours/order.js';
+import { positions } from './behaviours/positions.js';
 import { requests } from './behaviours/requests.js';
 import { receiving } from './behaviours/receiving.js';
 import { deadLetters, retries } from './behaviours/retries.js';
@@ -24,6 +25,7 @@ export const subjects: readonly Subject[] = [
   groups,
   retries,
   deadLetters,
+  positions,
   order,
   broadcast,
   keyOrder,

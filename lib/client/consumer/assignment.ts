@@ -71,6 +71,16 @@ export class Assignment {
     this.leave(queue);
   }
 
+  /**
+   * The group's position was moved by order: this member forgets where it was, and begins where it is told.
+   * @param offset To be stored by this member; undefined: the broker has done it.
+   */
+  moved(queue: ProcessQueue, offset?: number): void {
+    queue.isMoved = true;
+    queue.movedTo = offset;
+    this.renounce(queue);
+  }
+
   /** Gives everything up: waits for handlers until the time is over, then takes their queues from them. */
   async close(budgetMillis: number): Promise<void> {
     const { clock } = this.group.core.platform;
@@ -186,6 +196,9 @@ export class Assignment {
 /** What is to be stored of them: a position in a topic that is gone would become one in its successor. */
 export function positionsOf(queues: Iterable<ProcessQueue>): QueuePosition[] {
   const positions: QueuePosition[] = [];
-  for (const queue of queues) if (!queue.topicGone) positions.push({ queue, offset: queue.committedOffset });
+  for (const queue of queues) {
+    const offset = queue.isMoved ? queue.movedTo : queue.committedOffset;
+    if (!queue.topicGone && offset !== undefined) positions.push({ queue, offset });
+  }
   return positions;
 }

@@ -72,6 +72,10 @@ export class ProcessQueue implements MessageQueue {
   failures = 0;
   /** The broker said that there is no such topic: should one come back, this queue's position is not its. */
   topicGone = false;
+  /** The group was moved to another position by order: ours is not to be stored any more. */
+  isMoved = false;
+  /** Where to, when storing it is left to the members, as Apache's broker does. */
+  movedTo: number | undefined;
   /** Handlers under way, and outcomes under way to the broker. */
   private busy = 0;
   private buffered = 0;

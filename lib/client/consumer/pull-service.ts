@@ -1,6 +1,7 @@
 import {
   createRequest,
   type MessagingError,
+  OFFSET_RESET,
   PullSysFlag,
   RequestCode,
   ResponseCode,
@@ -32,6 +33,8 @@ export interface PullGate {
   mayRead(queue: ProcessQueue): boolean;
   /** Gives the queue up and asks for it again, with the position that it has then. */
   renounce(queue: ProcessQueue): void;
+  /** The same after somebody has moved the group's position: ours counts for nothing. */
+  moved(queue: ProcessQueue): void;
 }
 
 /** Long polling: one loop and one open request per queue. */
@@ -110,6 +113,10 @@ export class PullService {
         return 0;
       case ResponseCode.PULL_OFFSET_MOVED: {
         const { nextBeginOffset, minOffset, maxOffset } = this.follow(queue, response);
+        if (response.remark === OFFSET_RESET) {
+          this.gate.moved(queue);
+          return 0;
+        }
         this.core.platform.logger.warn(
           `The group ${this.settings.group} wanted ${queue.key} from offset ${queue.nextOffset} on, which is outside ${minOffset} to ` +
             `${maxOffset}: expired before it was read, or cut off. It goes on at ${nextBeginOffset}`,

@@ -1,5 +1,5 @@
 import type { Timer } from '../../platform/index.js';
-import { checkGroup, MessagingError, retryTopic } from '../../protocol/index.js';
+import { checkGroup, messageQueueKey, MessagingError, type QueueOffset, retryTopic } from '../../protocol/index.js';
 import { Assignment, positionsOf } from './assignment.js';
 import { checkFilters } from './check-filters.js';
 import type { ClientCore } from '../connection/client-core.js';
@@ -107,6 +107,7 @@ export class PushConsumer {
         resumed: () => this.gate.resumed(),
         mayRead: (queue) => this.mayRead(queue),
         renounce: (queue) => this.assignment.renounce(queue),
+        moved: (queue) => this.assignment.moved(queue),
       },
       () => this.version,
       (queue, deliveries) => dispatcher.accept(queue, deliveries),
@@ -241,6 +242,24 @@ export class PushConsumer {
     if (this.phase !== 'started') return;
     this.lookForMissingTopics();
     void this.rebalancer.request();
+  }
+
+  /** @internal A broker that stores nothing itself says that the group was moved by order. */
+  moved(positions: readonly QueueOffset[]): void {
+    if (this.settings.mode === ConsumeMode.BROADCAST) return;
+    for (const { queue, offset } of positions) {
+      const own = this.assignment.active.get(messageQueueKey(queue));
+      if (own !== undefined) this.assignment.moved(own, offset);
+    }
+  }
+
+  /** @internal A topic of the group has appeared or got other queues. */
+  topicChanged(topic: string): void {
+    if (this.phase !== 'started') return;
+    // A route that has changed asks for a rebalance by itself; one that is the same changes nothing.
+    this.core.routes.refresh(topic).catch((error: unknown) => {
+      this.core.platform.logger.debug(`The new queues of ${topic} are not known yet: ${(error as Error).message}`);
+    });
   }
 
   private createDispatcher(): Dispatcher {

@@ -1,6 +1,7 @@
 import {
   decodeClientConfig,
   decodeConsumeStats,
+  decodeGroupList,
   decodeHeartbeatData,
   decodeLockBatchRequestBody,
   decodeLockBatchResponseBody,
@@ -10,6 +11,7 @@ import {
   decodeTopicStats,
   encodeClientConfig,
   encodeConsumeStats,
+  encodeGroupList,
   encodeHeartbeatData,
   encodeLockBatchRequestBody,
   encodeLockBatchResponseBody,
@@ -94,6 +96,14 @@ const topicList: Translate = (body, namespace) => {
   return encodeTopicList({ ...more, topicList: visible.map((name) => namespace.unwrap(name)) });
 };
 
+/** Groups of the namespace. */
+const groupList: Translate = (body, namespace) =>
+  encodeGroupList({
+    groupList: decodeGroupList(body)
+      .groupList.filter((name) => namespace.owns(name))
+      .map((name) => namespace.unwrap(name)),
+  });
+
 /** A table with a row per queue. */
 function queueTable<R extends { queue: MessageQueue }>(
   decode: (body: Buffer) => R[],
@@ -149,6 +159,7 @@ const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>(
   [RequestCode.DELETE_TOPIC_IN_NAMESRV, NO_NAMES],
   [RequestCode.GET_ROUTEINFO_BY_TOPIC, NO_NAMES],
   [RequestCode.GET_BROKER_CLUSTER_INFO, NO_NAMES],
+  [RequestCode.QUERY_TOPIC_CONSUME_BY_WHO, { response: groupList }],
   [ExtensionCode.HANDLE_ALONE, NO_NAMES],
   [ExtensionCode.MARK_DEAD_LETTERS, NO_NAMES],
   [ExtensionCode.DEAD_LETTER_STATES, NO_NAMES],

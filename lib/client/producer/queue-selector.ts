@@ -34,7 +34,8 @@ export class QueueSelector {
   /** The ordered queue, or a retryable error when its broker is away: never another queue. */
   ordered(route: TopicRoute, index: number): MessageQueue {
     const queue = this.routes.orderedQueues(route)[index];
-    if (queue === undefined) throw noQueue(route.topic);
+    // A topic that takes no messages for now names its queues all the same.
+    if (queue === undefined || route.writeQueues.length === 0) throw noQueue(route.topic);
     if (masterAddress(route, queue.brokerName) === undefined) {
       throw new MessagingError(
         'QUEUE_UNAVAILABLE',

@@ -39,9 +39,11 @@ export type { DataVersion, RegisterBrokerBody } from './register-broker.js';
 export {
   decodeClusterInfo,
   decodeConsumerListBody,
+  decodeGroupList,
   decodeTopicList,
   encodeClusterInfo,
   encodeConsumerListBody,
+  encodeGroupList,
   encodeTopicList,
 } from './lists.js';
-export type { ClusterInfo, ConsumerListBody, TopicList } from './lists.js';
+export type { ClusterInfo, ConsumerListBody, GroupList, TopicList } from './lists.js';

@@ -30,6 +30,19 @@ export function decodeTopicList(body: Buffer): TopicList {
   return { topicList: textsOf(object, 'topicList'), brokerAddr: optionalTextOf(object, 'brokerAddr') };
 }
 
+/** Body of the answer to QUERY_TOPIC_CONSUME_BY_WHO. */
+export interface GroupList {
+  groupList: string[];
+}
+
+export function encodeGroupList(list: GroupList): Buffer {
+  return writeJson(list);
+}
+
+export function decodeGroupList(body: Buffer): GroupList {
+  return { groupList: textsOf(readObject(body, 'list of groups'), 'groupList') };
+}
+
 /** Body of the answer to GET_BROKER_CLUSTER_INFO. */
 export interface ClusterInfo {
   /** By broker name. */

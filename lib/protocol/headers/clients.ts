@@ -1,3 +1,4 @@
+import { ExtensionField } from '../extensions.js';
 import { defineHeader, optionalText, text } from './schema.js';
 
 export interface UnregisterClientRequestHeader {
@@ -13,12 +14,19 @@ export interface GetConsumerListByGroupRequestHeader {
 /** From the broker, oneway: the members of the group, or their subscriptions, have changed. */
 export interface NotifyConsumerIdsChangedRequestHeader {
   consumerGroup: string;
+  /** Extension: this topic of the group has appeared or got other queues. */
+  topic?: string;
 }
 
 export const unregisterClient = defineHeader<UnregisterClientRequestHeader>({
   clientID: text,
   producerGroup: optionalText,
   consumerGroup: optionalText,
+});
+
+export const consumerIdsChanged = defineHeader<NotifyConsumerIdsChangedRequestHeader>({
+  consumerGroup: text,
+  topic: { kind: 'text', required: false, wire: ExtensionField.CHANGED_TOPIC },
 });
 
 export const consumerGroupOnly = defineHeader<GetConsumerListByGroupRequestHeader>({ consumerGroup: text });

@@ -1,6 +1,6 @@
 import { RequestCode, ResponseCode } from '../codes.js';
 import { ExtensionCode } from '../extensions.js';
-import { consumerGroupOnly, unregisterClient } from './clients.js';
+import { consumerGroupOnly, consumerIdsChanged, unregisterClient } from './clients.js';
 import { deadLetterStates, markDeadLetters } from './dead-letters.js';
 import {
   getMaxOffset,
@@ -12,6 +12,7 @@ import {
   timestampResponse,
   updateConsumerOffset,
 } from './offsets.js';
+import { getConsumeStats, resetClientOffset, resetOffset } from './positions.js';
 import { pullMessage, pullMessageResponse } from './pull.js';
 import { queryMessage, queryMessageResponse } from './queries.js';
 import { registerBroker, registerBrokerResponse, unregisterBroker } from './registration.js';
@@ -65,7 +66,11 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.GET_EARLIEST_MSG_STORETIME, { request: getMinOffset, response: timestampResponse }],
   [RequestCode.UNREGISTER_CLIENT, { request: unregisterClient }],
   [RequestCode.GET_CONSUMER_LIST_BY_GROUP, { request: consumerGroupOnly }],
-  [RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, { request: consumerGroupOnly }],
+  [RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, { request: consumerIdsChanged }],
+  [RequestCode.GET_CONSUME_STATS, { request: getConsumeStats }],
+  [RequestCode.QUERY_TOPIC_CONSUME_BY_WHO, { request: topicOnly }],
+  [RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, { request: resetOffset }],
+  [RequestCode.RESET_CONSUMER_CLIENT_OFFSET, { request: resetClientOffset }],
   [RequestCode.UPDATE_AND_CREATE_TOPIC, { request: createTopic }],
   [RequestCode.DELETE_TOPIC_IN_BROKER, { request: topicOnly }],
   [RequestCode.DELETE_TOPIC_IN_NAMESRV, { request: topicOnly }],

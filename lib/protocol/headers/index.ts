@@ -6,6 +6,12 @@ export {
 } from './header-table.js';
 export type { EmptyHeader, HeaderSchema } from './schema.js';
 export type { SendMessageRequestHeader, SendMessageResponseHeader } from './send.js';
+export type {
+  GetConsumeStatsRequestHeader,
+  GetGroupsOfTopicRequestHeader,
+  ResetClientOffsetRequestHeader,
+  ResetOffsetRequestHeader,
+} from './positions.js';
 export type { PullMessageRequestHeader, PullMessageResponseHeader } from './pull.js';
 export type { ConsumerSendMsgBackRequestHeader } from './send-back.js';
 export type { DeadLetterStatesRequestHeader, MarkDeadLettersRequestHeader } from './dead-letters.js';

@@ -104,6 +104,7 @@ export class TopicTable {
     if (underWay !== undefined) return underWay;
     try {
       checkQueues(name, settings.readQueueNums, settings.writeQueueNums);
+      if (settings.orderedQueues !== undefined) checkOrdered(name, settings.orderedQueues, settings.writeQueueNums);
       checkPerm(name, settings.perm ?? PERM_READ | PERM_WRITE);
     } catch (error) {
       return Promise.reject(error as Error);
@@ -137,14 +138,15 @@ export class TopicTable {
   }
 
   /**
-   * Changes queue counts, permission or flags; the number, the incarnation and `orderedQueues` stay.
+   * Changes queue counts, permission or flags; the number and the incarnation stay, and `orderedQueues` unless it is named.
    * @throws MessagingError TOPIC_NOT_FOUND, BAD_ARGUMENT, DISK_FULL, BROKER_ERROR.
    */
-  async update(name: string, change: Partial<Omit<TopicSettings, 'orderedQueues'>>): Promise<TopicConfig> {
+  async update(name: string, change: Partial<TopicSettings>): Promise<TopicConfig> {
     const before = this.table.peek(name)?.topic;
     if (before === undefined) throw notFound(name);
     const topic: TopicConfig = { ...before, ...withoutUndefined(change) };
     checkQueues(name, topic.readQueueNums, topic.writeQueueNums);
+    if (change.orderedQueues !== undefined) checkOrdered(name, change.orderedQueues, topic.writeQueueNums);
     checkPerm(name, topic.perm);
     await this.table.set(name, { topic });
     // Another change may have been staged on top of this one and written with it; the table has the last word.
@@ -250,6 +252,14 @@ function checkQueues(name: string, ...counts: number[]): void {
       );
     }
   }
+}
+
+function checkOrdered(name: string, ordered: number, queues: number): void {
+  if (Number.isInteger(ordered) && ordered >= 1 && ordered <= queues) return;
+  throw new MessagingError(
+    'BAD_ARGUMENT',
+    `Topic ${name}: keys can hash over 1 to ${queues} queues, as many as it has, not over ${ordered}.`,
+  );
 }
 
 function checkPerm(name: string, perm: number): void {

@@ -2,6 +2,7 @@ import { brokerMutations } from './broker.js';
 import { clientMutations } from './client.js';
 import { listenerMutations } from './listeners.js';
 import { nestMutations } from './nest.js';
+import { positionMutations } from './positions.js';
 import { requestMutations } from './request.js';
 import { storeMutations } from './store.js';
 import { transactionMutations } from './transaction.js';
@@ -19,4 +20,5 @@ export const mutations = [
   ...requestMutations,
   ...listenerMutations,
   ...watchingMutations,
+  ...positionMutations,
 ];

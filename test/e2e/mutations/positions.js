@@ -1,0 +1,73 @@
+/** @type {import('./mutate.js').Mutation[]} */
+export const positionMutations = [
+  {
+    id: 'positions/members-go-on',
+    says: 'members at work are not told that their group was moved',
+    file: 'lib/broker/pull-processor.ts',
+    find: 'if (!this.resets.isStale(consumerGroup, topic, queueId, channel))',
+    replace: 'if (true)',
+  },
+  {
+    id: 'positions/told-twice',
+    says: 'members at work are told twice that their group was moved',
+    file: 'lib/broker/position-processor.ts',
+    find: ', stored: true',
+    replace: '',
+  },
+  {
+    id: 'positions/not-durable',
+    says: 'a move is acknowledged before it is on the disk',
+    file: 'lib/broker/position-processor.ts',
+    find: ', this.store.progress.flush()',
+    replace: '',
+  },
+  {
+    id: 'positions/all-queues',
+    says: 'moving one queue moves all',
+    file: 'lib/broker/position-processor.ts',
+    find: 'if (queueId === undefined || queueId < 0) {',
+    replace: 'if (true) {',
+  },
+  {
+    id: 'positions/date-ignored',
+    says: 'a move to a date goes to the beginning',
+    file: 'lib/broker/position-processor.ts',
+    find: 'this.store.offsetByTime(topic, queueId, timestamp)',
+    replace: 'first',
+  },
+  {
+    id: 'positions/end-is-beginning',
+    says: 'a move to the end goes to the beginning',
+    file: 'lib/broker/position-processor.ts',
+    find: 'timestamp === TO_THE_END ? end',
+    replace: 'timestamp === TO_THE_END ? first',
+  },
+  {
+    id: 'positions/any-topic',
+    says: 'a group can be moved in a topic that it does not read',
+    file: 'lib/broker/position-processor.ts',
+    find: '!Object.hasOwn(group.topics, topic) &&',
+    replace: 'false &&',
+  },
+  {
+    id: 'positions/only-at-work',
+    says: 'groups that are away are not named',
+    file: 'lib/broker/position-processor.ts',
+    find: 'of this.store.groups.list()',
+    replace: 'of []',
+  },
+  {
+    id: 'positions/lag-is-all',
+    says: 'the lag counts what is settled',
+    file: 'lib/client/admin/group-admin.ts',
+    find: 'Math.max(0, end - position)',
+    replace: 'end',
+  },
+  {
+    id: 'positions/age-of-the-newest',
+    says: 'the age is that of the newest message',
+    file: 'lib/client/admin/group-admin.ts',
+    find: 'this.ageAt(queue, address, position, now)',
+    replace: 'this.ageAt(queue, address, end - 1, now)',
+  },
+];
