@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
+
 // The tests run as compiled by the same compiler that ships the package; NESTMQ_TEST_ROOT names another build folder.
 const build = process.env.NESTMQ_TEST_ROOT ?? '.test';
 export default {
   testEnvironment: 'node',
-  roots: [`<rootDir>/${build}/test`],
+  // The samples have tests of their own, as an application would.
+  roots: [`${build}/test`, 'sample/dist'].filter((folder) => existsSync(folder)).map((folder) => `<rootDir>/${folder}`),
   testMatch: ['**/*.spec.js'],
   transform: {},
   // Generous, because a busy machine with two cores is slow; what waits for a condition ends as soon as it holds.

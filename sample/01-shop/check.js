@@ -80,6 +80,7 @@ const compare = (what, actual, wanted) => {
 };
 compare('days', report.days, Number(days));
 compare('complete', report.complete, true);
+compare('orders taken', report.taken, orders.length);
 compare('invoices', report.invoices, orders.length);
 compare('cancellations', report.cancellations, cancelled.length);
 compare('guest orders', report.guestOrders, guests.length);

@@ -69,6 +69,34 @@ describe("the sample's check cannot be fooled: it exits 1", () => {
   );
 
   it.concurrent(
+    'when a message goes out without its row in the order book',
+    async () => {
+      const { code, output } = await runBroken('orders/place-order.transaction.js', [
+        ['await this.book.write(', "if (order.invoice !== '536370')\nawait this.book.write("],
+      ]);
+      expect(output).toContain('orders taken: the report says 142, the CSV 143');
+      expect(code).toBe(1);
+    },
+    60_000,
+  );
+
+  it.concurrent(
+    'when an order is in the book and its message is dropped',
+    async () => {
+      const { code, output } = await runBroken('orders/place-order.transaction.js', [
+        [
+          'return TransactionState.COMMIT;',
+          "return order.invoice === '536370' ? TransactionState.UNKNOWN : TransactionState.COMMIT;",
+        ],
+        ['=== transactionId', '=== undefined'],
+      ]);
+      expect(output).toContain('2010-12-01/536370 was not applied');
+      expect(code).toBe(1);
+    },
+    60_000,
+  );
+
+  it.concurrent(
     'when a quote is wrong',
     async () => {
       const { code, output } = await runBroken('quotes/quotes.listener.js', [

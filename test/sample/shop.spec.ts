@@ -20,6 +20,7 @@ describe('the sample 01-shop', () => {
     ]);
     const report = reportIn(first.output);
     for (const row of [
+      /orders taken +143 /,
       /invoices +143 /,
       /cancellations +6\n/,
       /guest orders +16 /,
@@ -60,6 +61,11 @@ describe('the sample 01-shop', () => {
       const line = { stockCode: 'NEW1', description: 'A NEW THING', quantity: 2, price: '1.25' };
       expect((await post(`${url}orders`, { customer: '17850', lines: [line] })).status).toBe(202);
       expect((await post(`${url}orders`, { lines: [{ ...line, price: 'cheap' }] })).status).toBe(400);
+      const dear = await post(`${url}orders`, { customer: '17850', lines: [{ ...line, quantity: 800 }] });
+      expect([dear.status, await dear.json()]).toEqual([
+        422,
+        expect.objectContaining({ message: 'The credit of customer 17850 is used up' }),
+      ]);
       const quote = await post(`${url}quotes`, { lines: [line, { ...line, quantity: 1 }] });
       expect([quote.status, await quote.json()]).toEqual([200, { total: '3.75' }]);
       const large = await post(`${url}quotes`, { lines: [{ ...line, quantity: 60_000 }] });

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, UnprocessableEntityException } from '@nestjs/common';
+import { parseMoney } from '../money.js';
 import { LIVE_DAY, NewOrderDto } from './order.dto.js';
-import { OrdersService } from './orders.service.js';
+import { OrderRefusedError, OrdersService } from './orders.service.js';
+
+/** What a customer may owe the shop. */
+const CREDIT = parseMoney('1000');
 
 @Controller('orders')
 export class OrdersController {
@@ -12,13 +16,12 @@ export class OrdersController {
   @HttpCode(202)
   async place(@Body() { customer, lines }: NewOrderDto): Promise<{ invoice: string; messageId: string }> {
     const invoice = `L${randomUUID()}`;
-    const messageId = await this.orders.place({
-      day: LIVE_DAY,
-      invoice,
-      customer,
-      at: new Date().toISOString(),
-      lines,
-    });
-    return { invoice, messageId };
+    const order = { day: LIVE_DAY, invoice, customer, at: new Date().toISOString(), lines };
+    try {
+      return { invoice, messageId: await this.orders.place(order, CREDIT) };
+    } catch (error) {
+      if (error instanceof OrderRefusedError) throw new UnprocessableEntityException(error.message, { cause: error });
+      throw error;
+    }
   }
 }

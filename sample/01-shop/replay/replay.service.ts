@@ -10,7 +10,7 @@ import { ReplayProgress } from './replay-progress.js';
 import { readShopDay, shiftOrder } from './shop-day.js';
 
 /** At most this many orders are on their way to the broker at once. */
-const WINDOW = 32;
+const WINDOW = 64;
 /** When nothing has been booked for this long, what is missing will not come. */
 const STALLED_MILLIS = 8_000;
 /** Groups that an undecodable order goes to: each has its own dead letters. */
@@ -68,7 +68,7 @@ export class ReplayService {
     }
   }
 
-  /** The next orders of one day. Those of one customer stay in this order, although nobody awaits the one before: they have one key. */
+  /** The next orders of one day. Those of one customer stay in this order, although nobody here awaits the one before. */
   private windowAt(start: number): OrderDto[] {
     const first = start % this.day.length;
     const shift = Math.floor(start / this.day.length);

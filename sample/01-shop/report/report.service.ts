@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { GUEST, type BookedInvoice } from '../billing/ledger-summary.js';
 import { Ledger } from '../billing/ledger.js';
 import { formatMoney } from '../money.js';
+import { OrderBook } from '../orders/order-book.js';
 import { ReplayProgress } from '../replay/replay-progress.js';
 import { ReplayService } from '../replay/replay.service.js';
 import { ShopSettings } from '../settings.js';
@@ -16,6 +17,7 @@ export class ReportService {
     private readonly ledger: Ledger,
     private readonly replay: ReplayService,
     private readonly progress: ReplayProgress,
+    private readonly book: OrderBook,
   ) {}
 
   report(): Report {
@@ -26,6 +28,7 @@ export class ReportService {
       csv: basename(this.settings.csv),
       days: this.replay.days,
       complete: this.replay.finished,
+      taken: this.book.taken,
       invoices: invoices.length,
       cancellations: invoices.filter(isCancelled).length,
       guestOrders: invoices.filter((booked) => booked.customer === GUEST && !isCancelled(booked)).length,

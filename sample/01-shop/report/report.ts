@@ -5,6 +5,8 @@ export interface Report {
   csv: string;
   days: number;
   complete: boolean;
+  /** Orders in the order book. */
+  taken: number;
   invoices: number;
   cancellations: number;
   guestOrders: number;
@@ -30,6 +32,7 @@ export function describeReport(report: Report): string {
     `  ${name.padEnd(16)}${String(value).padStart(10)}${remark === '' ? '' : `   ${remark}`}`;
   return [
     `Report: ${report.days === 1 ? 'one day' : `${report.days} days`} of ${report.csv}${report.complete ? '' : ', NOT COMPLETE'}`,
+    row('orders taken', report.taken, 'each with its message, or not at all'),
     row('invoices', report.invoices, 'each applied once'),
     row('cancellations', report.cancellations),
     row('guest orders', report.guestOrders, `${report.paymentsDue} ran into the payment time-out`),
