@@ -1,6 +1,8 @@
 import type { Subject } from './behaviour.js';
 import { broadcast } from './behaviours/broadcast.js';
+import { deduplication } from './behaviours/dedup.js';
 import { batches, delays } from './behaviours/delays.js';
+import { finding } from './behaviours/finding.js';
 import { groups } from './behaviours/groups.js';
 import { keyOrder, rateLimits } from './behaviours/listeners.js';
 import { order } from './behaviours/order.js';
@@ -18,6 +20,7 @@ export const subjects: readonly Subject[] = [
   sending,
   delays,
   batches,
+  deduplication,
   transactions,
   requests,
   receiving,
@@ -26,6 +29,7 @@ export const subjects: readonly Subject[] = [
   retries,
   deadLetters,
   positions,
+  finding,
   order,
   broadcast,
   keyOrder,

@@ -1,5 +1,7 @@
 import { brokerMutations } from './broker.js';
 import { clientMutations } from './client.js';
+import { dedupMutations } from './dedup.js';
+import { findingMutations } from './finding.js';
 import { listenerMutations } from './listeners.js';
 import { nestMutations } from './nest.js';
 import { positionMutations } from './positions.js';
@@ -19,6 +21,8 @@ export const mutations = [
   ...transactionMutations,
   ...requestMutations,
   ...listenerMutations,
+  ...dedupMutations,
+  ...findingMutations,
   ...watchingMutations,
   ...positionMutations,
 ];
