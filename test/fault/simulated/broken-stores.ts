@@ -1,15 +1,19 @@
 import { crc32 } from 'node:zlib';
 import type { FileHandle, FileSystem, SimulatedFileSystem } from '../../../lib/platform/index.js';
 import {
+  ExtensionProperty,
   recordBody,
   recordPhysicalOffset,
   recordProperties,
   recordTopic,
   recordTotalSize,
+  removeProperties,
 } from '../../../lib/protocol/index.js';
 import type { MessageStore, PutCallback, StoreMessage } from '../../../lib/store/index.js';
 import { Segments } from '../../../lib/store/commitlog/segments.js';
+import { HalfRule } from '../../../lib/store/retention/half-rule.js';
 import { QueueBounds } from '../../../lib/store/state/queue-bounds.js';
+import { HalfIndex } from '../../../lib/store/transactions/half-index.js';
 
 /** How a store differs from the real one. Every hook is used for the first life and for each recovery. */
 export interface Seam {
@@ -40,6 +44,20 @@ export const BROKEN_STORES = {
         // Queues that lost all their messages are forgotten; the others are found in the log.
         const kept = [...bounds].filter(({ next, min }) => min < next);
         return save.call(this, logMinOffset, kept, exists);
+      };
+    },
+  },
+  'lets half messages expire': {
+    install: () => {
+      HalfRule.prototype.candidates = () => Promise.resolve([]);
+    },
+  },
+  'does not see that a transaction was ended': {
+    install: () => {
+      const dispatch = HalfIndex.prototype.dispatch;
+      HalfIndex.prototype.dispatch = function (this: HalfIndex, entry) {
+        const properties = removeProperties(entry.properties, [ExtensionProperty.TRANSACTION_SOURCE]);
+        dispatch.call(this, { ...entry, properties });
       };
     },
   },

@@ -11,6 +11,7 @@ import type { CrashState } from './crash-points.js';
 import { judge } from './judge.js';
 import { messageOf, ORDERS, PAYMENTS, RARE, type History, type Moment } from './model.js';
 import { describe, observe, type Observation } from './observe.js';
+import { Transactions } from './transactions.js';
 import { ASYNC, BURST_BODY, BURST_PROPERTY, OPTIONS, platformOn } from './workload.js';
 
 export interface Checked {
@@ -19,7 +20,7 @@ export interface Checked {
   readonly faults: readonly string[];
 }
 
-const DERIVED = /\/(checkpoint|consumequeue\/.*|state\/timers)(\.previous)?$/;
+const DERIVED = /\/(checkpoint|consumequeue\/.*|state\/timers|state\/transactions)(\.previous)?$/;
 
 interface Opened {
   readonly store: MessageStore;
@@ -75,6 +76,8 @@ export async function checkCrash(
     const fork = history.fork(latest(state.moments));
     const used = number % 2 === 0 ? store : rebuilt.store;
     await use(used, fork, number);
+    const half = observed.halves[number % Math.max(1, observed.halves.length)];
+    if (half !== undefined && number % 3 === 0) await new Transactions(used, random, fork, 'P').rollBack(half.id);
     if (flush === 'async') {
       const { durableOffset } = used.health();
       fork.durableTo = () => durableOffset;
@@ -102,8 +105,15 @@ async function withoutDerived(disk: SimulatedFileSystem, random: SeededRandom): 
 }
 
 function difference(observed: Observation, rebuilt: Observation): string[] {
-  const text = ({ records, ends, timers, startOffset, visibleOffset }: Observation): string =>
-    JSON.stringify({ startOffset, visibleOffset, timers, ends: [...ends].sort(), records: records.map(describe) });
+  const text = ({ records, ends, timers, halves, startOffset, visibleOffset }: Observation): string =>
+    JSON.stringify({
+      startOffset,
+      visibleOffset,
+      timers,
+      halves,
+      ends: [...ends].sort(),
+      records: records.map(describe),
+    });
   const [before, after] = [text(observed), text(rebuilt)];
   return before === after ? [...rebuilt.faults] : [`${after} is not ${before}`];
 }

@@ -1,3 +1,4 @@
+import { judgeHalves } from './judge-halves.js';
 import type { History, Moment } from './model.js';
 import { describe, isParked, type Found, type Observation } from './observe.js';
 
@@ -19,6 +20,7 @@ export function judge(observed: Observation, history: History, moment: Moment): 
   judgeKnown(observed, history, moment, faults);
   judgeContents(history, byId, pending, faults);
   judgeAcknowledged(observed, history, moment, byId, byPlace, pending, faults);
+  judgeHalves(observed, history, moment, byId, faults);
   judgeConsumer(observed, history, moment, byPlace, faults);
   return faults;
 }
@@ -41,7 +43,7 @@ function judgeKnown(observed: Observation, history: History, moment: Moment, fau
   }
 }
 
-/** Once and no more: one original, one copy of each record, one delivery of each timer. */
+/** Once and no more: one original, one copy of each record, one delivery of each timer and each half message. */
 function judgeContents(
   history: History,
   byId: ReadonlyMap<string, Found[]>,
@@ -51,16 +53,20 @@ function judgeContents(
   for (const [id, records] of byId) {
     const kind = history.byId.get(id)?.kind;
     if (kind === undefined) continue;
-    const delivered = kind === 'timer' ? records.filter((record) => !isParked(record)).length : 0;
-    const origins = records
-      .filter((record) => kind !== 'timer' || isParked(record))
-      .map(({ copiedFrom }) => copiedFrom);
-    if (new Set(origins).size < origins.length || delivered > 1) {
+    const waits = kind === 'timer' || kind === 'half';
+    const delivered = waits ? records.filter((record) => !isParked(record)) : [];
+    const waiting = waits ? records.filter(isParked) : records;
+    if (isTwice(waiting) || isTwice(delivered)) {
       faults.push(`${id} is there too often: ${records.map(describe).join(', ')}`);
     }
-    if (delivered + (pending.get(id) ?? 0) > 1)
+    if (Math.min(1, delivered.length) + (pending.get(id) ?? 0) > 1)
       faults.push(`the timer ${id} waits although it was delivered, or waits twice`);
   }
+}
+
+/** Retention may have made a copy of each of them. */
+function isTwice(records: readonly Found[]): boolean {
+  return new Set(records.map(({ copiedFrom }) => copiedFrom)).size < records.length;
 }
 
 function judgeAcknowledged(
@@ -75,7 +81,7 @@ function judgeAcknowledged(
   const given = new Map<string, string>();
   const seen = new Set(history.seen.slice(0, moment.seen).map(({ id }) => id));
   for (const { asked, physicalOffset, queueOffset } of history.acknowledged.slice(0, moment.acknowledged)) {
-    if (physicalOffset >= moment.durableTo) continue;
+    if (physicalOffset >= moment.durableTo || asked.kind === 'half') continue;
     const records = byId.get(asked.id) ?? [];
     if (asked.kind !== 'timer') {
       const place = `${asked.topic} ${asked.queueId} offset ${queueOffset}`;

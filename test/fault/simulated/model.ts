@@ -1,5 +1,11 @@
 import type { MessageRecord } from '../../../lib/protocol/index.js';
-import { encodeProperties, getProperty, TIMER_TOPIC } from '../../../lib/protocol/index.js';
+import {
+  encodeProperties,
+  getProperty,
+  TIMER_TOPIC,
+  TRANSACTION_DEAD_LETTER_TOPIC,
+  TRANSACTION_HALF_TOPIC,
+} from '../../../lib/protocol/index.js';
 import type { PutResult, StoreMessage } from '../../../lib/store/index.js';
 
 export const ORDERS = 'orders';
@@ -9,7 +15,7 @@ export const RARE = 'rare';
 export const DEAD_LETTERS = '%DLQ%billing';
 export const GROUP = 'billing';
 
-export type Kind = 'plain' | 'timer' | 'letter';
+export type Kind = 'plain' | 'timer' | 'letter' | 'half' | 'mark';
 
 export interface Asked {
   readonly id: string;
@@ -33,6 +39,13 @@ export interface Seen {
   readonly id: string;
 }
 
+/** What was done about a half message: a check or an end is asked for first, and stored at an offset later. */
+export interface HalfEvent {
+  readonly event: 'asked' | 'checked' | 'ending' | 'ended';
+  readonly id: string;
+  readonly at: number;
+}
+
 /** Only ever appended to, so that a moment is told by its lengths. */
 export class History {
   readonly asked: Asked[] = [];
@@ -43,6 +56,7 @@ export class History {
   readonly flushed: { readonly queue: string; readonly offset: number }[] = [];
   readonly topics: { readonly name: string; readonly number: number }[] = [];
   readonly groups: string[] = [];
+  readonly halves: HalfEvent[] = [];
   readonly byId = new Map<string, Asked>();
   /** Up to here the log may have been deleted. */
   mayExpireTo = 0;
@@ -64,6 +78,7 @@ export class History {
     fork.flushed.push(...this.flushed.slice(0, moment.flushed));
     fork.topics.push(...this.topics.slice(0, moment.topics));
     fork.groups.push(...this.groups.slice(0, moment.groups));
+    fork.halves.push(...this.halves.slice(0, moment.halves));
     fork.mayExpireTo = moment.mayExpireTo;
     fork.durableTo = () => moment.durableTo;
     return fork;
@@ -77,6 +92,7 @@ export class History {
       flushed: this.flushed.length,
       topics: this.topics.length,
       groups: this.groups.length,
+      halves: this.halves.length,
       mayExpireTo: this.mayExpireTo,
       durableTo: this.durableTo(),
     };
@@ -90,8 +106,16 @@ export interface Moment {
   readonly flushed: number;
   readonly topics: number;
   readonly groups: number;
+  readonly halves: number;
   readonly mayExpireTo: number;
   readonly durableTo: number;
+}
+
+/** Where messages lie that consumers shall not see yet. */
+const WAITING_TOPICS: Readonly<Partial<Record<Kind, string>>> = { timer: TIMER_TOPIC, half: TRANSACTION_HALF_TOPIC };
+
+export function isWaitingTopic(topic: string): boolean {
+  return topic === TIMER_TOPIC || topic === TRANSACTION_HALF_TOPIC;
 }
 
 const texts = new Map<string, string>();
@@ -111,21 +135,17 @@ function textOf({ id }: Asked, bytes: number, what: string): string {
   return text;
 }
 
-export function messageOf(asked: Asked, deliverAt?: number): StoreMessage {
+/** `own` are properties besides those that every message has; a timer and a half message wait elsewhere. */
+export function messageOf(asked: Asked, own: readonly [string, string][] = []): StoreMessage {
   const properties: [string, string][] = [
     ['UNIQ_KEY', asked.id],
     ['padding', textOf(asked, asked.propertyBytes, 'property')],
+    ...own,
   ];
-  if (deliverAt !== undefined) {
-    properties.push(
-      ['REAL_TOPIC', asked.topic],
-      ['REAL_QID', String(asked.queueId)],
-      ['TIMER_OUT_MS', String(deliverAt)],
-    );
-  }
+  const waitsIn = WAITING_TOPICS[asked.kind];
   return {
-    topic: deliverAt === undefined ? asked.topic : TIMER_TOPIC,
-    queueId: deliverAt === undefined ? asked.queueId : 0,
+    topic: waitsIn ?? asked.topic,
+    queueId: waitsIn === undefined ? asked.queueId : 0,
     flag: 0,
     sysFlag: 0,
     bornTimestamp: 1_700_000_000_000,
@@ -144,10 +164,11 @@ export function contentFault(record: MessageRecord, asked: Asked | undefined): s
   if (getProperty(record.properties, 'padding') !== textOf(asked, asked.propertyBytes, 'property')) {
     return 'its properties are not what was sent';
   }
-  if (record.topic === TIMER_TOPIC) {
-    return asked.kind === 'timer' && getProperty(record.properties, 'REAL_TOPIC') === asked.topic
+  if (isWaitingTopic(record.topic)) {
+    return record.topic === WAITING_TOPICS[asked.kind] && getProperty(record.properties, 'REAL_TOPIC') === asked.topic
       ? undefined
       : 'it waits although it was not sent to wait';
   }
+  if (asked.kind === 'half' && record.topic === TRANSACTION_DEAD_LETTER_TOPIC) return undefined;
   return record.topic === asked.topic && record.queueId === asked.queueId ? undefined : 'it lies in the wrong queue';
 }

@@ -9,6 +9,8 @@ const CONTROLS: [BrokenStore, RegExp][] = [
   ['dispatches what is not visible yet', /the consumer saw .* there is nothing/],
   ['has no CRC over the properties', /its properties are not what was sent/],
   ['gives queue offsets again after retention', /was given to .* and again to/],
+  ['lets half messages expire', /the half message .* is lost/],
+  ['does not see that a transaction was ended', /is open although it was ended/],
   ['zeroes nothing behind the cut', /had been cut off and is back/],
 ];
 

@@ -1,9 +1,10 @@
 import type { Platform } from '../../../lib/platform/index.js';
 import { MemoryFileSystem } from '../../../lib/platform/index.js';
-import { ExtensionProperty, getProperty, tagsCode, TIMER_TOPIC } from '../../../lib/protocol/index.js';
+import { ExtensionProperty, getProperty, tagsCode } from '../../../lib/protocol/index.js';
 import type { MessageStore } from '../../../lib/store/index.js';
 import { TimerIndex } from '../../../lib/store/timers/timer-index.js';
-import { contentFault, GROUP, type History } from './model.js';
+import { HalfIndex } from '../../../lib/store/transactions/half-index.js';
+import { contentFault, GROUP, isWaitingTopic, type History } from './model.js';
 
 export interface Found {
   readonly id: string;
@@ -13,6 +14,15 @@ export interface Found {
   readonly physicalOffset: number;
   /** Log offset of the original, for what retention appended again. */
   readonly copiedFrom: string | undefined;
+}
+
+/** A half message that is neither committed nor rolled back. */
+export interface OpenHalf {
+  readonly id: string;
+  /** What its producer was told. */
+  readonly original: number;
+  readonly queueOffset: number;
+  readonly checks: number;
 }
 
 /** What a recovered store shows, as far as it can be judged against any history later. */
@@ -28,6 +38,7 @@ export interface Observation {
   readonly groups: ReadonlySet<string>;
   /** Ids of pending timers. */
   readonly timers: readonly string[];
+  readonly halves: readonly OpenHalf[];
   /** What is wrong by itself: contents, queues or timers that a rebuild from the log does not give. */
   readonly faults: readonly string[];
 }
@@ -43,7 +54,9 @@ export async function observe(store: MessageStore, history: History, platform: P
   const timerOffsets: string[] = [];
   store.timers.index.heap.forEach((offset, time) => timerOffsets.push(`${offset}@${time}`));
   const pending: number[] = store.timers.index.heap.offsetsIn(0, Infinity);
-  const rebuilt = await TimerIndex.open({ ...platform, fileSystem: new MemoryFileSystem() }, '/', 1);
+  const empty = { ...platform, fileSystem: new MemoryFileSystem() };
+  const rebuilt = await TimerIndex.open(empty, '/', 1);
+  const halves = await HalfIndex.open(empty, '/');
   await store.log.scan(startOffset, visibleOffset, (record) => {
     const id = getProperty(record.properties, 'UNIQ_KEY') ?? '';
     const found: Found = {
@@ -62,7 +75,9 @@ export async function observe(store: MessageStore, history: History, platform: P
     const queue = queues.get(key);
     if (queue === undefined) queues.set(key, [found]);
     else queue.push(found);
-    rebuilt.dispatch({ ...record, tagsCode: tagsCode(record.properties) });
+    const entry = { ...record, tagsCode: tagsCode(record.properties) };
+    rebuilt.dispatch(entry);
+    halves.dispatch(entry);
   });
 
   const ends = new Map<string, number>();
@@ -87,6 +102,8 @@ export async function observe(store: MessageStore, history: History, platform: P
   if (fromLog.join() !== timerOffsets.join()) {
     faults.push(`the timers are ${timerOffsets.join()}, but the log gives ${fromLog.join()}`);
   }
+  const [known, given] = [store.halves, halves].map((index) => JSON.stringify([...index.all()].sort(byOffset)));
+  if (known !== given) faults.push(`the half messages are ${known}, but the log gives ${given}`);
   return {
     startOffset,
     visibleOffset,
@@ -96,8 +113,18 @@ export async function observe(store: MessageStore, history: History, platform: P
     topics,
     groups: new Set(store.groups.list().map(({ name }) => name)),
     timers: pending.map((offset) => idAt.get(offset) ?? `nothing at ${offset}`),
+    halves: [...store.halves.all()].sort(byOffset).map(({ offset, original, queueOffset, checks }) => ({
+      id: idAt.get(offset) ?? `nothing at ${offset}`,
+      original,
+      queueOffset,
+      checks,
+    })),
     faults,
   };
+}
+
+function byOffset(a: { readonly offset: number }, b: { readonly offset: number }): number {
+  return a.offset - b.offset;
 }
 
 /** The consume queue, entry by entry, against what the log says. */
@@ -127,7 +154,7 @@ export function describe({ id, topic, queueId, queueOffset, physicalOffset }: Fo
   return `${id} (${topic} ${queueId} offset ${queueOffset} at ${physicalOffset})`;
 }
 
-/** Timers count as settled once they lie in their real topic. */
+/** Timers and half messages wait until they lie in their real topic. */
 export function isParked({ topic }: Found): boolean {
-  return topic === TIMER_TOPIC;
+  return isWaitingTopic(topic);
 }

@@ -19,6 +19,7 @@ import {
   type History,
   type Kind,
 } from './model.js';
+import { Transactions, TRANSACTION_TOPICS } from './transactions.js';
 
 const DAY = 86_400_000;
 /** Age at which segments expire; short, because the store looks at the disk every virtual second. */
@@ -45,10 +46,19 @@ export function platformOn(fileSystem: FileSystem, clock: VirtualClock): Platfor
 export const BURST_BODY = 180;
 export const BURST_PROPERTY = 40;
 
+function timerOf({ topic, queueId }: Asked, deliverAt: number): [string, string][] {
+  return [
+    ['REAL_TOPIC', topic],
+    ['REAL_QID', String(queueId)],
+    ['TIMER_OUT_MS', String(deliverAt)],
+  ];
+}
+
 /** One life of a store, the same at every run: what it does is told to the history as it happens. */
 export class Workload {
   private readonly random = new SeededRandom(42);
   private readonly positions = new Map<string, number>();
+  private readonly transactions: Transactions;
   private ids = 0;
 
   constructor(
@@ -57,7 +67,9 @@ export class Workload {
     private readonly history: History,
     /** Goes on after a typed error, as an application does. */
     private readonly tolerant = false,
-  ) {}
+  ) {
+    this.transactions = new Transactions(store, this.random, history);
+  }
 
   async run(steps: number): Promise<void> {
     if (this.store.flush === 'async') this.history.durableTo = () => this.store.health().durableOffset;
@@ -79,8 +91,10 @@ export class Workload {
       () => this.createTopic(ORDERS, 2),
       () => Promise.all([this.createTopic(PAYMENTS, 1), this.createTopic(RARE, 1), this.createTopic(TIMER_TOPIC, 1)]),
       () => this.createTopic(DEAD_LETTERS, 1),
+      () => Promise.all(TRANSACTION_TOPICS.map((topic) => this.createTopic(topic, 1))),
       () => this.createGroup(),
       () => this.putTimer(120 * DAY),
+      () => this.transactions.begin(),
       () => this.put('letter', DEAD_LETTERS, 0),
       () => this.put('letter', DEAD_LETTERS, 0),
       () => this.put('letter', DEAD_LETTERS, 0),
@@ -107,7 +121,7 @@ export class Workload {
   }
 
   private async step(): Promise<void> {
-    const dice = this.random.below(20);
+    const dice = this.random.below(23);
     if (dice < 5) await this.put('plain', ORDERS, this.random.below(2));
     else if (dice < 7) await this.put('plain', PAYMENTS, 0);
     else if (dice < 11) await this.burst();
@@ -116,7 +130,13 @@ export class Workload {
     else if (dice < 16) await this.consume(PAYMENTS, 0, 6);
     else if (dice < 17) await this.putTimer(500 + this.random.below(6_000));
     else if (dice < 18) await (this.random.below(2) === 0 ? this.flushProgress() : this.checkpoint());
-    else await this.clock.advance(200 + this.random.below(700));
+    else if (dice < 20) await this.clock.advance(200 + this.random.below(700));
+    else await this.transact(dice);
+  }
+
+  private transact(dice: number): Promise<void> {
+    if (dice < 21) return this.transactions.begin();
+    return this.random.below(3) === 0 ? this.transactions.check() : this.transactions.end();
   }
 
   private async createTopic(name: string, queues: number): Promise<void> {
@@ -145,7 +165,7 @@ export class Workload {
     const asked = this.ask('timer', PAYMENTS, 0, 60, 10);
     this.history.acknowledged.push({
       asked,
-      ...(await this.store.putAsync(messageOf(asked, this.clock.now() + wait))),
+      ...(await this.store.putAsync(messageOf(asked, timerOf(asked, this.clock.now() + wait)))),
     });
   }
 
@@ -240,6 +260,7 @@ export class Workload {
     const active = this.store.log.segments().at(-1);
     this.history.mayExpireTo = active?.baseOffset ?? 0;
     const expired = this.store.expire();
+    await this.transactions.end();
     for (let at = 0; at < 4; at++) await this.put('plain', at % 2 === 0 ? ORDERS : PAYMENTS, 0);
     await expired;
   }
