@@ -57,13 +57,6 @@ export const brokerMutations = [
     replace: 'failed.now + header.retryDelayMs - 5',
   },
   {
-    id: 'broker/attempts-of-dead-letter',
-    says: 'a dead letter counts one attempt too few',
-    file: 'lib/broker/send-back-processor.ts',
-    find: 'failed.retries + 1',
-    replace: 'failed.retries',
-  },
-  {
     id: 'broker/latest-is-earliest',
     says: 'a new group begins with the oldest message',
     file: 'lib/broker/group-registry.ts',
@@ -92,25 +85,11 @@ export const brokerMutations = [
     replace: '1',
   },
   {
-    id: 'broker/any-topic',
-    says: 'topics come into being although that is switched off',
-    file: 'lib/broker/topic-manager.ts',
-    find: '!this.options.autoCreateTopics || template !== DEFAULT_TOPIC',
-    replace: 'false',
-  },
-  {
     id: 'broker/level-off-by-one',
     says: 'delay levels are one too high',
     file: 'lib/broker/delays.ts',
     find: 'const capped = Math.min(level, MAX_DELAY_LEVEL);',
     replace: 'const capped = Math.min(level + 1, MAX_DELAY_LEVEL);',
-  },
-  {
-    id: 'broker/past-is-parked',
-    says: 'what is due already is parked all the same',
-    file: 'lib/broker/delays.ts',
-    find: 'deliverAt !== undefined && deliverAt > now',
-    replace: 'deliverAt !== undefined',
   },
   {
     id: 'broker/delay-ignored',

@@ -78,25 +78,11 @@ export const nestMutations = [
     replace: 'true',
   },
   {
-    id: 'nest/any-property',
-    says: 'a property may be no text',
-    file: 'lib/nest/template/send-options.ts',
-    find: "typeof value !== 'string' || value === '' || name === ''",
-    replace: 'false',
-  },
-  {
     id: 'nest/array-as-properties',
     says: 'a list passes for properties',
     file: 'lib/nest/template/send-options.ts',
     find: "typeof properties !== 'object' || properties === null || Array.isArray(properties)",
     replace: 'false',
-  },
-  {
-    id: 'nest/reserved-properties',
-    says: 'reserved properties can be set',
-    file: 'lib/nest/template/send-options.ts',
-    find: 'if (isReservedProperty(name))',
-    replace: 'if (false)',
   },
   {
     id: 'nest/no-key-check',
@@ -314,13 +300,6 @@ export const nestMutations = [
     file: 'lib/nest/listeners/message-listener.registry.ts',
     find: '; known: ${known}',
     replace: '',
-  },
-  {
-    id: 'nest/no-drain',
-    says: 'closing does not wait for handlers',
-    file: 'lib/nest/connection/messaging-connection.ts',
-    find: 'consumer.stop(budget)',
-    replace: 'consumer.stop(0)',
   },
   {
     id: 'nest/name-for-all',

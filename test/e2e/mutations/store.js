@@ -5,7 +5,7 @@ export const storeMutations = [
     says: 'a send is acknowledged before it is on the disk',
     file: 'lib/store/commitlog/segments.ts',
     find: 'if (sync)\n            await this.sync();',
-    replace: 'if (sync)\n            void this.sync();',
+    replace: '',
   },
   {
     id: 'store/queue-offsets-repeat',

@@ -50,13 +50,6 @@ export const transactionMutations = [
     replace: 'if (false)',
   },
   {
-    id: 'client/commit-at-once',
-    says: 'a transactional message is sent like any other',
-    file: 'lib/client/producer/outgoing.ts',
-    find: 'if (transactionGroup !== undefined) {',
-    replace: 'if (false) {',
-  },
-  {
     id: 'client/commit-forgotten',
     says: 'commits are not sent',
     file: 'lib/client/transactions/transactions.ts',
