@@ -6,6 +6,7 @@ export {
   type LetterOutcome,
   type LetterReport,
   MessagingAdmin,
+  type DeliveryGuarantee,
   type MovedQueue,
   type Position,
   type QueueLag,

@@ -68,11 +68,13 @@ export class OffsetProcessor {
   };
 
   readonly update = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
-    const { consumerGroup, topic, queueId, commitOffset } = request.header as UpdateConsumerOffsetRequestHeader;
+    const header = request.header as UpdateConsumerOffsetRequestHeader;
+    const { consumerGroup, topic, queueId, commitOffset } = header;
     // Where the group was before somebody moved it.
     if (!this.resets.isStale(consumerGroup, topic, queueId, channel))
       this.offsets.commit(consumerGroup, topic, queueId, commitOffset);
-    respond(success());
+    if (header.durable === true) answerLater(this.store.progress.flush(), respond, () => success());
+    else respond(success());
   };
 
   readonly max = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {

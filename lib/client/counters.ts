@@ -16,7 +16,7 @@ export interface ClientCounters {
   deadLettered: number;
   /** Messages that were given up without a handler, because they were alone in one when the process died. */
   processKillers: number;
-  /** Failures without a second attempt: of broadcast listeners, and of requests, whose requester has the error. */
+  /** Failures without a second attempt: of broadcast listeners, of those that acknowledge first, and of requests, whose requester has the error. */
   failed: number;
   /** Messages that had expired when their turn came: dead letters, in broadcast groups dropped. */
   expired: number;

@@ -5,7 +5,7 @@ export interface OutcomeCounts {
   acknowledged: number;
   retried: number;
   deadLettered: number;
-  /** In a broadcast group, which has no retries; and requests, whose error is the reply. */
+  /** In a broadcast group, or at most once: without retries; and requests, whose error is the reply. */
   failed: number;
 }
 

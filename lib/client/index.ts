@@ -26,6 +26,7 @@ export {
   Settle,
   type Acknowledgement,
 } from './settle/control-errors.js';
+export type { DeliveryGuarantee } from './delivery-guarantee.js';
 export type { ClientCounters } from './counters.js';
 export type { OutcomeCounts, SendCounts } from './counts.js';
 export type { TopicLag } from './consumer/lag.js';

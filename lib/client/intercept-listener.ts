@@ -1,4 +1,5 @@
 import { ConsumeMode } from './consume-mode.js';
+import type { DeliveryGuarantee } from './delivery-guarantee.js';
 import type { ReceivedMessage } from './consumer/received-message.js';
 import type { OutcomeCounts } from './counts.js';
 import type { ClientInterceptor, InterceptedCall } from './interceptor.js';
@@ -8,12 +9,12 @@ import { ACKNOWLEDGED, type Settlement } from './settle/settle.js';
 /** The listener with the interceptor around it; the listener itself when there is none. */
 export function interceptListener(
   binding: ListenerBinding,
-  of: { group: string; mode: ConsumeMode; maxReconsumeTimes: number },
+  of: { group: string; mode: ConsumeMode; maxReconsumeTimes: number; delivery: DeliveryGuarantee },
   clientId: string,
   interceptor: ClientInterceptor | undefined,
 ): ListenerBinding {
   if (interceptor?.handle === undefined) return binding;
-  const { group, mode } = of;
+  const { group, mode, delivery } = of;
   const maxReconsumeTimes = binding.maxReconsumeTimes ?? of.maxReconsumeTimes;
   const retryRequests = binding.retryRequests === true;
   const handle: ListenerBinding['handle'] = async (message, signal) => {
@@ -24,6 +25,7 @@ export function interceptListener(
       mode,
       maxReconsumeTimes,
       retryRequests,
+      delivery,
       messages: [message],
     };
     const [settlement] = await interceptor.handle!(call, async () => {
@@ -47,5 +49,6 @@ export function outcomeOf(
   if (settlement.kind === 'acknowledge') return 'acknowledged';
   // The requester gets the error, and that is the end of it.
   if (call.mode === ConsumeMode.BROADCAST || (message.isRequest && !call.retryRequests)) return 'failed';
+  if (call.delivery === 'at-most-once' && settlement.kind === 'retry') return 'failed';
   return settlement.kind === 'retry' && message.attempt <= call.maxReconsumeTimes ? 'retried' : 'deadLettered';
 }

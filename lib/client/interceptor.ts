@@ -1,4 +1,5 @@
 import type { ConsumeMode } from './consume-mode.js';
+import type { DeliveryGuarantee } from './delivery-guarantee.js';
 import type { ReceivedMessage } from './consumer/received-message.js';
 import type { OutgoingMessage, SendResult } from './producer/messages.js';
 import type { ReceivedReply } from './requests/reply.js';
@@ -23,6 +24,8 @@ export interface InterceptedCall {
   readonly maxReconsumeTimes: number;
   /** Whether a failed request is retried, instead of replied to with its error. */
   readonly retryRequests: boolean;
+  /** At most once: acknowledged already, nothing is retried. */
+  readonly delivery: DeliveryGuarantee;
   /** One, unless the listener takes batches. */
   readonly messages: readonly ReceivedMessage[];
 }

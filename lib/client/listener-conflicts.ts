@@ -1,8 +1,10 @@
 import { ConsumeMode } from './consume-mode.js';
+import type { DeliveryGuarantee } from './delivery-guarantee.js';
 
 /** What of a listener can contradict the rest of it; the names are those of the decorator. */
 export interface ListenerTraits {
-  readonly mode?: ConsumeMode;
+  readonly mode: ConsumeMode;
+  readonly delivery?: DeliveryGuarantee;
   readonly concurrency?: unknown;
   readonly maxReconsumeTimes?: unknown;
   readonly backoff?: unknown;
@@ -11,35 +13,44 @@ export interface ListenerTraits {
 }
 
 interface Conflict {
-  readonly when: (traits: ListenerTraits) => boolean;
   readonly option: keyof ListenerTraits;
+  readonly when: (traits: ListenerTraits) => boolean;
   readonly why: string;
 }
 
-const inMode =
-  (mode: ConsumeMode) =>
-  (traits: ListenerTraits): boolean =>
-    traits.mode === mode;
+const broadcast = ({ mode }: ListenerTraits): boolean => mode === ConsumeMode.BROADCAST;
+const orderly = ({ mode }: ListenerTraits): boolean => mode === ConsumeMode.ORDERLY;
+const once = ({ delivery }: ListenerTraits): boolean => delivery === 'at-most-once';
 
-const NO_RETRIES_IN_BROADCAST = 'nothing is retried in broadcast mode; leave it out, or choose another mode';
+const NOTHING_RETRIED = 'would do nothing: nothing is retried in broadcast mode; leave it out, or choose another mode';
+const ACKNOWLEDGED_FIRST =
+  'would do nothing: what is acknowledged before its handler runs is never tried again; leave it out, or take delivery at-least-once';
 
 const CONFLICTS: readonly Conflict[] = [
-  { when: inMode(ConsumeMode.BROADCAST), option: 'backoff', why: NO_RETRIES_IN_BROADCAST },
-  { when: inMode(ConsumeMode.BROADCAST), option: 'maxReconsumeTimes', why: NO_RETRIES_IN_BROADCAST },
-  { when: inMode(ConsumeMode.BROADCAST), option: 'retryRequests', why: NO_RETRIES_IN_BROADCAST },
+  { option: 'backoff', when: broadcast, why: NOTHING_RETRIED },
+  { option: 'maxReconsumeTimes', when: broadcast, why: NOTHING_RETRIED },
+  { option: 'retryRequests', when: broadcast, why: NOTHING_RETRIED },
   {
-    when: inMode(ConsumeMode.ORDERLY),
     option: 'concurrency',
-    why: 'an orderly listener handles one message of a queue at a time; give the topic more queues instead',
+    when: orderly,
+    why: 'would do nothing: an orderly listener handles one message of a queue at a time; give the topic more queues instead',
   },
   {
-    when: inMode(ConsumeMode.ORDERLY),
     option: 'keyOrder',
-    why: 'in orderly mode a queue is in order as a whole; leave it out, or choose CONCURRENT',
+    when: orderly,
+    why: 'would do nothing: in orderly mode a queue is in order as a whole; leave it out, or choose CONCURRENT',
   },
+  {
+    option: 'delivery',
+    when: (traits) => orderly(traits) && once(traits),
+    why: 'cannot be at-most-once in orderly mode, where a queue waits until a message succeeds; choose CONCURRENT with keyOrder',
+  },
+  { option: 'backoff', when: once, why: ACKNOWLEDGED_FIRST },
+  { option: 'maxReconsumeTimes', when: once, why: ACKNOWLEDGED_FIRST },
+  { option: 'retryRequests', when: once, why: ACKNOWLEDGED_FIRST },
 ];
 
-/** An option that the others leave without effect, and what to do; undefined for none. */
+/** An option that does not go with the others, and what to do; undefined for none. */
 export function conflictOf(traits: ListenerTraits): { readonly option: string; readonly why: string } | undefined {
   return CONFLICTS.find(({ option, when }) => traits[option] !== undefined && when(traits));
 }

@@ -3,6 +3,7 @@ import type { Connector } from '../remoting/index.js';
 import type { ConsumeMode } from './consume-mode.js';
 import type { ReceivedMessage } from './consumer/received-message.js';
 import type { RateLimit } from './dispatch/rate-limiter.js';
+import type { DeliveryGuarantee } from './delivery-guarantee.js';
 import type { ClientInterceptor } from './interceptor.js';
 import type { Settlement } from './settle/settle.js';
 
@@ -84,11 +85,22 @@ export interface ConsumerOptions {
   pullBatchSize?: number;
   /** How long a queue waits after a failure in orderly mode. Default: 1,000 ms. */
   suspendMillis?: number;
+  /**
+   * `at-most-once`: a message is acknowledged, durably, before its handler runs; one that fails is logged and counted, never
+   * tried again. Not in orderly mode. Default: `at-least-once`.
+   */
+  delivery?: DeliveryGuarantee;
 }
 
 export type ConsumerSettings = Required<ConsumerOptions>;
 
-const CONSUMER_DEFAULTS = { from: 'latest', maxReconsumeTimes: 16, pullBatchSize: 32, suspendMillis: 1000 } as const;
+const CONSUMER_DEFAULTS = {
+  from: 'latest',
+  maxReconsumeTimes: 16,
+  pullBatchSize: 32,
+  suspendMillis: 1000,
+  delivery: 'at-least-once',
+} as const;
 
 export function withConsumerDefaults(options: ConsumerOptions): ConsumerSettings {
   return { ...CONSUMER_DEFAULTS, ...defined(options) };

@@ -50,6 +50,11 @@ export const ExtensionField = {
    * ignores it: there the order of keys is set down on the NameServer (ORDER_TOPIC_CONFIG).
    */
   ORDERED_QUEUES: 'NESTMQ_ORDERED_QUEUES',
+  /**
+   * On UPDATE_CONSUMER_OFFSET: answer when a crash would not take the position back. Apache ignores it and writes positions
+   * every 5 s: should the broker itself crash, what was acknowledged since then comes again.
+   */
+  DURABLE: 'NESTMQ_DURABLE',
   /** Beside DEATHS: the offset of a message that was in a handler alone when the process died. It is for the dead letters. */
   KILLER: 'NESTMQ_KILLER',
 } as const;

@@ -4,7 +4,7 @@ import { deduplication } from './behaviours/dedup.js';
 import { batches, delays } from './behaviours/delays.js';
 import { finding } from './behaviours/finding.js';
 import { groups } from './behaviours/groups.js';
-import { keyOrder, rateLimits } from './behaviours/listeners.js';
+import { atMostOnce, keyOrder, rateLimits } from './behaviours/listeners.js';
 import { order } from './behaviours/order.js';
 import { positions } from './behaviours/positions.js';
 import { requests } from './behaviours/requests.js';
@@ -34,6 +34,7 @@ export const subjects: readonly Subject[] = [
   broadcast,
   keyOrder,
   rateLimits,
+  atMostOnce,
   traces,
   metrics,
 ];

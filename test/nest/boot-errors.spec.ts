@@ -40,6 +40,7 @@ describe('boot errors', () => {
     ],
     ['a rate limit of nothing', [{ topic: 'x', rateLimit: { limit: 0, interval: '1s' } }], /a whole number above 0/],
     ['a key order that is none', [{ topic: 'x', keyOrder: false as never }], /keyOrder must be true or a function/],
+    ['an unknown delivery', [{ topic: 'x', delivery: 'exactly-once' as never }], /delivery must be .*at-most-once/],
     ['a concurrency of 0', [{ topic: 'x', concurrency: 0 }], /concurrency must be a whole number/],
     ['a fractional number of retries', [{ topic: 'x', maxReconsumeTimes: 1.5 }], /maxReconsumeTimes must be/],
     ['less than no retries', [{ topic: 'x', maxReconsumeTimes: -1 }], /maxReconsumeTimes must be/],
@@ -75,6 +76,14 @@ describe('boot errors', () => {
       ],
       /one starts from earliest and the other from latest/,
     ],
+    [
+      'two deliveries in a group',
+      [
+        { topic: 'x', group: 'g', delivery: 'at-most-once' },
+        { topic: 'y', group: 'g' },
+      ],
+      /one is delivered at-most-once and the other at-least-once/,
+    ],
   ];
 
   it.each(wrongListeners)('a listener with %s is refused', async (_what, listeners, message) => {
@@ -89,7 +98,14 @@ describe('boot errors', () => {
     [{ mode: ConsumeMode.BROADCAST, maxReconsumeTimes: 3 }, /maxReconsumeTimes would do nothing/],
     [{ mode: ConsumeMode.ORDERLY, keyOrder: true as const }, /keyOrder would do nothing.*CONCURRENT/],
     [{ mode: ConsumeMode.ORDERLY, concurrency: 4 }, /concurrency would do nothing.*more queues/],
-  ])('an option that the mode cannot keep is refused: %j', async (options, message) => {
+    [
+      { mode: ConsumeMode.ORDERLY, delivery: 'at-most-once' as const },
+      /delivery cannot be at-most-once in orderly mode/,
+    ],
+    [{ delivery: 'at-most-once' as const, backoff: [10] }, /backoff would do nothing.*never tried again/],
+    [{ delivery: 'at-most-once' as const, maxReconsumeTimes: 3 }, /maxReconsumeTimes would do nothing/],
+    [{ delivery: 'at-most-once' as const, retryRequests: true }, /retryRequests would do nothing/],
+  ])('an option that the others leave without effect is refused: %j', async (options, message) => {
     expect(await refusal({ providers: listening({ topic: 'x', group: 'g', ...options }) })).toMatchObject({
       code: 'CONFIGURATION',
       message: expect.stringMatching(message),

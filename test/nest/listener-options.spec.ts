@@ -1,6 +1,6 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { MessageListener, MessagingModule, type ReceivedMessage } from '../../lib/index.js';
+import { MessageListener, MessagingModule, type ReceivedMessage, RejectMessageError } from '../../lib/index.js';
 import { MessagingTestingModule, type MessagingTestKit } from '../../lib/testing.js';
 
 let kit: MessagingTestKit;
@@ -53,5 +53,32 @@ describe('keyOrder', () => {
     await kit.settled();
     expect(events.indexOf('A2 begins')).toBeGreaterThan(events.indexOf('A1 ends'));
     expect(events.indexOf('B1 begins')).toBeLessThan(events.indexOf('A2 begins'));
+  });
+});
+
+describe("delivery: 'at-most-once'", () => {
+  it('a failure is the end of it, for the test kit too; a rejection is a dead letter', async () => {
+    @Injectable()
+    class Once {
+      @MessageListener({ topic: 'x', group: 'g', delivery: 'at-most-once' })
+      handle(what: string): void {
+        if (what === 'bad') throw new RejectMessageError('never');
+        if (what === 'failing') throw new Error('not now');
+      }
+    }
+    await start(Once);
+    for (const what of ['fine', 'failing', 'bad']) await kit.template().syncSend('x', what);
+    await kit.advance('3h');
+    expect(
+      kit
+        .consumed('x')
+        .map(({ payload, outcome }) => [payload, outcome])
+        .toSorted(),
+    ).toEqual([
+      ['bad', 'dead-lettered'],
+      ['failing', 'failed'],
+      ['fine', 'acknowledged'],
+    ]);
+    expect(kit.deadLettered('g')).toHaveLength(1);
   });
 });

@@ -134,9 +134,18 @@ export class BrokerCalls {
     await this.ask(this.master(brokerName), createRequest(ExtensionCode.HANDLE_ALONE, header));
   }
 
-  /** Resolves when the broker has taken the position. */
-  async commitOffset(consumerGroup: string, queue: MessageQueue, commitOffset: number): Promise<void> {
-    await this.ask(this.master(queue.brokerName), this.commitRequest(consumerGroup, queue, commitOffset));
+  /**
+   * Resolves when the broker has taken the position.
+   * @param how `durable`: when a crash of our broker would not take it back.
+   */
+  async commitOffset(
+    consumerGroup: string,
+    { topic, queueId, brokerName }: MessageQueue,
+    commitOffset: number,
+    how: { readonly durable?: boolean } = {},
+  ): Promise<void> {
+    const header = { consumerGroup, topic, queueId, commitOffset, ...how };
+    await this.ask(this.master(brokerName), createRequest(RequestCode.UPDATE_CONSUMER_OFFSET, header));
   }
 
   /** The same without an answer; false when there is no open channel to the broker now. */

@@ -2,6 +2,8 @@ import { MessagingError } from '../../protocol/index.js';
 import { conflictOf } from '../listener-conflicts.js';
 import { DEFAULT_CONCURRENCY, type ConsumerSettings, type ListenerBinding } from '../options.js';
 
+const GUARANTEES: readonly string[] = ['at-least-once', 'at-most-once'];
+
 /** Throws CONFIGURATION for an option that no listener can have. */
 export function checkBinding(binding: ListenerBinding, settings: ConsumerSettings): void {
   const check = (fine: boolean, option: string, must: string, value: unknown): void => {
@@ -19,15 +21,16 @@ export function checkBinding(binding: ListenerBinding, settings: ConsumerSetting
     'true or a function of the message',
     keyOrder,
   );
-  const conflict = conflictOf({ mode: settings.mode, keyOrder });
-  if (conflict !== undefined) {
-    const { option, why } = conflict;
-    throw new MessagingError('CONFIGURATION', `The ${option} of ${binding.name} would do nothing: ${why}`);
-  }
+  const { mode, delivery } = settings;
+  check(GUARANTEES.includes(delivery), 'delivery', GUARANTEES.join(' or '), delivery);
   if (rateLimit !== undefined) {
     check(isCount(rateLimit.limit), 'rateLimit.limit', 'a whole number above 0', rateLimit.limit);
     const { intervalMillis } = rateLimit;
     check(isTime(intervalMillis), 'rateLimit.intervalMillis', 'a number of milliseconds above 0', intervalMillis);
+  }
+  const conflict = conflictOf({ mode, delivery, keyOrder });
+  if (conflict !== undefined) {
+    throw new MessagingError('CONFIGURATION', `The ${conflict.option} of ${binding.name} ${conflict.why}`);
   }
 }
 

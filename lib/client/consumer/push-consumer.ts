@@ -3,6 +3,7 @@ import { checkGroup, messageQueueKey, MessagingError, type QueueOffset, retryTop
 import { Assignment, positionsOf } from './assignment.js';
 import { checkFilters } from './check-filters.js';
 import type { ClientCore } from '../connection/client-core.js';
+import { AcknowledgeFirst } from '../dispatch/acknowledge-first.js';
 import { ConcurrentDispatcher } from '../dispatch/concurrent-dispatcher.js';
 import { ConsumeMode } from '../consume-mode.js';
 import type { OutcomeCounts } from '../counts.js';
@@ -24,7 +25,7 @@ import { Rebalancer } from './rebalancer.js';
 import { registrationOf } from './registration.js';
 import { RemoteOffsets } from '../offsets/remote-offsets.js';
 import { SendBack } from '../settle/send-back.js';
-import { settleLocally, settleWithBroker } from '../settle/settlers.js';
+import { settleLocally, settleOnce, settleWithBroker } from '../settle/settlers.js';
 
 export interface AssignedQueue {
   topic: string;
@@ -264,13 +265,17 @@ export class PushConsumer {
 
   private createDispatcher(): Dispatcher {
     const sendBack = new SendBack(this.group);
+    const once = this.settings.delivery === 'at-most-once';
+    const first = once ? new AcknowledgeFirst(this.core.platform.clock, this.offsets) : undefined;
     switch (this.settings.mode) {
       case ConsumeMode.ORDERLY:
         return new OrderlyDispatcher(this.group, this.gate, this.locks, sendBack, (queue) => this.unlocked(queue));
       case ConsumeMode.BROADCAST:
-        return new ConcurrentDispatcher(this.group, this.gate, settleLocally(this.group));
-      case ConsumeMode.CONCURRENT:
-        return new ConcurrentDispatcher(this.group, this.gate, settleWithBroker(this.group, sendBack));
+        return new ConcurrentDispatcher(this.group, this.gate, settleLocally(this.group), first);
+      case ConsumeMode.CONCURRENT: {
+        const settle = once ? settleOnce : settleWithBroker;
+        return new ConcurrentDispatcher(this.group, this.gate, settle(this.group, sendBack), first);
+      }
       default:
         throw new MessagingError(
           'CONFIGURATION',

@@ -1,3 +1,4 @@
+import type { AcknowledgeFirst } from './acknowledge-first.js';
 import { callListener, type Dispatcher, type PauseState, type SettleDelivery } from './dispatcher.js';
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Listener } from '../consumer/listener-table.js';
@@ -15,11 +16,15 @@ export class ConcurrentDispatcher implements Dispatcher {
     private readonly group: GroupContext,
     private readonly pause: PauseState,
     private readonly settle: SettleDelivery,
+    /** Delivery at most once. */
+    private readonly first?: AcknowledgeFirst,
   ) {
     this.suspected = new SuspectLines(group, pause, settle, (deliveries) => this.release(deliveries));
   }
 
   accept(queue: ProcessQueue, deliveries: readonly Delivery[]): void {
+    // What is acknowledged first kills one process, not three.
+    if (this.first !== undefined) queue.suspicion = undefined;
     if (queue.suspicion === undefined) this.release(deliveries);
     else this.suspected.accept(queue, deliveries);
   }
@@ -88,6 +93,11 @@ export class ConcurrentDispatcher implements Dispatcher {
     const { counters } = this.group.core;
     let settlement: Settlement;
     queue.begin();
+    if (this.first !== undefined && !(await this.first.before(delivery))) {
+      this.leave(lane, delivery);
+      queue.end();
+      return;
+    }
     counters.inFlight++;
     // Written out here instead of calling `runHandler`: that would be a second promise per message.
     try {
@@ -98,15 +108,24 @@ export class ConcurrentDispatcher implements Dispatcher {
     }
     counters.inFlight--;
     counters.consumed++;
-    if (lane !== undefined) {
-      lane.handlers--;
-      lane.keys?.leave(delivery);
-    }
-    // What a handler did with a message that another member may have by now counts for nothing.
-    const settling = queue.dropped ? undefined : this.settle(delivery, settlement);
+    const settling = this.settled(delivery, settlement);
     // Giving a message back takes a round trip or more; its place is free for the next one meanwhile.
-    if (lane !== undefined) this.advance(lane);
+    this.leave(lane, delivery);
     if (settling !== undefined) await settling;
     queue.end();
+  }
+
+  /** The handler's place, and that of its key, are free. */
+  private leave(lane: Lane | undefined, delivery: Delivery): void {
+    if (lane === undefined) return;
+    lane.handlers--;
+    lane.keys?.leave(delivery);
+    this.advance(lane);
+  }
+
+  private settled(delivery: Delivery, settlement: Settlement): void | Promise<void> {
+    // What a handler did with a message that another member may have by now counts for nothing; nobody else has one that
+    // was acknowledged first.
+    return delivery.queue.dropped && this.first === undefined ? undefined : this.settle(delivery, settlement);
   }
 }

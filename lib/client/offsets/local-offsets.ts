@@ -27,7 +27,7 @@ export class LocalOffsets implements OffsetStore {
   private topics: ReadonlySet<string> | undefined;
   private loaded = false;
   private dirty = false;
-  private writing: Promise<void> = Promise.resolve();
+  private writing: Promise<boolean> = Promise.resolve(true);
 
   constructor(private readonly group: GroupContext) {
     const { application, connection, namespace, instance, localOffsets } = group.core.settings;
@@ -80,6 +80,13 @@ export class LocalOffsets implements OffsetStore {
     const key = messageQueueKey(queue);
     this.offsets.delete(key);
     await this.note(key, undefined);
+  }
+
+  async secure(queue: QueuePosition['queue'], offset: number): Promise<boolean> {
+    this.offsets.set(messageQueueKey(queue), offset);
+    queue.persistedOffset = offset;
+    this.dirty = true;
+    return this.write();
   }
 
   async close(): Promise<void> {
@@ -172,19 +179,24 @@ export class LocalOffsets implements OffsetStore {
     }
   }
 
-  /** One write at a time; never rejects, the next one repeats what is missing. */
-  private write(): Promise<void> {
+  /**
+   * One write at a time; never rejects, the next one repeats what is missing. Resolves with whether everything from before
+   * the call is written. Without a directory nothing outlives the process, hence no delivery either.
+   */
+  private write(): Promise<boolean> {
     this.writing = this.writing.then(async () => {
-      if (this.directory === undefined || !this.dirty) return;
+      if (this.directory === undefined || !this.dirty) return true;
       this.dirty = false;
       try {
         await this.replaceFile(this.directory);
+        return true;
       } catch (error) {
         this.dirty = true;
         this.group.core.platform.logger.error(
           `The positions of the broadcast group ${this.group.settings.group} could not be written to ${this.path}`,
           error,
         );
+        return false;
       }
     });
     return this.writing;

@@ -14,6 +14,8 @@ export interface OffsetStore {
   saveNow(positions: readonly QueuePosition[]): Promise<void>;
   /** The queue's topic is no more: a position in it would be a wrong one in a successor of that name. Never rejects. */
   forget(queue: MessageQueue): Promise<void>;
+  /** Resolves with true when no crash would take this position back. Never rejects: a failure is logged. */
+  secure(queue: QueuePosition['queue'], offset: number): Promise<boolean>;
   /** The group has been stopped in order. Never rejects. */
   close(): Promise<void>;
 }

@@ -57,6 +57,20 @@ export class RemoteOffsets implements OffsetStore {
     );
   }
 
+  async secure(queue: QueuePosition['queue'], offset: number): Promise<boolean> {
+    const { core, settings } = this.group;
+    try {
+      await core.brokers.commitOffset(settings.group, queue, offset, { durable: true });
+      queue.persistedOffset = offset;
+      return true;
+    } catch (error) {
+      core.platform.logger.warn(
+        `The group ${settings.group} handles nothing more of ${messageQueueKey(queue)} until its position is stored: ${(error as Error).message}`,
+      );
+      return false;
+    }
+  }
+
   private position(queue: MessageQueue, stored: QueryConsumerOffsetResponseHeader): StartPosition {
     const { offset, deaths, suspectsUntil: until, killer } = stored;
     if (deaths === undefined || until === undefined || until <= offset) return { offset };

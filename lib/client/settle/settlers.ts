@@ -48,6 +48,38 @@ export function settleWithBroker({ core, settings }: GroupContext, sendBack: Sen
   };
 }
 
+/**
+ * Concurrent groups that acknowledge first: the message is complete, and a failure is the end of it. What can never succeed
+ * becomes a dead letter all the same, which is no second delivery.
+ */
+export function settleOnce({ core, settings }: GroupContext, sendBack: SendBack): SettleDelivery {
+  const { platform } = core;
+
+  const fail = (delivery: Delivery, error: unknown): void => {
+    countOutcome(core.counters, delivery, 'failed');
+    platform.logger.error(
+      `${describe(delivery)} failed in the group ${settings.group}, which acknowledges first and tries nothing again: ${reasonText(error)}`,
+      error,
+    );
+  };
+
+  const bury = async (delivery: Delivery, error: unknown): Promise<void> => {
+    if (!(await sendBack.giveBack(delivery, error, undefined, true))) return fail(delivery, error);
+    countOutcome(core.counters, delivery, 'deadLettered');
+    platform.logger.error(
+      `${describe(delivery)} failed in the group ${settings.group}: ${reasonText(error)}; it is a dead letter now`,
+      error,
+    );
+  };
+
+  return (delivery, outcome) => {
+    const settlement = delivery.isRequest ? answered(core, delivery, outcome) : outcome;
+    if (settlement.kind === 'dead-letter') return bury(delivery, settlement.error);
+    if (settlement.kind === 'retry') fail(delivery, settlement.error);
+    else countOutcome(core.counters, delivery, countedAs(settlement));
+  };
+}
+
 /** Broadcast groups: every instance has its own copy, there is nobody to give it back to. */
 export function settleLocally({ core, settings }: GroupContext): SettleDelivery {
   const { counters, platform } = core;

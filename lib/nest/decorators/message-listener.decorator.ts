@@ -1,4 +1,4 @@
-import type { ConsumeMode, ReceivedMessage } from '../../client/index.js';
+import type { ConsumeMode, DeliveryGuarantee, ReceivedMessage } from '../../client/index.js';
 import { type HeaderMatch, MessagingError } from '../../protocol/index.js';
 import type { Duration } from '../payload/index.js';
 import { addDefaultParameters, markEntryProvider } from '../nest-internals.js';
@@ -40,6 +40,11 @@ export interface MessageListenerOptions {
    * broker. Default: no limit.
    */
   rateLimit?: { readonly limit: number; readonly interval: Duration };
+  /**
+   * `at-most-once`: acknowledged, durably, before the handler runs. A message that fails, or is at work when the process
+   * dies, is lost; none comes twice. All listeners of a group have the same. Default: `at-least-once`.
+   */
+  delivery?: DeliveryGuarantee;
   /** Whether a request whose handler fails is retried, instead of replied to with the error. Default: false. */
   retryRequests?: boolean;
   /** Default: `default`. */

@@ -1,4 +1,4 @@
-import { ConsumeMode } from '../../client/index.js';
+import type { ConsumeMode, DeliveryGuarantee } from '../../client/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { ListenerDefinition } from './listener-definition.js';
 
@@ -7,6 +7,7 @@ export interface ConsumerPlan {
   readonly connection: string;
   readonly group: string;
   readonly mode: ConsumeMode;
+  readonly delivery: DeliveryGuarantee;
   readonly from: 'latest' | 'earliest' | Date;
   readonly listeners: ListenerDefinition[];
 }
@@ -19,8 +20,8 @@ export function planConsumers(listeners: readonly ListenerDefinition[]): Consume
     const key = `${listener.connection} ${listener.group}`;
     const plan = plans.get(key);
     if (plan === undefined) {
-      const { connection, group, mode, from } = listener;
-      plans.set(key, { connection, group, mode, from, listeners: [listener] });
+      const { connection, group, mode, delivery, from } = listener;
+      plans.set(key, { connection, group, mode, delivery, from, listeners: [listener] });
       continue;
     }
     for (const other of plan.listeners) checkPair(other, listener);
@@ -35,6 +36,12 @@ function checkPair(a: ListenerDefinition, b: ListenerDefinition): void {
     throw new MessagingError(
       'CONFIGURATION',
       `${pair}, but one is ${a.mode} and the other ${b.mode}: give one of them another group`,
+    );
+  }
+  if (a.delivery !== b.delivery) {
+    throw new MessagingError(
+      'CONFIGURATION',
+      `${pair}, but one is delivered ${a.delivery} and the other ${b.delivery}: give one of them another group`,
     );
   }
   if (+new Date(a.from) !== +new Date(b.from) && a.from !== b.from) {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { conflictOf, ConsumeMode } from '../../client/index.js';
 import {
-  type HeaderMatch,
   LIMITS,
   type MessageFilter,
   MessagingError,
@@ -14,75 +13,15 @@ import {
 } from '../../protocol/index.js';
 import type { MessageListenerOptions } from '../decorators/index.js';
 import type { HostClass } from '../nest-internals.js';
-import { type OptionRules, checkOptions, nameRule, nameSafe, rule, wholeNumber } from '../options/index.js';
-import { durationMillis, parseDuration } from '../payload/index.js';
+import { checkOptions, nameSafe } from '../options/index.js';
+import { bindingSettings } from './binding-settings.js';
 import type { ListenerDefinition } from './listener-definition.js';
-
-const MODES: readonly string[] = Object.values(ConsumeMode);
-
-const RULES: OptionRules = {
-  topic: rule.text,
-  tag: rule.text,
-  selector: rule.text,
-  headers: {
-    what: '{ match: "all" or "any", properties: { name: text, or true for any value } }',
-    accepts: isHeaderMatch,
-  },
-  group: rule.text,
-  mode: {
-    what: MODES.map((mode) => `ConsumeMode.${mode}`).join(', '),
-    accepts: (value) => MODES.includes(value as string),
-  },
-  concurrency: wholeNumber(1, 10_000),
-  maxReconsumeTimes: wholeNumber(0),
-  backoff: {
-    what: 'an array of milliseconds with at least one element, or a function of the attempt',
-    accepts: (value) =>
-      typeof value === 'function' || (Array.isArray(value) && value.length > 0 && value.every(isMillis)),
-  },
-  from: {
-    what: '"latest", "earliest" or a valid Date',
-    accepts: (value) =>
-      value === 'latest' || value === 'earliest' || (value instanceof Date && !Number.isNaN(value.getTime())),
-  },
-  keyOrder: {
-    what: 'true or a function of the message',
-    accepts: (value) => value === true || typeof value === 'function',
-  },
-  rateLimit: {
-    what: 'an object { limit, interval }: a whole number above 0, and a duration above 0 such as "1s"',
-    accepts: isRateLimit,
-  },
-  retryRequests: rule.boolean,
-  connection: nameRule,
-};
-
-function isHeaderMatch(value: unknown): boolean {
-  if (!rule.object.accepts(value)) return false;
-  const { match, properties, ...others } = value as Partial<HeaderMatch>;
-  return (
-    (match === 'all' || match === 'any') &&
-    Object.keys(others).length === 0 &&
-    rule.object.accepts(properties) &&
-    Object.values(properties!).every((wanted) => wanted === true || typeof wanted === 'string')
-  );
-}
-
-function isMillis(value: unknown): boolean {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
-}
+import { LISTENER_RULES } from './listener-rules.js';
 
 /** What of a connection goes into the names on it. */
 export interface ConnectionNames {
   readonly application: string;
   readonly namespace?: string | undefined;
-}
-
-function isRateLimit(value: unknown): boolean {
-  if (!rule.object.accepts(value)) return false;
-  const { limit, interval, ...more } = value as { limit?: unknown; interval?: unknown };
-  const noMore = Object.keys(more).length === 0;
-  return noMore && Number.isSafeInteger(limit) && (limit as number) > 0 && (durationMillis(interval) ?? 0) > 0;
 }
 
 /** Checks one `@MessageListener`; throws CONFIGURATION naming class, method and option. */
@@ -93,8 +32,8 @@ export function defineListener(
   optionsOf: (connection: string, wantedBy: string) => ConnectionNames,
 ): ListenerDefinition {
   const where = `@MessageListener on ${host.name}.${methodName}`;
-  checkOptions(where, options, RULES);
-  refuseWithoutEffect(where, options);
+  checkOptions(where, options, LISTENER_RULES);
+  refuseConflicts(where, options);
   const connection = options.connection ?? 'default';
   const { application, namespace } = optionsOf(connection, where);
   const group = options.group ?? defaultGroup(application, host.name, methodName, namespace);
@@ -106,27 +45,17 @@ export function defineListener(
     filter: named(where, () => filterOf(options)),
     mode: options.mode ?? ConsumeMode.CONCURRENT,
     from: options.from ?? 'latest',
-    concurrency: options.concurrency,
-    maxReconsumeTimes: options.maxReconsumeTimes,
-    backoff: options.backoff,
-    keyOrder: options.keyOrder,
-    rateLimit: options.rateLimit && {
-      limit: options.rateLimit.limit,
-      intervalMillis: parseDuration(options.rateLimit.interval, where),
-    },
-    retryRequests: options.retryRequests,
+    delivery: options.delivery ?? 'at-least-once',
+    settings: bindingSettings(options),
     host,
     methodName,
   };
 }
 
-function refuseWithoutEffect(where: string, options: MessageListenerOptions): void {
+function refuseConflicts(where: string, options: MessageListenerOptions): void {
   const conflict = conflictOf({ ...options, mode: options.mode ?? ConsumeMode.CONCURRENT });
   if (conflict === undefined) return;
-  throw new MessagingError(
-    'CONFIGURATION',
-    `${where}: the option ${conflict.option} would do nothing: ${conflict.why}`,
-  );
+  throw new MessagingError('CONFIGURATION', `${where}: the option ${conflict.option} ${conflict.why}`);
 }
 
 function filterOf({ tag, selector, headers }: MessageListenerOptions): MessageFilter {

@@ -1,6 +1,7 @@
-import type { ConsumeMode, KeyOrderOption, RateLimit } from '../../client/index.js';
+import type { ConsumeMode, DeliveryGuarantee } from '../../client/index.js';
 import type { MessageFilter } from '../../protocol/index.js';
 import type { HostClass } from '../nest-internals.js';
+import type { BindingSettings } from './binding-settings.js';
 
 /** One `@MessageListener`, checked and with all defaults. */
 export interface ListenerDefinition {
@@ -12,12 +13,8 @@ export interface ListenerDefinition {
   readonly filter: MessageFilter;
   readonly mode: ConsumeMode;
   readonly from: 'latest' | 'earliest' | Date;
-  readonly concurrency: number | undefined;
-  readonly maxReconsumeTimes: number | undefined;
-  readonly backoff: readonly number[] | ((attempt: number) => number) | undefined;
-  readonly keyOrder: KeyOrderOption | undefined;
-  readonly rateLimit: RateLimit | undefined;
-  readonly retryRequests: boolean | undefined;
+  readonly delivery: DeliveryGuarantee;
+  readonly settings: BindingSettings;
   readonly host: HostClass;
   readonly methodName: string;
 }

@@ -89,24 +89,18 @@ export class MessagingOrchestrator implements LifecycleHooks {
   }
 
   private prepare(plan: ConsumerPlan): void {
-    const { group, mode, from } = plan;
-    const consumer = this.connections.get(plan.connection, group).consumer({ group, mode, from });
+    const { group, mode, delivery, from } = plan;
+    const consumer = this.connections.get(plan.connection, group).consumer({ group, mode, delivery, from });
     for (const listener of plan.listeners) this.bind(listener, consumer);
   }
 
   private bind(listener: ListenerDefinition, consumer: PushConsumer): void {
-    const { name, topic, filter, concurrency, maxReconsumeTimes, backoff, keyOrder, rateLimit, retryRequests } =
-      listener;
+    const { name, topic, filter, settings } = listener;
     consumer.add({
       name,
       topic,
       ...filter.spec,
-      concurrency,
-      maxReconsumeTimes,
-      backoff,
-      keyOrder,
-      rateLimit,
-      retryRequests,
+      ...settings,
       handle: (message, signal) => this.handlers.get(name)!.handle(message, signal),
     });
     this.registry.add(listener, consumer);

@@ -6,5 +6,5 @@ export type {
   ProducerSettings,
   ResolvedConnectionOptions,
 } from './messaging-options.js';
-export { type OptionRule, type OptionRules, checkOptions, rule, wholeNumber } from './option-checker.js';
+export { type OptionRule, type OptionRules, checkOptions, oneOf, rule, wholeNumber } from './option-checker.js';
 export { nameRule, resolveOptions } from './resolve-options.js';

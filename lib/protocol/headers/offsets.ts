@@ -24,6 +24,8 @@ export interface UpdateConsumerOffsetRequestHeader {
   topic: string;
   queueId: number;
   commitOffset: number;
+  /** Extension: see `ExtensionField.DURABLE`. */
+  durable?: boolean;
 }
 
 export interface SearchOffsetRequestHeader {
@@ -80,6 +82,7 @@ export const updateConsumerOffset = defineHeader<UpdateConsumerOffsetRequestHead
   topic: text,
   queueId: int,
   commitOffset: long,
+  durable: { kind: 'flag', required: false, wire: ExtensionField.DURABLE },
 });
 
 export const searchOffset = defineHeader<SearchOffsetRequestHeader>({

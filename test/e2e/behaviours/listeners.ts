@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
-import { ConsumeMode, type MessageListenerOptions, type ReceivedMessage } from '../../../lib/index.js';
+import {
+  ConsumeMode,
+  type MessageListenerOptions,
+  type ReceivedMessage,
+  RejectMessageError,
+} from '../../../lib/index.js';
 import { subject } from '../behaviour.js';
+import { deadLettersOf, reasonOf } from '../dead-letters.js';
 import { recorder } from '../recorder.js';
 import { rejects } from '../refusals.js';
 
@@ -162,4 +168,92 @@ export const rateLimits = subject('rateLimit', (it) => {
       await rejects(world.start(recorder({ topic: 'events', rateLimit })), 'CONFIGURATION', /rateLimit/);
     },
   );
+});
+
+const once = { topic: 'alarms', group: 'phones', delivery: 'at-most-once' } as const;
+const forever = (): Promise<void> => new Promise(() => {});
+
+export const atMostOnce = subject('at most once', (it) => {
+  it.needing(
+    ['restart'],
+    'what is at work when the power goes is not delivered again, what waits is',
+    async (world) => {
+      const { template } = await world.start({ application: 'sender' });
+      for (const n of count(6)) await world.passing(template.sendOrderly('alarms', n, 'one'));
+      const before = recorder({ ...once, from: 'earliest', concurrency: 2 }, forever);
+      await world.start(before);
+      await before.got(world, 2);
+      await world.crash();
+      const after = recorder(once);
+      await world.start(after);
+      await after.got(world, 4);
+      await world.pass(60_000);
+      assert.deepEqual(before.payloads, [0, 1]);
+      assert.deepEqual(after.payloads, [2, 3, 4, 5]);
+    },
+  );
+
+  it('a failure is logged and not tried again', async (world) => {
+    const alarms = recorder(once, () => {
+      throw new Error('nobody answers');
+    });
+    const { template } = await world.start(alarms);
+    await world.passing(template.syncSend('alarms', 'x'));
+    await alarms.got(world, 1);
+    await world.pass(60_000);
+    assert.equal(alarms.deliveries.length, 1);
+    assert.ok(world.log.some(({ text }) => text.includes('nobody answers')));
+  });
+
+  it('RejectMessageError makes a dead letter', async (world) => {
+    const alarms = recorder(once, () => {
+      throw new RejectMessageError('no such room');
+    });
+    const letters = deadLettersOf('phones');
+    const { template } = await world.start(alarms, letters);
+    await world.passing(template.syncSend('alarms', 'x'));
+    await letters.got(world, 1);
+    assert.equal(reasonOf(letters).message, 'no such room');
+    assert.equal(alarms.deliveries.length, 1);
+  });
+
+  it('every message is delivered once when queues move to another member', async (world) => {
+    const first = recorder({ ...once, concurrency: 2 }, () => Promise.resolve());
+    const second = recorder({ ...once, concurrency: 2 }, () => Promise.resolve());
+    const one = await world.start(first);
+    const sender = await world.start({ application: 'sender' });
+    for (const n of count(20)) await world.passing(sender.template.syncSend('alarms', n));
+    const two = await world.start(second);
+    for (const n of count(20)) await world.passing(sender.template.syncSend('alarms', 20 + n));
+    await one.close();
+    await world.until(() => first.payloads.length + second.payloads.length >= 40, '40 deliveries', 120_000);
+    await world.pass(60_000);
+    const all = [...first.payloads, ...second.payloads] as number[];
+    assert.deepEqual(
+      all.toSorted((a, b) => a - b),
+      count(40),
+    );
+    await two.close();
+  });
+
+  it.rows(
+    'is refused at boot where it cannot be kept, and with what belongs to retries',
+    [
+      { mode: ConsumeMode.ORDERLY },
+      { backoff: [10] },
+      { maxReconsumeTimes: 3 },
+      { retryRequests: true },
+      { delivery: 'once' as never },
+    ] as Partial<MessageListenerOptions>[],
+    async (world, options) => {
+      const [name] = Object.keys(options);
+      const named = new RegExp(name === 'mode' ? 'delivery' : name!);
+      await rejects(world.start(recorder({ ...once, ...options })), 'CONFIGURATION', named);
+    },
+  );
+
+  it('listeners of a group that differ in it are refused at boot', async (world) => {
+    const other = recorder({ topic: 'others', group: 'phones' });
+    await rejects(world.start(recorder(once), other), 'CONFIGURATION', /at-most-once and the other at-least-once/);
+  });
 });

@@ -214,14 +214,14 @@ export const nestMutations = [
     id: 'nest/options-without-effect',
     says: 'options that a mode cannot keep are let through',
     file: 'lib/nest/listeners/define-listener.ts',
-    find: 'refuseWithoutEffect(where, options);',
+    find: 'refuseConflicts(where, options);',
     replace: '',
   },
   {
     id: 'nest/listener-unchecked',
     says: 'options of a listener are not checked',
     file: 'lib/nest/listeners/define-listener.ts',
-    find: 'checkOptions(where, options, RULES);',
+    find: 'checkOptions(where, options, LISTENER_RULES);',
     replace: '',
   },
   {

@@ -1,0 +1,22 @@
+import type { ListenerBinding } from '../../client/index.js';
+import type { MessageListenerOptions } from '../decorators/index.js';
+import { parseDuration } from '../payload/index.js';
+
+/** How the client is to run a listener, as it is told. */
+export type BindingSettings = Omit<ListenerBinding, 'name' | 'topic' | 'tag' | 'selector' | 'headers' | 'handle'>;
+
+/** Of options that are checked. */
+export function bindingSettings(options: MessageListenerOptions): BindingSettings {
+  const { concurrency, maxReconsumeTimes, backoff, keyOrder, rateLimit, retryRequests } = options;
+  return {
+    concurrency,
+    maxReconsumeTimes,
+    backoff,
+    keyOrder,
+    rateLimit: rateLimit && {
+      limit: rateLimit.limit,
+      intervalMillis: parseDuration(rateLimit.interval, 'rateLimit'),
+    },
+    retryRequests,
+  };
+}
