@@ -25,6 +25,14 @@ describe('admin.deadLetters', () => {
   const letters = () => failing.client.admin.deadLetters;
 
   describe('looking through them', () => {
+    it('lets everybody else have a turn of the loop, also when somebody asks again and again', async () => {
+      let hadTurn = false;
+      setTimeout(() => (hadTurn = true), 1);
+      const end = performance.now() + 5000;
+      while (!hadTurn && performance.now() < end) await letters().list('billing');
+      expect(hadTurn).toBe(true);
+    });
+
     it('shows a letter with its message and why it was given up', async () => {
       const at = world.clock.now();
       await failing.send(
