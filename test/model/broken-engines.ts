@@ -1,4 +1,5 @@
 import { SimulatedFile } from '../../lib/platform/simulated-file.js';
+import { BacklogAdmin } from '../../lib/client/admin/backlog-admin.js';
 import { SendBackProcessor } from '../../lib/broker/send-back-processor.js';
 import { TransactionProcessor } from '../../lib/broker/transactions/transaction-processor.js';
 import { ProcessQueue } from '../../lib/client/consumer/process-queue.js';
@@ -94,6 +95,10 @@ export const BROKEN_ENGINES = {
       replace(QueueSelector.prototype, 'orderedIndex', () => () => turn++ % 2);
     },
     evidence: /stands in two queues/,
+  },
+  'forgets where a group was moved to': {
+    install: () => replace(BacklogAdmin.prototype, 'resetPosition', () => nothing),
+    evidence: /was moved back and did not get/,
   },
   'does not hold a paused listener': {
     install: () => replace(PushConsumer.prototype, 'pause', () => () => undefined),

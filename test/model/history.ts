@@ -27,12 +27,20 @@ export interface Letter {
   readonly errorClass: string;
 }
 
+/** A group was moved to the oldest message. */
+export interface Reset {
+  readonly group: Group;
+  /** How many events came before. */
+  readonly order: number;
+}
+
 /** All that a life has shown from outside. */
 export interface History {
   readonly calm: boolean;
   readonly sent: readonly Sent[];
   readonly entered: readonly Entered[];
   readonly letters: readonly Letter[];
+  readonly resets: readonly Reset[];
   /** What the engine threw where nothing may be thrown. */
   readonly strays: readonly string[];
 }

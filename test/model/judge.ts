@@ -20,7 +20,7 @@ export function judge(history: History): string[] {
   for (const letter of history.letters) {
     if (!byId.has(letter.id)) faults.push(`${letter.group} has a dead letter ${letter.id} that nobody sent`);
   }
-  return [...faults, ...judgeOrder(history), ...judgeKeys(history, byId)];
+  return [...faults, ...judgeResets(history), ...judgeOrder(history), ...judgeKeys(history, byId)];
 }
 
 function judgeDelivery({ id, group, at, seen, whilePaused }: Entered, sent: Sent | undefined): string[] {
@@ -94,6 +94,17 @@ function judgeTimes(sent: Sent, group: Group, deliveries: readonly Entered[], ca
     }
   }
   return faults;
+}
+
+/** What a group had seen when it was moved back comes again. */
+function judgeResets({ entered, resets }: History): string[] {
+  return resets.flatMap(({ group, order }) => {
+    const own = entered.filter((one) => one.group === group);
+    const ids = (part: readonly Entered[]): Set<number> => new Set(part.map(({ id }) => id));
+    const after = ids(own.filter((one) => one.order > order));
+    const missing = [...ids(own.filter((one) => one.order < order))].filter((id) => !after.has(id));
+    return missing.map((id) => `${group} was moved back and did not get ${id} again`);
+  });
 }
 
 /** In the orderly group a message is first seen after all that stand before it in its queue are settled. */

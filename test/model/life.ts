@@ -3,7 +3,7 @@ import { Ledger } from '../e2e/ledger.js';
 import { type Delivery, recorder } from '../e2e/recorder.js';
 import { embedded } from '../e2e/targets/embedded.js';
 import { type Application, World } from '../e2e/world.js';
-import type { Entered, History, Letter } from './history.js';
+import type { Entered, History, Letter, Reset } from './history.js';
 import { BACKOFF, GROUPS, isFor, LATER_MILLIS, MAX_RETRIES, outcomeOf, type Sent } from './model.js';
 import { type Group, isCalm, type Plan, type Planned, type Step } from './plan.js';
 
@@ -41,6 +41,9 @@ class Life {
   private readonly sent: Sent[] = [];
   private readonly entered: Entered[] = [];
   private readonly strays: string[] = [];
+  private readonly resets: Reset[] = [];
+  /** Of each reset the messages that have not come again yet. */
+  private readonly awaited: { readonly group: Group; readonly ids: Set<number> }[] = [];
   private readonly ended = new Set<string>();
   private readonly seen = new Set<number>();
   private members: Member[] = [];
@@ -49,7 +52,7 @@ class Life {
   private holding = true;
 
   constructor(private readonly world: World) {
-    this.history = { sent: this.sent, entered: this.entered, strays: this.strays, letters: [] };
+    this.history = { sent: this.sent, entered: this.entered, strays: this.strays, letters: [], resets: this.resets };
   }
 
   async begin(): Promise<void> {
@@ -69,6 +72,8 @@ class Life {
         return this.restart();
       case 'crash':
         return this.crash();
+      case 'reset':
+        return this.reset(step.group);
       case 'pause':
       case 'resume':
         return this.hold(step.group, step.do === 'pause');
@@ -102,6 +107,7 @@ class Life {
   }
 
   private allEnded(): boolean {
+    if (this.awaited.some(({ ids }) => ids.size > 0)) return false;
     return this.sent.every(
       (sent) =>
         (sent.state !== 'open' || sent.ending !== undefined) &&
@@ -176,6 +182,20 @@ class Life {
     this.members = [];
     this.release(gone);
     await this.world.crash();
+  }
+
+  /** Moves a group to the oldest message: all that it has seen is to come again. */
+  private async reset(group: Group): Promise<void> {
+    const member = await this.some();
+    this.release(this.members);
+    const { backlog } = member.application.get(MessagingAdmin);
+    const seen = new Set(this.entered.filter((one) => one.group === group).map(({ id }) => id));
+    const reset = { group, order: this.events++ };
+    await this.world.passing(backlog.resetPosition(group, 'orders', 'earliest'));
+    this.resets.push(reset);
+    const since = this.entered.filter((one) => one.group === group && one.order > reset.order).map(({ id }) => id);
+    for (const id of since) seen.delete(id);
+    this.awaited.push({ group, ids: seen });
   }
 
   private hold(group: Group, held: boolean, member = this.members[0]): void {
@@ -279,6 +299,7 @@ class Life {
     };
     this.entered.push(entered);
     this.seen.add(id);
+    for (const { group: of, ids } of this.awaited) if (of === group) ids.delete(id);
     const sent = this.sent[id];
     const settle = (): void => {
       if (member.gone) return;

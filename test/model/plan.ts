@@ -24,7 +24,7 @@ export type Step =
   | { readonly do: 'batch'; readonly messages: readonly Planned[]; readonly wait: boolean }
   | { readonly do: 'transaction'; readonly message: Planned; readonly ending: Ending; readonly wait: boolean }
   | { readonly do: 'pass'; readonly millis: number }
-  | { readonly do: 'pause' | 'resume'; readonly group: Group }
+  | { readonly do: 'pause' | 'resume' | 'reset'; readonly group: Group }
   | { readonly do: 'join' | 'leave' | 'restart' | 'crash' };
 
 /** Plain data, so that it can be kept in a file. */
@@ -90,11 +90,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       group: fc.constantFrom<Group>('work', 'line', 'some'),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('reset' as const), group: fc.constantFrom<Group>('work', 'line', 'some') }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('join' as const, 'leave' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('crash' as const, 'restart' as const) }) },
 );
 
-const DISTURBING: ReadonlySet<Step['do']> = new Set(['join', 'leave', 'crash', 'restart', 'pause', 'resume']);
+const DISTURBING: ReadonlySet<Step['do']> = new Set(['join', 'leave', 'crash', 'restart', 'pause', 'resume', 'reset']);
 
 const calm = step.filter((one) => !DISTURBING.has(one.do));
 
