@@ -35,9 +35,9 @@ export class AdminProcessor {
   }
 
   readonly createTopic = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
-    const { topic, readQueueNums, writeQueueNums, perm, topicSysFlag, order, orderedQueues } =
+    const { topic, readQueueNums, writeQueueNums, perm, topicSysFlag, order } =
       request.header as CreateTopicRequestHeader;
-    const settings = { readQueueNums, writeQueueNums, perm, topicSysFlag, order, orderedQueues };
+    const settings = { readQueueNums, writeQueueNums, perm, topicSysFlag, order };
     answerLater(this.topics.createOrUpdate(topic, settings), respond, () => success());
   };
 

@@ -8,6 +8,8 @@ import { ClientProcessor } from './client-processor.js';
 import { Consumers, type MembershipListener } from './consumers.js';
 import { DuplicateFilter } from './dedup/duplicate-filter.js';
 import { GroupRegistry } from './group-registry.js';
+import { KeyHolds } from './key-holds.js';
+import { KeyProcessor } from './key-processor.js';
 import { LetterProcessor } from './letter-processor.js';
 import { LockBook } from './lock-book.js';
 import { LockProcessor } from './lock-processor.js';
@@ -64,6 +66,7 @@ export class Broker {
   private readonly deaths: ProcessDeaths;
   private readonly duplicates: DuplicateFilter;
   private readonly resets: PositionResets;
+  private readonly keys: KeyHolds;
   private readonly sends: SendProcessor;
   private readonly pulls: PullProcessor;
   private readonly sendBacks: SendBackProcessor;
@@ -103,7 +106,8 @@ export class Broker {
     this.resets = new PositionResets(store, this.consumers, platform);
     this.offsets = new OffsetBook(store, this.topics, this.consumers);
     this.duplicates = new DuplicateFilter(store);
-    this.sends = new SendProcessor(store, this.topics, this.locks, this.duplicates, this.options, platform);
+    this.keys = new KeyHolds(store, platform.clock);
+    this.sends = new SendProcessor(store, this.topics, this.locks, this.duplicates, this.keys, this.options, platform);
     this.pulls = new PullProcessor(
       store,
       this.topics,
@@ -211,6 +215,7 @@ export class Broker {
       this.pulls.held,
       this.options.name,
     );
+    const keys = new KeyProcessor(this.keys, this.offsets, this.topics);
     const letters = new LetterProcessor(this.store, this.offsets);
     const locks = new LockProcessor(this.locks, this.consumers, this.topics, this.options.name);
     const admin = new AdminProcessor(
@@ -250,6 +255,8 @@ export class Broker {
       [RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, positions.reset],
       [ExtensionCode.MARK_DEAD_LETTERS, letters.mark],
       [ExtensionCode.DEAD_LETTER_STATES, letters.states],
+      [ExtensionCode.HOLD_KEYS, keys.hold],
+      [ExtensionCode.SPREAD_KEYS, keys.spread],
       [RequestCode.UPDATE_AND_CREATE_TOPIC, admin.createTopic],
       [RequestCode.DELETE_TOPIC_IN_BROKER, admin.deleteTopic],
       [RequestCode.GET_TOPIC_STATS_INFO, admin.topicStats],

@@ -33,6 +33,7 @@ import { deadLetterProperties, originOf } from './dead-letters.js';
 import { parkIfDelayed } from './delays.js';
 import { dropTraits, PropertyTrait, scanProperties } from './incoming-properties.js';
 import { hideAsHalf } from './transactions/half-message.js';
+import type { KeyHolds } from './key-holds.js';
 import type { ResolvedBrokerOptions } from './options.js';
 import type { QueueLocks } from './queue-locks.js';
 import type { TopicManager } from './topic-manager.js';
@@ -54,6 +55,7 @@ export class SendProcessor {
     private readonly topics: TopicManager,
     private readonly locks: QueueLocks,
     private readonly duplicates: DuplicateFilter,
+    private readonly keys: KeyHolds,
     private readonly options: ResolvedBrokerOptions,
     private readonly platform: Platform,
   ) {
@@ -171,6 +173,7 @@ export class SendProcessor {
     if (body.length > LIMITS.bodyBytes) throw bodyTooLarge(topic.name, body.length);
     let properties = header.properties ?? '';
     checkLength(topic.name, properties);
+    if (this.keys.watches(topic)) this.keys.check(topic, queueId, properties);
     const traits = scanProperties(properties);
     const retry = isRetryTopic(header.topic);
     properties = this.clean(properties, traits, retry);
@@ -241,8 +244,10 @@ export class SendProcessor {
     if (items.length === 0)
       throw new MessagingError('PROPERTIES_INVALID', `A batch to topic ${topic.name} has no message.`);
     const messages: StoreMessage[] = [];
+    const watched = this.keys.watches(topic);
     for (const item of items) {
       checkLength(topic.name, item.properties);
+      if (watched) this.keys.check(topic, queueId, item.properties);
       const traits = scanProperties(item.properties);
       if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) {
         throw new MessagingError(

@@ -98,6 +98,11 @@ export class TopicManager {
     this.changed(name);
   }
 
+  async spreadKeys(name: string, orderedQueues: number): Promise<void> {
+    await this.store.topics.spreadKeys(name, orderedQueues);
+    this.changed(name);
+  }
+
   /**
    * A topic that the settings name: created, or given the queues that it lacks. Queues are never taken away; whether it
    * de-duplicates is as the settings say.

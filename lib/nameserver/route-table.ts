@@ -16,6 +16,8 @@ export interface AnnouncedTopic {
   readonly topicSysFlag: number;
   /** How many queues keys hash over, when that is fewer than there are. */
   readonly orderedQueues?: number;
+  /** They were spread over another number since the topic was made: clients may still know that one. */
+  readonly keysSpread?: boolean;
 }
 
 export interface Announcement {
@@ -119,16 +121,21 @@ export class RouteTable {
     if (byBroker === undefined) return undefined;
     const brokerDatas: BrokerData[] = [];
     const queueDatas: QueueData[] = [];
-    const ordered: string[] = [];
+    const ordered = new Map<string, number>();
+    // Of all brokers or of none: a list without one of them would take its queues from the keys.
+    const isSetDown = [...byBroker.values()].some(({ orderedQueues }) => orderedQueues !== undefined);
     for (const [brokerName, { orderedQueues, ...queues }] of byBroker) {
       const broker = this.brokers.get(brokerName);
       if (broker === undefined) continue;
       brokerDatas.push(broker);
       queueDatas.push(queues);
-      if (orderedQueues !== undefined) ordered.push(`${brokerName}:${orderedQueues}`);
+      if (isSetDown) ordered.set(brokerName, orderedQueues ?? queues.writeQueueNums);
     }
     if (brokerDatas.length === 0) return undefined;
-    return { brokerDatas, queueDatas, orderTopicConf: ordered.length === 0 ? undefined : ordered.join(';') };
+    // By name, as clients sort queues: the index of a key's queue must be the same whoever announced first.
+    const names = [...ordered.keys()].toSorted();
+    const conf = names.map((name) => `${name}:${ordered.get(name)}`).join(';');
+    return { brokerDatas, queueDatas, orderTopicConf: conf === '' ? undefined : conf };
   }
 
   clusterInfo(): ClusterInfo {
@@ -163,7 +170,7 @@ export class RouteTable {
 }
 
 function queuesOf(brokerName: string, topic: AnnouncedTopic): Queues {
-  const { readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues } = topic;
+  const { readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues, keysSpread } = topic;
   const narrower = orderedQueues !== undefined && orderedQueues < writeQueueNums;
   return {
     brokerName,
@@ -171,6 +178,6 @@ function queuesOf(brokerName: string, topic: AnnouncedTopic): Queues {
     writeQueueNums,
     perm,
     topicSysFlag,
-    orderedQueues: narrower ? orderedQueues : undefined,
+    orderedQueues: narrower || keysSpread === true ? orderedQueues : undefined,
   };
 }

@@ -46,11 +46,6 @@ export const ExtensionField = {
    */
   RESET_STORED: 'NESTMQ_RESET_STORED',
   /**
-   * On UPDATE_AND_CREATE_TOPIC: how many queues keys hash over from now on; without it that stays as it is. Apache
-   * ignores it: there the order of keys is set down on the NameServer (ORDER_TOPIC_CONFIG).
-   */
-  ORDERED_QUEUES: 'NESTMQ_ORDERED_QUEUES',
-  /**
    * On UPDATE_CONSUMER_OFFSET: answer when a crash would not take the position back. Apache ignores it and writes positions
    * every 5 s: should the broker itself crash, what was acknowledged since then comes again.
    */
@@ -80,6 +75,13 @@ export const ExtensionCode = {
   MARK_DEAD_LETTERS: 31_020,
   /** Which of a group's dead letters are resent or removed. Apache: all count as open. */
   DEAD_LETTER_STATES: 31_021,
+  /**
+   * Refuses what is sent with a sharding key to a topic, for some seconds at a time, while its groups settle what was sent
+   * before. Apache: keys stay with the queues they have, and spreading them is refused with NOT_SUPPORTED.
+   */
+  HOLD_KEYS: 31_030,
+  /** Under such a hold: lets the keys hash over another number of queues, and ends it. */
+  SPREAD_KEYS: 31_031,
 } as const;
 
 /** Properties of a message. Reserved like RocketMQ's own: users cannot set them, and do not see them among theirs. */

@@ -257,8 +257,8 @@ function announceTopics(broker: Broker, nameServer: NameServer, local: LocalBrok
 }
 
 function announced(topic: TopicConfig): AnnouncedTopic {
-  const { name, readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues } = topic;
-  return { topicName: name, readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues };
+  const { name, readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues, keysSpread } = topic;
+  return { topicName: name, readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues, keysSpread };
 }
 
 function accept(channel: Channel, { broker, nameServer, channels, serve }: Parts): void {

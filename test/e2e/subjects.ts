@@ -11,6 +11,7 @@ import { requests } from './behaviours/requests.js';
 import { receiving } from './behaviours/receiving.js';
 import { deadLetters, retries } from './behaviours/retries.js';
 import { sending } from './behaviours/sending.js';
+import { widening } from './behaviours/widening.js';
 import { tags } from './behaviours/tags.js';
 import { transactions } from './behaviours/transactions.js';
 import { metrics, traces } from './behaviours/watching.js';
@@ -30,6 +31,7 @@ export const subjects: readonly Subject[] = [
   deadLetters,
   positions,
   finding,
+  widening,
   order,
   broadcast,
   keyOrder,

@@ -103,6 +103,17 @@ describe('the NameServer', () => {
     expect(await route('orders')).toMatchObject({ orderTopicConf: 'here:4', queueDatas: [{ writeQueueNums: 8 }] });
   });
 
+  it('says it of all brokers of the topic, by name', async () => {
+    nameServer.announce({ ...LOCAL, brokerName: 'z', address: '127.0.0.1:1' }, [topic('orders', 8, 4)]);
+    nameServer.announce({ ...LOCAL, brokerName: 'a', address: '127.0.0.1:2' }, [topic('orders', 4, 4)]);
+    expect(await route('orders')).toMatchObject({ orderTopicConf: 'a:4;z:4' });
+  });
+
+  it('goes on saying it once they were spread anew', async () => {
+    nameServer.announce(LOCAL, [{ ...topic('orders', 8, 8), keysSpread: true }]);
+    expect(await route('orders')).toMatchObject({ orderTopicConf: 'here:8' });
+  });
+
   it('takes single topics in and out as they come and go', async () => {
     nameServer.announce(LOCAL, [topic('orders'), topic('payments')]);
     nameServer.announce(LOCAL, [topic('refunds')]);

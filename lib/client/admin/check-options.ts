@@ -8,6 +8,10 @@ interface Rule {
 
 export const option = {
   text: { what: 'a text that is not empty', accepts: (value: unknown) => typeof value === 'string' && value !== '' },
+  texts: {
+    what: 'a list of texts',
+    accepts: (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== ''),
+  },
   date: { what: 'a date', accepts: (value: unknown) => value instanceof Date && !Number.isNaN(value.getTime()) },
   flag: { what: 'true or false', accepts: (value: unknown) => typeof value === 'boolean' },
   callback: { what: 'a function', accepts: (value: unknown) => typeof value === 'function' },

@@ -21,8 +21,8 @@ export class MessagingAdmin {
   /** @internal `client.admin`, or inject it. */
   constructor(access: AdminAccess) {
     const calls = new AdminCalls(access);
-    this.topics = new TopicAdmin(calls);
     this.groups = new GroupAdmin(calls);
+    this.topics = new TopicAdmin(calls, this.groups);
     this.backlog = new BacklogAdmin(calls);
     this.messages = new MessageAdmin(calls);
     this.deadLetters = new DeadLetterAdmin(calls);

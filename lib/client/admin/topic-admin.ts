@@ -14,6 +14,9 @@ import {
 } from '../../protocol/index.js';
 import { ResponseError } from '../connection/response-error.js';
 import type { AdminCalls, Master } from './admin-calls.js';
+import { checkOptions, option } from './check-options.js';
+import type { GroupAdmin } from './group-admin.js';
+import { TopicWidener, type TopicWidth, type WidenOptions } from './topic-widener.js';
 
 /** @publicApi */
 export interface QueueStats {
@@ -39,9 +42,19 @@ export interface TopicStats {
   writable: boolean;
 }
 
+const WIDEN_RULES = {
+  keys: option.flag,
+  except: option.texts,
+  timeoutMillis: option.millis,
+  signal: option.signal,
+} as const;
+
 /** Topics: what there is, what they hold, making and deleting them. @publicApi */
 export class TopicAdmin {
-  constructor(private readonly calls: AdminCalls) {}
+  constructor(
+    private readonly calls: AdminCalls,
+    private readonly groups: GroupAdmin,
+  ) {}
 
   /**
    * The names of the topics, in order.
@@ -98,6 +111,29 @@ export class TopicAdmin {
       }
     }
     await core.routes.refresh(topic);
+  }
+
+  /**
+   * Gives a topic more queues, while it is in use. Messages without a key go to them at once; keys stay with the queues
+   * they have, so that none of their messages overtakes another, unless `keys` says otherwise. A topic that is that wide
+   * is left as it is; called again after a failure it goes on with what is left.
+   * @param queues Per broker.
+   * @throws MessagingError TOPIC_NOT_FOUND; BAD_ARGUMENT for fewer queues than there are; with `keys` also TIMEOUT when groups
+   * do not settle in time what was sent before (keys then stay where they are), BROKER_BUSY, NOT_SUPPORTED.
+   */
+  async widen(topic: string, queues: number, options: WidenOptions = {}): Promise<TopicWidth> {
+    const { core } = await this.calls.parts();
+    checkTopic(topic, core.settings.namespace);
+    checkQueues(topic, queues);
+    checkOptions('topics.widen', options, WIDEN_RULES);
+    const { keys, except, timeoutMillis, signal } = options;
+    if (keys !== true && (except ?? timeoutMillis ?? signal) !== undefined) {
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        'topics.widen: except, timeoutMillis and signal are about waiting, which only `keys: true` does',
+      );
+    }
+    return new TopicWidener(this.calls, this.groups, topic, queues).widen(options);
   }
 
   /** Deletes a topic with all its messages, and the positions of its groups. One that is not there is no error. */

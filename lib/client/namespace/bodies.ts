@@ -163,6 +163,8 @@ const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>(
   [ExtensionCode.HANDLE_ALONE, NO_NAMES],
   [ExtensionCode.MARK_DEAD_LETTERS, NO_NAMES],
   [ExtensionCode.DEAD_LETTER_STATES, NO_NAMES],
+  [ExtensionCode.HOLD_KEYS, NO_NAMES],
+  [ExtensionCode.SPREAD_KEYS, NO_NAMES],
 ]);
 
 /** Undefined for a code that is not in the table. */

@@ -12,6 +12,7 @@ import {
   timestampResponse,
   updateConsumerOffset,
 } from './offsets.js';
+import { holdKeys, holdKeysResponse, spreadKeys } from './keys.js';
 import { getConsumeStats, resetClientOffset, resetOffset } from './positions.js';
 import { pullMessage, pullMessageResponse } from './pull.js';
 import { queryMessage, queryMessageResponse } from './queries.js';
@@ -85,6 +86,8 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [ExtensionCode.HANDLE_ALONE, { request: handleAlone }],
   [ExtensionCode.MARK_DEAD_LETTERS, { request: markDeadLetters }],
   [ExtensionCode.DEAD_LETTER_STATES, { request: deadLetterStates }],
+  [ExtensionCode.HOLD_KEYS, { request: holdKeys, response: holdKeysResponse }],
+  [ExtensionCode.SPREAD_KEYS, { request: spreadKeys }],
 ]);
 
 /** How the header of a request with this code travels; a code that is not known here has an empty one. */

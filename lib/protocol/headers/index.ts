@@ -12,6 +12,7 @@ export type {
   ResetClientOffsetRequestHeader,
   ResetOffsetRequestHeader,
 } from './positions.js';
+export type { HoldKeysRequestHeader, HoldKeysResponseHeader, SpreadKeysRequestHeader } from './keys.js';
 export type { PullMessageRequestHeader, PullMessageResponseHeader } from './pull.js';
 export type { ConsumerSendMsgBackRequestHeader } from './send-back.js';
 export type { DeadLetterStatesRequestHeader, MarkDeadLettersRequestHeader } from './dead-letters.js';

@@ -1,4 +1,3 @@
-import { ExtensionField } from '../extensions.js';
 import { defineHeader, int, long, optionalFlag, optionalInt, optionalText, text } from './schema.js';
 
 export interface CreateTopicRequestHeader {
@@ -14,8 +13,6 @@ export interface CreateTopicRequestHeader {
   order?: boolean;
   attributes?: string;
   force?: boolean;
-  /** Extension; see `ExtensionField.ORDERED_QUEUES`. */
-  orderedQueues?: number;
 }
 
 export interface DeleteTopicRequestHeader {
@@ -46,7 +43,6 @@ export const createTopic = defineHeader<CreateTopicRequestHeader>({
   order: { kind: 'flag', required: false, fallback: false },
   attributes: optionalText,
   force: optionalFlag,
-  orderedQueues: { kind: 'int', required: false, wire: ExtensionField.ORDERED_QUEUES },
 });
 
 export const topicOnly = defineHeader<DeleteTopicRequestHeader>({ topic: text });

@@ -40,6 +40,8 @@ export interface TopicConfig {
   readonly topicSysFlag: number;
   readonly order: boolean;
   readonly orderedQueues: number;
+  /** Keys were spread over another number of queues since it was made: whoever sends by the old one is refused. */
+  readonly keysSpread?: true;
   /** Absent: sends are not de-duplicated. */
   readonly dedup?: TopicDedup;
   /** Records of this name in front of this log offset belong to a deleted predecessor; 0 when there has been none. */
@@ -138,16 +140,31 @@ export class TopicTable {
   }
 
   /**
-   * Changes queue counts, permission or flags; the number and the incarnation stay, and `orderedQueues` unless it is named.
+   * Changes queue counts, permission or flags; the number, the incarnation and `orderedQueues` stay.
    * @throws MessagingError TOPIC_NOT_FOUND, BAD_ARGUMENT, DISK_FULL, BROKER_ERROR.
    */
-  async update(name: string, change: Partial<TopicSettings>): Promise<TopicConfig> {
+  async update(name: string, change: Partial<Omit<TopicSettings, 'orderedQueues'>>): Promise<TopicConfig> {
     const before = this.table.peek(name)?.topic;
     if (before === undefined) throw notFound(name);
     const topic: TopicConfig = { ...before, ...withoutUndefined(change) };
     checkQueues(name, topic.readQueueNums, topic.writeQueueNums);
-    if (change.orderedQueues !== undefined) checkOrdered(name, change.orderedQueues, topic.writeQueueNums);
     checkPerm(name, topic.perm);
+    return this.replace(topic);
+  }
+
+  /**
+   * Keys hash over so many queues from now on. Only while nobody sends with keys, and nothing of them waits: order.
+   * @throws MessagingError TOPIC_NOT_FOUND, BAD_ARGUMENT, DISK_FULL, BROKER_ERROR.
+   */
+  async spreadKeys(name: string, orderedQueues: number): Promise<TopicConfig> {
+    const before = this.table.peek(name)?.topic;
+    if (before === undefined) throw notFound(name);
+    checkOrdered(name, orderedQueues, before.writeQueueNums);
+    return this.replace({ ...before, orderedQueues, keysSpread: true });
+  }
+
+  private async replace(topic: TopicConfig): Promise<TopicConfig> {
+    const { name } = topic;
     await this.table.set(name, { topic });
     // Another change may have been staged on top of this one and written with it; the table has the last word.
     const now = this.table.get(name)?.topic;
