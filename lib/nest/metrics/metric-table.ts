@@ -14,7 +14,7 @@ export const METRICS = {
   sendRetries: counter('send_retries_total', 'Attempts of sends beyond the first.'),
   consumed: counter(
     'messages_consumed_total',
-    'Deliveries whose handler has settled, by outcome (acknowledged, retried, dead_lettered, failed: in a broadcast group, and requests).',
+    'Deliveries whose handler has settled, by outcome (acknowledged, retried, dead_lettered, or failed and not retried).',
     'topic',
     'group',
     'mode',

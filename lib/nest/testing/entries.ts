@@ -35,8 +35,8 @@ export interface SentMessage<T = unknown> {
 }
 
 /**
- * What became of one delivery: `acknowledged`, `retried`, `dead-lettered`, or `failed`: in a broadcast group, which has no
- * retries, and of a request, whose error is the reply.
+ * What became of one delivery: `acknowledged`, `retried`, `dead-lettered`, or `failed` where no attempt follows: in a
+ * broadcast group, at most once, and of a request, whose error is the reply.
  */
 export type DeliveryOutcome = 'acknowledged' | 'retried' | 'dead-lettered' | 'failed';
 

@@ -237,6 +237,21 @@ describe('the test kit', () => {
     expect(kit.deadLettered()).toMatchObject([{ group: 'billing', reason: 'not for us', payload: { id: 2 } }]);
   });
 
+  it('shows a failure after which nothing is tried again', async () => {
+    @Injectable()
+    class Alarms {
+      @MessageListener({ topic: 'alarms', group: 'phones', delivery: 'at-most-once' })
+      ring(): void {
+        throw new Error('nobody answers');
+      }
+    }
+    const kit = await create({ imports: [ShopModule], providers: [Alarms] });
+    await kit.template().syncSend('alarms', 1);
+    await kit.advance('1h');
+    expect(kit.consumed('alarms')).toMatchObject([{ outcome: 'failed', attempt: 1 }]);
+    expect([kit.retried(), kit.deadLettered()]).toEqual([[], []]);
+  });
+
   it('refuses what makes no sense', async () => {
     const kit = await create({ imports: [ShopModule] });
     expect(() => kit.failNextSend({ times: 0 })).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }));
