@@ -3,8 +3,12 @@ import { broadcast } from './behaviours/broadcast.js';
 import { deduplication } from './behaviours/dedup.js';
 import { batches, delays } from './behaviours/delays.js';
 import { finding } from './behaviours/finding.js';
+import { expiry } from './behaviours/expiry.js';
+import { filters } from './behaviours/filters.js';
 import { groups } from './behaviours/groups.js';
 import { atMostOnce, keyOrder, rateLimits } from './behaviours/listeners.js';
+import { letterAdmin } from './behaviours/letter-admin.js';
+import { namespaces } from './behaviours/namespaces.js';
 import { order } from './behaviours/order.js';
 import { positions } from './behaviours/positions.js';
 import { requests } from './behaviours/requests.js';
@@ -26,14 +30,18 @@ export const subjects: readonly Subject[] = [
   requests,
   receiving,
   tags,
+  filters,
   groups,
   retries,
   deadLetters,
+  letterAdmin,
+  expiry,
   positions,
   finding,
   widening,
   order,
   broadcast,
+  namespaces,
   keyOrder,
   rateLimits,
   atMostOnce,

@@ -2,7 +2,11 @@ import { brokerMutations } from './broker.js';
 import { clientMutations } from './client.js';
 import { dedupMutations } from './dedup.js';
 import { findingMutations } from './finding.js';
+import { expiryMutations } from './expiry.js';
+import { filterMutations } from './filters.js';
+import { letterMutations } from './letters.js';
 import { listenerMutations } from './listeners.js';
+import { namespaceMutations } from './namespaces.js';
 import { nestMutations } from './nest.js';
 import { positionMutations } from './positions.js';
 import { requestMutations } from './request.js';
@@ -25,4 +29,8 @@ export const mutations = [
   ...findingMutations,
   ...watchingMutations,
   ...positionMutations,
+  ...filterMutations,
+  ...expiryMutations,
+  ...namespaceMutations,
+  ...letterMutations,
 ];

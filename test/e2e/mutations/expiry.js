@@ -1,0 +1,81 @@
+/** @type {import('./mutate.js').Mutation[]} */
+export const expiryMutations = [
+  {
+    id: 'expiry/never',
+    says: 'nothing expires',
+    file: 'lib/client/dispatch/dispatcher.ts',
+    find: 'if (delivery.expiresAt !== 0)',
+    replace: 'if (false)',
+  },
+  {
+    id: 'expiry/a-millisecond-late',
+    says: 'a message expires a millisecond after its time',
+    file: 'lib/client/dispatch/dispatcher.ts',
+    find: 'now >= delivery.expiresAt',
+    replace: 'now > delivery.expiresAt',
+  },
+  {
+    id: 'expiry/at-once',
+    says: 'whatever has an expiry has expired',
+    file: 'lib/client/dispatch/dispatcher.ts',
+    find: 'now >= delivery.expiresAt',
+    replace: 'true',
+  },
+  {
+    id: 'expiry/silent',
+    says: 'what has expired is gone without a dead letter',
+    file: 'lib/client/dispatch/dispatcher.ts',
+    find: "return { kind: 'dead-letter', error: new MessageExpiredError(delivery.expiresAt, now) };",
+    replace: "return { kind: 'acknowledge' };",
+  },
+  {
+    id: 'expiry/retried',
+    says: 'what has expired is tried again',
+    file: 'lib/client/dispatch/dispatcher.ts',
+    find: "return { kind: 'dead-letter', error: new MessageExpiredError(delivery.expiresAt, now) };",
+    replace: "return { kind: 'retry', error: new MessageExpiredError(delivery.expiresAt, now) };",
+  },
+  {
+    id: 'expiry/first-attempt-only',
+    says: 'retries do not expire',
+    file: 'lib/client/dispatch/dispatcher.ts',
+    find: 'if (delivery.expiresAt !== 0)',
+    replace: 'if (delivery.expiresAt !== 0 && delivery.attempt === 1)',
+  },
+  {
+    id: 'expiry/half-the-time',
+    says: 'messages expire in half the time',
+    file: 'lib/nest/template/expiry-time.ts',
+    find: 'Math.ceil(now + millis)',
+    replace: 'Math.ceil(now + millis / 2)',
+  },
+  {
+    id: 'expiry/any',
+    says: 'senseless expiries are taken',
+    file: 'lib/nest/template/expiry-time.ts',
+    find: 'if (millis !== undefined && millis > 0)',
+    replace: 'if (true)',
+  },
+  {
+    id: 'expiry/of-letters',
+    says: 'a dead letter that is sent again has expired before',
+    file: 'lib/client/producer/sent-again.ts',
+    find: 'ExtensionProperty.CONTENT_TYPE,',
+    replace: 'ExtensionProperty.CONTENT_TYPE, ExtensionProperty.EXPIRES_AT,',
+  },
+  {
+    id: 'expiry/while-it-is-handled',
+    says: 'a handler that ends too late was in vain',
+    file: 'lib/client/dispatch/concurrent-dispatcher.ts',
+    find: 'settlement = (await callListener(delivery, this.group.core)) ?? ACKNOWLEDGED;',
+    replace:
+      "settlement = (await callListener(delivery, this.group.core)) ?? ACKNOWLEDGED;\n            if (delivery.expiresAt !== 0 && this.group.core.platform.clock.now() >= delivery.expiresAt)\n                settlement = { kind: 'dead-letter', error: new Error('too late') };",
+  },
+  {
+    id: 'expiry/before-the-delivery',
+    says: 'a delayed message may expire before it is delivered',
+    file: 'lib/client/producer/outgoing.ts',
+    find: 'if (expiresAt <= visible) {',
+    replace: 'if (false) {',
+  },
+];
