@@ -46,6 +46,7 @@ export { MessagingClient } from './messaging-client.js';
 export type { ClientOptions, ConsumerOptions, KeyOrderOption, ListenerBinding } from './options.js';
 export { NamespacedConnector } from './namespace/namespaced-connector.js';
 export { Producer } from './producer/producer.js';
+export { type PollOptions, PullConsumer, type PullConsumerOptions } from './consumer/pull-consumer.js';
 export { PushConsumer, type AssignedQueue, type ConsumerState } from './consumer/push-consumer.js';
 export { ReceivedMessage } from './consumer/received-message.js';
 export { RequestFailedError } from './requests/reply-error.js';

@@ -28,6 +28,7 @@ import { NameServers } from './connection/name-servers.js';
 import { NamespacedConnector } from './namespace/namespaced-connector.js';
 import { withClientDefaults, type ClientOptions, type ClientSettings, type ConsumerOptions } from './options.js';
 import { Producer } from './producer/producer.js';
+import { PullConsumer, type PullConsumerOptions } from './consumer/pull-consumer.js';
 import { PushConsumer, type ConsumerState } from './consumer/push-consumer.js';
 import { Requests } from './requests/requests.js';
 import type { TopicLag } from './consumer/lag.js';
@@ -126,17 +127,18 @@ export class MessagingClient {
 
   /** The consumer of a group; one per group and client. */
   consumer(options: ConsumerOptions): PushConsumer {
-    if (this.isShutDown)
-      throw new MessagingError('SHUTTING_DOWN', `The group ${options.group} comes too late: this client is shut down`);
-    if (this.consumers.has(options.group)) {
-      throw new MessagingError(
-        'CONFIGURATION',
-        `The group ${options.group} has a consumer in this client; add listeners to that one`,
-      );
-    }
+    this.checkGroupIsFree(options.group);
     const consumer = new PushConsumer(this.core, options, () => this.consumers.delete(options.group));
     this.consumers.set(options.group, consumer);
     return consumer;
+  }
+
+  /** A consumer that is asked for its messages; `start` it. One consumer per group and client. */
+  pullConsumer(options: PullConsumerOptions): PullConsumer {
+    this.checkGroupIsFree(options.group);
+    const pull = new PullConsumer(this.core, options, () => this.consumers.delete(options.group));
+    this.consumers.set(options.group, pull.consumer);
+    return pull;
   }
 
   /** @internal For an administration that is made before the client is. */
@@ -212,6 +214,17 @@ export class MessagingClient {
     this.heartbeats.close();
     await this.heartbeats.unregisterProducer();
     await this.connections.close();
+  }
+
+  private checkGroupIsFree(group: string): void {
+    if (this.isShutDown)
+      throw new MessagingError('SHUTTING_DOWN', `The group ${group} comes too late: this client is shut down`);
+    if (this.consumers.has(group)) {
+      throw new MessagingError(
+        'CONFIGURATION',
+        `The group ${group} has a consumer in this client; add listeners to that one`,
+      );
+    }
   }
 
   /** What brokers ask of this client. */

@@ -18,6 +18,7 @@ export type {
   ProducerSettings,
 } from './options/index.js';
 export { DefaultMessageConverter, type Duration, type EncodedPayload, type MessageConverter } from './payload/index.js';
+export { MessagePuller, type PulledMessage, type PullOptions } from './pulling/index.js';
 export {
   type BatchOptions,
   type DeliveryTime,

@@ -74,7 +74,7 @@ describe('a group that acknowledges first', () => {
     await send(client, 0, 3);
     await world.clock.advance(10_000);
     expect(seen).toEqual([]);
-    expect(world.warnings.some((line) => line.includes('until its position is stored: away'))).toBe(true);
+    expect(world.warnings.some((line) => line.includes('cannot store its position 1 in'))).toBe(true);
     world.intercept = () => undefined;
     await world.until(() => seen.length === 3, 1500);
     expect(bodies(seen)).toEqual(['0', '1', '2']);

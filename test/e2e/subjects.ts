@@ -6,6 +6,7 @@ import { finding } from './behaviours/finding.js';
 import { expiry } from './behaviours/expiry.js';
 import { filters } from './behaviours/filters.js';
 import { groups } from './behaviours/groups.js';
+import { atMostOnce, keyOrder, pulling, rateLimits } from './behaviours/listeners.js';
 import { atMostOnce, keyOrder, rateLimits } from './behaviours/listeners.js';
 import { letterAdmin } from './behaviours/letter-admin.js';
 import { namespaces } from './behaviours/namespaces.js';
@@ -45,6 +46,7 @@ export const subjects: readonly Subject[] = [
   keyOrder,
   rateLimits,
   atMostOnce,
+  pulling,
   traces,
   metrics,
 ];

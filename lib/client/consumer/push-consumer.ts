@@ -9,6 +9,7 @@ import { ConsumeMode } from '../consume-mode.js';
 import type { OutcomeCounts } from '../counts.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { GroupContext } from './group-context.js';
+import { Inbox } from '../dispatch/inbox.js';
 import { interceptListener } from '../intercept-listener.js';
 import { lagOf, type TopicLag } from './lag.js';
 import { ListenerTable } from './listener-table.js';
@@ -65,6 +66,8 @@ const MISSING_TOPIC_MILLIS = 2000;
 export class PushConsumer {
   /** @internal */
   readonly settings: ConsumerSettings;
+  /** @internal Of a pull consumer. */
+  readonly inbox: Inbox | undefined;
   private readonly group: GroupContext;
   private readonly listeners: ListenerTable;
   private readonly gate = new PauseGate();
@@ -87,6 +90,7 @@ export class PushConsumer {
     private readonly core: ClientCore,
     options: ConsumerOptions,
     private readonly left: () => void,
+    polled = false,
   ) {
     checkGroup(options.group, core.settings.namespace);
     this.settings = withConsumerDefaults(options);
@@ -98,7 +102,7 @@ export class PushConsumer {
     this.listeners = new ListenerTable(this.settings, core.settings.namespace);
     this.locks = new QueueLocks(this.group);
     this.offsets = mode === ConsumeMode.BROADCAST ? new LocalOffsets(this.group) : new RemoteOffsets(this.group);
-    const dispatcher = this.createDispatcher();
+    const dispatcher = polled ? (this.inbox = this.createInbox()) : this.createDispatcher();
     this.dispatcher = dispatcher;
     const pulls = new PullService(
       core,
@@ -261,6 +265,17 @@ export class PushConsumer {
     this.core.routes.refresh(topic).catch((error: unknown) => {
       this.core.platform.logger.debug(`The new queues of ${topic} are not known yet: ${(error as Error).message}`);
     });
+  }
+
+  /** @internal Resolves with whether the brokers have all positions, safe from a crash. */
+  async secure(): Promise<boolean> {
+    const positions = positionsOf(this.assignment.active.values());
+    const stored = await Promise.all(positions.map(({ queue, offset }) => this.offsets.secure(queue, offset)));
+    return !stored.includes(false);
+  }
+
+  private createInbox(): Inbox {
+    return new Inbox(this.group, this.gate, settleWithBroker(this.group, new SendBack(this.group)));
   }
 
   private createDispatcher(): Dispatcher {

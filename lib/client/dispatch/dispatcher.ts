@@ -25,8 +25,8 @@ export interface PauseState {
   readonly paused: boolean;
 }
 
-/** Calls the listener, or says what keeps it from being called. May throw what the handler throws. */
-export function callListener(delivery: Delivery, core: ClientCore): Outcome | Promise<Outcome> {
+/** What keeps a message from its handler, and settles it; undefined: nothing. */
+export function refusalOf(delivery: Delivery, core: ClientCore): Settlement | undefined {
   if (delivery.fault !== undefined) return { kind: 'dead-letter', error: delivery.fault };
   if (delivery.expiresAt !== 0) {
     const now = core.platform.clock.now();
@@ -39,9 +39,14 @@ export function callListener(delivery: Delivery, core: ClientCore): Outcome | Pr
     core.counters.requestsOverdue++;
     return OVERDUE;
   }
-  return delivery.listener!.binding.handle(
-    new ReceivedMessage(delivery.record, delivery),
-    delivery.queue.handlerSignal,
+  return undefined;
+}
+
+/** Calls the listener, or says what keeps it from being called. May throw what the handler throws. */
+export function callListener(delivery: Delivery, core: ClientCore): Outcome | Promise<Outcome> {
+  return (
+    refusalOf(delivery, core) ??
+    delivery.listener!.binding.handle(new ReceivedMessage(delivery.record, delivery), delivery.queue.handlerSignal)
   );
 }
 

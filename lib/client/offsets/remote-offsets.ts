@@ -65,7 +65,7 @@ export class RemoteOffsets implements OffsetStore {
       return true;
     } catch (error) {
       core.platform.logger.warn(
-        `The group ${settings.group} handles nothing more of ${messageQueueKey(queue)} until its position is stored: ${(error as Error).message}`,
+        `The group ${settings.group} cannot store its position ${offset} in ${messageQueueKey(queue)} for certain: ${(error as Error).message}`,
       );
       return false;
     }

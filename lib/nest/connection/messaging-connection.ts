@@ -5,6 +5,8 @@ import type {
   MessagingClient,
   OutgoingMessage,
   Producer,
+  PullConsumer,
+  PullConsumerOptions,
   PushConsumer,
   ReceivedReply,
   SendOptions,
@@ -41,6 +43,8 @@ export class MessagingConnection {
   producer: Producer | undefined;
   private readonly platform: Platform;
   private readonly consumers: PushConsumer[] = [];
+  private readonly pullers = new Set<PullConsumer>();
+  private draining = false;
   /** Producer groups by the name of their transaction. */
   private readonly transactionGroups = new Map<string, string>();
   private readonly ready: Promise<Producer>;
@@ -126,6 +130,26 @@ export class MessagingConnection {
     return consumer;
   }
 
+  /** Starts it; drained with the listeners. */
+  async pullConsumer(options: PullConsumerOptions): Promise<PullConsumer> {
+    await this.whenReady();
+    const { client } = this;
+    if (client === undefined || this.draining) {
+      throw new MessagingError('SHUTTING_DOWN', `the connection ${this.name} closes: nothing can be pulled any more`);
+    }
+    const puller = client.pullConsumer(options);
+    this.pullers.add(puller);
+    try {
+      await this.environment.prepareTopics(this.options, puller.state().topics);
+      await this.environment.during(() => puller.start());
+      return puller;
+    } catch (error) {
+      this.pullers.delete(puller);
+      await puller.close();
+      throw error;
+    }
+  }
+
   /** Registers the producer group before anything can be sent: whoever sends may be asked from then on. */
   async bindTransaction(name: string, group: string, binding: TransactionBinding): Promise<void> {
     await this.client!.transactions.register(group, binding);
@@ -209,8 +233,12 @@ export class MessagingConnection {
   async drain(): Promise<void> {
     const budget = this.options.shutdownBudgetMillis;
     const end = this.clock.monotonic() + budget;
+    this.draining = true;
     const stopped = await this.environment.during(() =>
-      Promise.allSettled(this.consumers.map((consumer) => consumer.stop(budget))),
+      Promise.allSettled([
+        ...this.consumers.map((consumer) => consumer.stop(budget)),
+        ...[...this.pullers].map((puller) => puller.close(budget)),
+      ]),
     );
     for (const result of stopped) {
       if (result.status === 'rejected') this.logger.error('a listener group did not stop cleanly', result.reason);

@@ -1,35 +1,16 @@
-import type { Logger } from '@nestjs/common';
-import {
-  ReceivedMessage,
-  type Settlement,
-  type Stage,
-  decide,
-  isAcknowledgement,
-  reasonText,
-} from '../../client/index.js';
-import { MessagingError } from '../../protocol/index.js';
+import { ReceivedMessage, type Settlement } from '../../client/index.js';
 import type { HandlerPipeline, Passage } from '../nest-internals.js';
-import { DefaultMessageConverter, type MessageConverter } from '../payload/index.js';
+import { DefaultMessageConverter } from '../payload/index.js';
+import { FailureSettler, undecodable } from './failure-settler.js';
+import type { HandlerSettings } from './handler-settings.js';
 import { MessageContext } from './message-context.js';
 import { isPending, settledValue } from './settled-value.js';
-import { statusOf } from './status-of.js';
 
 const ACKNOWLEDGED: Settlement = Object.freeze({ kind: 'acknowledge' });
 
-export interface HandlerSettings {
-  readonly name: string;
-  readonly group: string;
-  readonly connection: string;
-  readonly converter: MessageConverter;
-  /** The declared type of the payload, when the compiler emitted it. */
-  readonly payloadType: unknown;
-  readonly logger: Logger;
-}
-
 /** Takes one message through decoding, enhancers, handler and filters to its settlement. Never throws or rejects. */
 export class ListenerHandler {
-  /** A filter made for HTTP fails alike for every message: said once per kind of error, then only for debugging. */
-  private readonly reportedFilters = new Set<string>();
+  private readonly failures: FailureSettler;
   private readonly ownConverter: boolean;
 
   constructor(
@@ -37,6 +18,7 @@ export class ListenerHandler {
     private readonly settings: HandlerSettings,
   ) {
     this.ownConverter = settings.converter.constructor === DefaultMessageConverter;
+    this.failures = new FailureSettler(pipeline, settings);
   }
 
   handle(message: ReceivedMessage, signal: AbortSignal): Settlement | Promise<Settlement> {
@@ -57,7 +39,7 @@ export class ListenerHandler {
     try {
       result = direct(payload, context);
     } catch (error) {
-      return this.fail(error, 'handler', context, undefined);
+      return this.failures.settle(error, 'handler', [context.payload, context], undefined);
     }
     return isPending(result) ? this.finish(result, context) : ACKNOWLEDGED;
   }
@@ -69,7 +51,7 @@ export class ListenerHandler {
     try {
       return this.reply(await settledValue(direct(context.payload, context)), context);
     } catch (error) {
-      return this.fail(error, 'handler', context, undefined);
+      return this.failures.settle(error, 'handler', [context.payload, context], undefined);
     }
   }
 
@@ -85,7 +67,7 @@ export class ListenerHandler {
       await settledValue(result);
       return ACKNOWLEDGED;
     } catch (error) {
-      return this.fail(error, 'handler', context, undefined);
+      return this.failures.settle(error, 'handler', [context.payload, context], undefined);
     }
   }
 
@@ -94,58 +76,7 @@ export class ListenerHandler {
     try {
       return this.reply(await this.pipeline.run(passage), context);
     } catch (error) {
-      return this.fail(error, passage.entered ? 'handler' : 'before-handler', context, passage);
+      return this.failures.settle(error, passage.entered ? 'handler' : 'before-handler', passage.args, passage);
     }
   }
-
-  private async fail(
-    thrown: unknown,
-    stage: Stage,
-    context: MessageContext,
-    passage: Passage | undefined,
-  ): Promise<Settlement> {
-    // `throw undefined` is a failure too, but `decide` reads undefined as success.
-    const failure = thrown ?? new Error(`${this.settings.name} threw ${String(thrown)}`);
-    const args: [unknown, object] = passage?.args ?? [context.payload, context];
-    const filter = this.pipeline.filterFor(failure, passage, args);
-    if (filter === undefined) return decide(stage, failure, statusOf);
-    try {
-      const answer = await settledValue(filter());
-      return isAcknowledgement(answer) ? ACKNOWLEDGED : decide(stage, failure, statusOf);
-    } catch (error) {
-      return decide(stage, this.chosen(failure, error), statusOf);
-    }
-  }
-
-  /**
-   * A filter changes the failure by throwing another error. What it throws because it expects an HTTP response (a
-   * TypeError, mostly `response.status is not a function`), or what is no error at all, says nothing about the message.
-   */
-  private chosen(failure: unknown, thrown: unknown): unknown {
-    if (thrown === failure) return failure;
-    const accident = !(thrown instanceof Error) || thrown.name === 'TypeError' || thrown.name === 'ReferenceError';
-    if (!accident) return thrown;
-    const what = thrown instanceof Error ? thrown.message : `it threw ${typeof thrown}, not an Error`;
-    const text =
-      `an exception filter failed at a message for ${this.settings.name} (${what}); the original failure stands. ` +
-      'Let the filter test isMqContext(host) first';
-    if (this.reportedFilters.has(what)) this.settings.logger.debug(text);
-    else {
-      this.reportedFilters.add(what);
-      this.settings.logger.warn(text);
-    }
-    return failure;
-  }
-}
-
-function undecodable(error: unknown, message: ReceivedMessage): unknown {
-  if (error instanceof MessagingError && error.code === 'UNDECODABLE') return error;
-  const why = reasonText(error);
-  return new MessagingError(
-    'UNDECODABLE',
-    `message ${message.messageId} of ${message.topic} cannot be decoded: ${why}`,
-    {
-      cause: error,
-    },
-  );
 }

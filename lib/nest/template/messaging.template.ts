@@ -13,6 +13,7 @@ import { type DeliveryTime, deliveryDelay } from './delivery-time.js';
 import { Destinations } from './destination.js';
 import { expiryTime } from './expiry-time.js';
 import { describeValue } from '../payload/index.js';
+import { MessagePuller, pullConsumerOptions, type PullOptions } from '../pulling/index.js';
 import {
   BATCH_OPTIONS,
   type BatchOptions,
@@ -174,6 +175,15 @@ export class MessagingTemplate {
     const reply = await this.connection.request(message, timeoutMillis);
     if (reply === undefined) return undefined as R;
     return this.connection.converter.decode(reply.body, reply.contentType, undefined) as R;
+  }
+
+  /**
+   * A consumer that is asked for its messages, where a listener would be called with them. Each message stays unsettled
+   * until it is acknowledged, given back or rejected.
+   */
+  async pullConsumer<T = unknown>(options: PullOptions): Promise<MessagePuller<T>> {
+    const { converter, clock } = this.connection;
+    return new MessagePuller<T>(await this.connection.pullConsumer(pullConsumerOptions(options)), converter, clock);
   }
 
   private optionsOfOne<T>(payload: T, index: number, options: BatchOptions<T> | undefined): MessageOptions | undefined {
