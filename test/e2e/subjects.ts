@@ -7,7 +7,6 @@ import { expiry } from './behaviours/expiry.js';
 import { filters } from './behaviours/filters.js';
 import { groups } from './behaviours/groups.js';
 import { atMostOnce, keyOrder, pulling, rateLimits } from './behaviours/listeners.js';
-import { atMostOnce, keyOrder, rateLimits } from './behaviours/listeners.js';
 import { letterAdmin } from './behaviours/letter-admin.js';
 import { namespaces } from './behaviours/namespaces.js';
 import { order } from './behaviours/order.js';
