@@ -154,4 +154,11 @@ export const letterMutations = [
     find: "checkOptions('deadLetters.list', query, QUERY_RULES);",
     replace: '',
   },
+  {
+    id: 'letters/reason-unknown',
+    says: 'nobody knows why a letter was given up',
+    file: 'lib/client/admin/dead-letter.ts',
+    find: 'this.reason = property(ExtensionProperty.DLQ_ERROR_MESSAGE);',
+    replace: 'this.reason = undefined;',
+  },
 ];
