@@ -10,6 +10,9 @@ export {
   type MovedQueue,
   type Position,
   type QueueLag,
+  type ReplayPlace,
+  type ReplayRange,
+  type ReplayReport,
   ReceivedMessage,
   RejectMessageError,
   RequestFailedError,
@@ -18,6 +21,8 @@ export {
   Settle,
   type TransactionSendResult,
   TransactionState,
+  type TopicStats,
+  type TopicWidth,
 } from './client/index.js';
 export * from './nest/index.js';
 export { type HeaderMatch, MessagingError, type MessagingErrorCode } from './protocol/index.js';

@@ -11,6 +11,7 @@ import { letterAdmin } from './behaviours/letter-admin.js';
 import { namespaces } from './behaviours/namespaces.js';
 import { order } from './behaviours/order.js';
 import { positions } from './behaviours/positions.js';
+import { replay } from './behaviours/replay.js';
 import { requests } from './behaviours/requests.js';
 import { receiving } from './behaviours/receiving.js';
 import { deadLetters, retries } from './behaviours/retries.js';
@@ -39,6 +40,7 @@ export const subjects: readonly Subject[] = [
   positions,
   finding,
   widening,
+  replay,
   order,
   broadcast,
   namespaces,

@@ -8,8 +8,11 @@ import {
 } from '../../protocol/index.js';
 import type { AdminCalls } from './admin-calls.js';
 import { checkOptions, option } from './check-options.js';
+import type { GroupAdmin } from './group-admin.js';
+import type { ReplayRange } from './replay-range.js';
+import { Replayer, type ReplayOptions, type ReplayReport, type ReplayTarget } from './replayer.js';
 
-/** Where to: a group is moved, or a replay begins. @publicApi */
+/** Where a group is moved to. @publicApi */
 export type Position = 'earliest' | 'latest' | Date | number;
 
 /** @publicApi */
@@ -34,7 +37,10 @@ const RESET_RULES = { queueId: option.whole(0, 65_535), brokerName: option.text 
 
 /** What groups have still to handle: moving them, replaying to them, spreading it. @publicApi */
 export class BacklogAdmin {
-  constructor(private readonly calls: AdminCalls) {}
+  constructor(
+    private readonly calls: AdminCalls,
+    private readonly groups: GroupAdmin,
+  ) {}
 
   /**
    * Moves a group to another place in a topic, forward or back, whether it is at work or not. Members at work drop what
@@ -70,6 +76,16 @@ export class BacklogAdmin {
       }
     }
     return moved;
+  }
+
+  /**
+   * Sends stored messages once more: to one group, and to no other, or to a topic with all its groups. They come as new
+   * messages (`message.replayed`) in the order of each queue, and of each key; positions stay as they are.
+   * @throws MessagingError TOPIC_NOT_FOUND, GROUP_NOT_FOUND, BAD_ARGUMENT, NOT_SUPPORTED for a broadcast group. A broker
+   * that is away ends the replay: see `ReplayReport.next`.
+   */
+  async replay(range: ReplayRange, to: ReplayTarget, options: ReplayOptions = {}): Promise<ReplayReport> {
+    return new Replayer(this.calls, this.groups).replay(range, to, options);
   }
 }
 

@@ -1,7 +1,7 @@
 import { MessagingError } from '../../protocol/index.js';
 
 /** What an option may be, for people, and the test of it. */
-interface Rule {
+export interface Rule {
   readonly what: string;
   readonly accepts: (value: unknown) => boolean;
 }

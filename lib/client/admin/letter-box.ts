@@ -1,9 +1,8 @@
 import { deadLetterTopic, ExtensionCode, type MessageQueue, type MessageRecord } from '../../protocol/index.js';
 import { compareText } from '../connection/topic-route.js';
-import { decompress, needsDecompression } from '../producer/body-codec.js';
 import type { AdminCalls } from './admin-calls.js';
 import { DeadLetter, type DeadLetterState, parseLetterId } from './dead-letter.js';
-import { PAGE, QueueReader } from './queue-reader.js';
+import { bodyOf, PAGE, QueueReader } from './queue-reader.js';
 
 const STATES: readonly DeadLetterState[] = ['open', 'resent', 'removed'];
 
@@ -157,10 +156,4 @@ export class LetterBox {
 
 function isAt(queue: MessageQueue, place: { brokerName: string; queueId: number }): boolean {
   return queue.brokerName === place.brokerName && queue.queueId === place.queueId;
-}
-
-/** One that cannot be read is shown, and resent, as it lies there: its bytes are all that anybody has. */
-async function bodyOf(record: MessageRecord): Promise<Buffer> {
-  if (!needsDecompression(record.sysFlag)) return record.body;
-  return decompress(record.body, record.sysFlag).catch(() => record.body);
 }

@@ -23,7 +23,7 @@ export class MessagingAdmin {
     const calls = new AdminCalls(access);
     this.groups = new GroupAdmin(calls);
     this.topics = new TopicAdmin(calls, this.groups);
-    this.backlog = new BacklogAdmin(calls);
+    this.backlog = new BacklogAdmin(calls, this.groups);
     this.messages = new MessageAdmin(calls);
     this.deadLetters = new DeadLetterAdmin(calls);
   }

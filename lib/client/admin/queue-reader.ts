@@ -9,6 +9,7 @@ import {
   RequestCode,
   ResponseCode,
 } from '../../protocol/index.js';
+import { decompress, needsDecompression } from '../producer/body-codec.js';
 import type { AdminCalls } from './admin-calls.js';
 
 /** RocketMQ's group for tools: every broker knows it, and nothing it reads moves a position. */
@@ -45,6 +46,14 @@ export class QueueReader {
     return this.calls.offset(this.address, RequestCode.GET_MAX_OFFSET, this.queue);
   }
 
+  /** Of the first message stored at this time (ms since 1970) or later. */
+  async offsetAt(timestamp: number): Promise<number> {
+    const { core } = await this.calls.parts();
+    const { topic, queueId } = this.queue;
+    const request = createRequest(RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, { topic, queueId, timestamp });
+    return ((await core.brokers.ask(this.address, request)).header as { offset: number }).offset;
+  }
+
   async read(offset: number, most: number = PAGE): Promise<QueuePage> {
     const { core } = await this.calls.parts();
     const request = createRequest<PullMessageRequestHeader>(RequestCode.PULL_MESSAGE, {
@@ -75,4 +84,10 @@ export class QueueReader {
     const { records } = await this.read(offset, 1);
     return records.find(({ queueOffset }) => queueOffset === offset);
   }
+}
+
+/** One that cannot be read is shown, and resent, as it lies there: its bytes are all that anybody has. */
+export async function bodyOf(record: MessageRecord): Promise<Buffer> {
+  if (!needsDecompression(record.sysFlag)) return record.body;
+  return decompress(record.body, record.sysFlag).catch(() => record.body);
 }

@@ -1,6 +1,7 @@
 import {
   decodeBatchBody,
   decodeRecord,
+  ExtensionProperty,
   getProperty,
   MessagingError,
   PropertyName,
@@ -117,11 +118,14 @@ export class PulledBodyDecoder {
     let topic = queue.topic;
     const isRetry = topic === this.retryTopic;
     if (isRetry) topic = getProperty(properties, PropertyName.RETRY_TOPIC) ?? topic;
-    const listener: Listener | undefined = isRetry
+    // A replay sends what was never asked whether the group wants it.
+    const isWanted =
+      isRetry && (record.reconsumeTimes > 0 || getProperty(properties, ExtensionProperty.REPLAYED) === undefined);
+    const listener: Listener | undefined = isWanted
       ? this.listeners.findAgain(topic, properties)
       : this.listeners.find(topic, properties);
     if (listener === undefined) {
-      if (!isRetry) {
+      if (!isWanted) {
         this.counters.filtered++;
         return;
       }
