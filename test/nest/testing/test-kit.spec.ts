@@ -357,6 +357,33 @@ describe('transactions that nobody settles', () => {
   });
 });
 
+describe('a pull consumer in the test kit', () => {
+  it('gets what is there at once, and waits in virtual time for what is not', async () => {
+    const kit = await create({ imports: [MessagingModule.forRoot({ application: 'shop' })] });
+    const messaging = kit.template();
+    const puller = await messaging.pullConsumer<{ id: number }>({ group: 'nightly', topic: 'invoices' });
+    const idsOf = (pulled: { payload: { id: number } }[]): number[] =>
+      pulled.map(({ payload }) => payload.id).toSorted();
+    for (const id of [1, 2, 3]) await messaging.syncSend('invoices', { id });
+    await kit.settled();
+    const first = await puller.poll();
+    expect(idsOf(first)).toEqual([1, 2, 3]);
+    for (const pulled of first) {
+      const { id } = pulled.payload;
+      if (id === 1) await puller.acknowledge(pulled);
+      else if (id === 2) await puller.retryLater(pulled, '1h');
+      else await puller.reject(pulled, 'no such order');
+    }
+    await kit.settled();
+    expect(kit.deadLettered('nightly')).toMatchObject([{ payload: { id: 3 }, reason: 'no such order' }]);
+    const nothing = puller.poll({ timeout: '30m' });
+    await kit.advance('30m');
+    expect(await nothing).toEqual([]);
+    await kit.advance('30m');
+    expect(idsOf(await puller.poll())).toEqual([2]);
+  });
+});
+
 describe('requests in the test kit', () => {
   it('have their reply, their error, or run out of virtual time by themselves', async () => {
     @Injectable()
