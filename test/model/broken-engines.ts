@@ -1,4 +1,4 @@
-import { SimulatedFile } from '../../lib/platform/simulated-file.js';
+import { type FileHandle, SimulatedFileSystem } from '../../lib/platform/index.js';
 import { BacklogAdmin } from '../../lib/client/admin/backlog-admin.js';
 import { SendBackProcessor } from '../../lib/broker/send-back-processor.js';
 import { TransactionProcessor } from '../../lib/broker/transactions/transaction-processor.js';
@@ -29,8 +29,14 @@ interface BrokenEngine {
 /** Engines with one mistake each, which the model has to find. */
 export const BROKEN_ENGINES = {
   'acknowledges what is not on the disk': {
-    install: () => replace(SimulatedFile.prototype, 'sync', () => () => undefined),
-    evidence: /lost: /,
+    install: () => {
+      const { open } = SimulatedFileSystem.prototype;
+      SimulatedFileSystem.prototype.open = async function (this: SimulatedFileSystem, path, mode): Promise<FileHandle> {
+        const handle = await open.call(this, path, mode);
+        return path.includes('/commitlog/') ? { ...handle, datasync: nothing } : handle;
+      };
+    },
+    evidence: /lost: the group never came to its end/,
   },
   'moves on before a handler has settled': {
     install: () =>

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { BrokenName } from './broken-engines.js';
 import type { Plan } from './plan.js';
 import type { Failure } from './shard.js';
 
@@ -7,11 +8,15 @@ const FILE = new URL('../../../test/model/kept.json', import.meta.url);
 /** A plan that told the engine from its model once. */
 export interface Kept {
   readonly says: string;
+  /** The broken engine that it tells from the model; one that the real engine has failed finds none. */
+  readonly finds?: BrokenName;
   readonly plan: Plan;
 }
 
-export function keptPlans(): Kept[] {
-  return JSON.parse(readFileSync(FILE, 'utf8')) as Kept[];
+/** All of them, or those that find a certain broken engine. */
+export function keptPlans(finds?: BrokenName): Kept[] {
+  const kept = JSON.parse(readFileSync(FILE, 'utf8')) as Kept[];
+  return finds === undefined ? kept : kept.filter((one) => one.finds === finds);
 }
 
 /** Puts a plan that failed where it is lived first from now on. */

@@ -38,11 +38,9 @@ export async function runShard({ runs, seed, broken, kept = [] }: ShardOrder): P
   const mistake = broken === undefined ? undefined : BROKEN_ENGINES[broken];
   mistake?.install();
   const faultsOf = async (plan: Plan): Promise<string[]> => {
-    const history = await live(plan);
     counts.runs++;
     counts.steps += plan.length;
-    counts.deliveries += history.entered.length;
-    const faults = judge(history);
+    const faults = await lived(plan, counts);
     return mistake === undefined ? faults : faults.filter((fault) => mistake.evidence.test(fault));
   };
   for (const plan of kept) {
@@ -58,9 +56,19 @@ export async function runShard({ runs, seed, broken, kept = [] }: ShardOrder): P
   );
   if (!outcome.failed) return { ...counts, runs: counts.runs };
   const [plan] = outcome.counterexample!;
-  const error = outcome.errorInstance;
-  const faults = error instanceof Faulty ? error.faults : [error instanceof Error ? error.stack! : String(error)];
+  const { faults } = outcome.errorInstance as Faulty;
   return { ...counts, runs: outcome.numRuns, failure: { seed, plan, faults } };
+}
+
+/** A life that cannot be lived to its end is a fault as well, though none that tells of a certain mistake. */
+async function lived(plan: Plan, counts: { deliveries: number }): Promise<string[]> {
+  try {
+    const history = await live(plan);
+    counts.deliveries += history.entered.length;
+    return judge(history);
+  } catch (error) {
+    return [`the life ended: ${error instanceof Error ? error.stack! : String(error)}`];
+  }
 }
 
 class Faulty extends Error {
