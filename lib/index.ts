@@ -3,6 +3,7 @@ export {
   ConsumeMode,
   type DeadLetter,
   type GroupLag,
+  type GroupSummary,
   type LetterOutcome,
   type LetterReport,
   MessagingAdmin,

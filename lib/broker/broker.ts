@@ -250,6 +250,7 @@ export class Broker {
       [RequestCode.LOCK_BATCH_MQ, locks.lock],
       [RequestCode.UNLOCK_BATCH_MQ, locks.unlock],
       [RequestCode.CONSUMER_SEND_MSG_BACK, this.sendBacks.handle],
+      [RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, positions.groups],
       [RequestCode.GET_CONSUME_STATS, positions.stats],
       [RequestCode.QUERY_TOPIC_CONSUME_BY_WHO, positions.groupsOf],
       [RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, positions.reset],

@@ -3,6 +3,7 @@ import {
   encodeConsumeStats,
   encodeGroupList,
   encodeQueueOffsets,
+  encodeSubscriptionGroups,
   type GetConsumeStatsRequestHeader,
   type GetGroupsOfTopicRequestHeader,
   MessagingError,
@@ -23,7 +24,7 @@ import type { PositionResets } from './position-resets.js';
 /** RocketMQ's word for the end of a queue, in the place of a time. */
 const TO_THE_END = -1;
 
-/** GET_CONSUME_STATS, QUERY_TOPIC_CONSUME_BY_WHO, INVOKE_BROKER_TO_RESET_OFFSET: how far groups are, and moving them. */
+/** GET_ALL_SUBSCRIPTIONGROUP_CONFIG, GET_CONSUME_STATS, QUERY_TOPIC_CONSUME_BY_WHO, INVOKE_BROKER_TO_RESET_OFFSET: how far groups are, and moving them. */
 export class PositionProcessor {
   constructor(
     private readonly store: MessageStore,
@@ -33,6 +34,13 @@ export class PositionProcessor {
     private readonly held: HeldPulls,
     private readonly brokerName: string,
   ) {}
+
+  readonly groups = (_request: RemotingCommand, _channel: Channel, respond: Respond): void => {
+    const groups = this.store.groups.list().map(({ name, retryMaxTimes, retryQueueNums }) => {
+      return { groupName: name, retryMaxTimes, retryQueueNums };
+    });
+    respond(success(encodeSubscriptionGroups(groups)));
+  };
 
   readonly stats = (request: RemotingCommand, _channel: Channel, respond: Respond): void => {
     const { consumerGroup, topic } = request.header as GetConsumeStatsRequestHeader;

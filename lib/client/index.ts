@@ -3,7 +3,7 @@ export type { AdminAccess, AdminParts } from './admin/admin-calls.js';
 export { TopicAdmin, type QueueStats, type TopicStats } from './admin/topic-admin.js';
 export type { TopicWidth, WidenOptions } from './admin/topic-widener.js';
 export { type FindOptions, MessageAdmin } from './admin/message-admin.js';
-export { GroupAdmin, type GroupLag, type LagOptions, type QueueLag } from './admin/group-admin.js';
+export { GroupAdmin, type GroupLag, type GroupSummary, type LagOptions, type QueueLag } from './admin/group-admin.js';
 export { BacklogAdmin, type MovedQueue, type Position, type ResetOptions } from './admin/backlog-admin.js';
 export type { ReplayPlace, ReplayRange } from './admin/replay-range.js';
 export type { ReplayOptions, ReplayReport, ReplayTarget } from './admin/replayer.js';

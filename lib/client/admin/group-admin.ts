@@ -2,8 +2,10 @@ import {
   checkGroup,
   decodeConsumeStats,
   decodeGroupList,
+  decodeSubscriptionGroups,
   ExtensionProperty,
   getProperty,
+  isRetryTopic,
   type MessageQueue,
   type MessageRecord,
   MessagingError,
@@ -44,6 +46,17 @@ export interface GroupLag {
 }
 
 /** @publicApi */
+export interface GroupSummary {
+  group: string;
+  /** Its members at this moment. */
+  members: string[];
+  /** Of the topics that it reads, without that of its retries; none of a broadcast group. */
+  topics: string[];
+  /** Messages that it has still to settle, retries included. */
+  lag: number;
+}
+
+/** @publicApi */
 export interface LagOptions {
   /** Of this topic only. Default: all topics that the group has registered for. */
   topic?: string;
@@ -51,9 +64,35 @@ export interface LagOptions {
   ages?: boolean;
 }
 
+/** Groups that Apache's broker has from the start. */
+const APACHE_GROUPS =
+  /^(TOOLS_CONSUMER|FILTERSRV_CONSUMER|SELF_TEST_C_GROUP|__MONITOR_CONSUMER|CID_ONS.*|CID_SYS_RMQ_TRANS|CID_RMQ_SYS_.*|CID_DefaultHeartBeat.*)$/;
+
 /** Consumer groups: who they are and how far they are. @publicApi */
 export class GroupAdmin {
   constructor(private readonly calls: AdminCalls) {}
+
+  /** All groups that were ever registered, by name, at work or not. It asks each broker twice for each group. */
+  async list(): Promise<GroupSummary[]> {
+    const names = new Set<string>();
+    for (const { address } of await this.calls.allMasters()) {
+      const body = await this.calls.ask(address, RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, {});
+      for (const { groupName } of decodeSubscriptionGroups(body))
+        if (!APACHE_GROUPS.test(groupName)) names.add(groupName);
+    }
+    const found: GroupSummary[] = [];
+    for (const group of [...names].toSorted()) {
+      try {
+        const { members, lag, queues } = await this.lag(group, { ages: false });
+        const topics = new Set(queues.map(({ topic }) => topic).filter((topic) => !isRetryTopic(topic)));
+        found.push({ group, members, topics: [...topics], lag });
+      } catch (error) {
+        // Deleted since its name was read.
+        if (!(error instanceof MessagingError) || error.code !== 'GROUP_NOT_FOUND') throw error;
+      }
+    }
+    return found;
+  }
 
   /** The groups that read the topic, or have done so, by name. */
   async of(topic: string): Promise<string[]> {

@@ -6,6 +6,7 @@ import {
   decodeLockBatchRequestBody,
   decodeLockBatchResponseBody,
   decodeQueueOffsets,
+  decodeSubscriptionGroups,
   decodeRecords,
   decodeTopicList,
   decodeTopicStats,
@@ -16,6 +17,7 @@ import {
   encodeLockBatchRequestBody,
   encodeLockBatchResponseBody,
   encodeQueueOffsets,
+  encodeSubscriptionGroups,
   encodeTopicList,
   encodeTopicStats,
   ExtensionCode,
@@ -104,6 +106,13 @@ const groupList: Translate = (body, namespace) =>
       .map((name) => namespace.unwrap(name)),
   });
 
+const groupTable: Translate = (body, namespace) =>
+  encodeSubscriptionGroups(
+    decodeSubscriptionGroups(body)
+      .filter(({ groupName }) => namespace.owns(groupName))
+      .map((group) => ({ ...group, groupName: namespace.unwrap(group.groupName) })),
+  );
+
 /** A table with a row per queue. */
 function queueTable<R extends { queue: MessageQueue }>(
   decode: (body: Buffer) => R[],
@@ -160,6 +169,7 @@ const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>(
   [RequestCode.GET_ROUTEINFO_BY_TOPIC, NO_NAMES],
   [RequestCode.GET_BROKER_CLUSTER_INFO, NO_NAMES],
   [RequestCode.QUERY_TOPIC_CONSUME_BY_WHO, { response: groupList }],
+  [RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, { response: groupTable }],
   [ExtensionCode.HANDLE_ALONE, NO_NAMES],
   [ExtensionCode.MARK_DEAD_LETTERS, NO_NAMES],
   [ExtensionCode.DEAD_LETTER_STATES, NO_NAMES],

@@ -47,3 +47,5 @@ export {
   encodeTopicList,
 } from './lists.js';
 export type { ClusterInfo, ConsumerListBody, GroupList, TopicList } from './lists.js';
+export { decodeSubscriptionGroups, encodeSubscriptionGroups } from './subscription-groups.js';
+export type { SubscriptionGroup } from './subscription-groups.js';

@@ -55,6 +55,39 @@ describe('admin.groups', () => {
     expect([waiting, queues[0]]).toMatchObject([1, { topic: '%RETRY%g', lag: 1 }]);
   });
 
+  it('lists all groups with what they read, their members and their lag', async () => {
+    expect(await client.admin.groups.list()).toEqual([]);
+    const { consumer } = await world.consume(client, { group: 'away' }, { topic: 't' }, { topic: 'other' });
+    await world.drive(consumer.stop(0));
+    await world.consume(client, { group: 'works' }, { topic: 't' });
+    await world.consume(client, { group: 'hears', mode: ConsumeMode.BROADCAST }, { topic: 't' });
+    await send('a', 'b', 'c');
+    await world.drive(client.producer.send(text('other', 'd')));
+    await world.clock.advance(10_000);
+    expect(await client.admin.groups.list()).toEqual([
+      { group: 'away', members: [], topics: ['other', 't'], lag: 4 },
+      { group: 'hears', members: [client.clientId], topics: [], lag: 0 },
+      { group: 'works', members: [client.clientId], topics: ['t'], lag: 0 },
+    ]);
+  });
+
+  it('lists only the groups of its namespace', async () => {
+    const apart = await world.client({ namespace: 'apart' });
+    await world.consume(client, { group: 'here' }, { topic: 't' });
+    await world.consume(apart, { group: 'there' }, { topic: 'own' });
+    await world.drive(apart.producer.send(text('own', 'x')));
+    await world.clock.advance(10_000);
+    expect((await client.admin.groups.list()).map(({ group }) => group)).toContain('here');
+    expect(await apart.admin.groups.list()).toEqual([
+      { group: 'there', members: expect.any(Array), topics: ['own'], lag: 0 },
+    ]);
+    expect(await apart.admin.groups.of('own')).toEqual(['there']);
+    expect(await apart.admin.groups.lag('there')).toMatchObject({ lag: 0 });
+    await world.drive(apart.admin.backlog.resetPosition('there', 'own', 'earliest'));
+    expect(await apart.admin.backlog.replay({ topic: 'own' }, { group: 'there' })).toMatchObject({ replayed: 1 });
+    expect(await world.drive(apart.admin.topics.widen('own', 6, { keys: true }))).toMatchObject({ orderedQueues: 6 });
+  });
+
   it('names the groups of a topic', async () => {
     await world.consume(client, { group: 'b' }, { topic: 't' });
     const { consumer } = await world.consume(client, { group: 'a' }, { topic: 't' });

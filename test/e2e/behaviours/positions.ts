@@ -45,6 +45,21 @@ export const positions = subject('positions', (it) => {
     assert.ok(oldestAgeMillis >= 90_000 && oldestAgeMillis < 91_000, String(oldestAgeMillis));
   });
 
+  it('all groups are listed with their topics, members and lag', async (world) => {
+    const sender = await world.start(recorder({ topic: 'orders', group: 'here' }));
+    await (await world.start(recorder({ topic: 'orders', group: 'away' }))).close();
+    await send(world, sender, count(4));
+    await world.pass(STORED);
+    const list = await world.passing(sender.get(MessagingAdmin).groups.list());
+    assert.deepEqual(
+      list.map(({ group, members, topics, lag }) => [group, members.length, topics, lag]),
+      [
+        ['away', 0, ['orders'], 4],
+        ['here', 1, ['orders'], 0],
+      ],
+    );
+  });
+
   it('the groups of a topic are known, whether they are at work or not', async (world) => {
     const sender = await world.start(recorder({ topic: 'orders', group: 'here' }));
     const away = await world.start(

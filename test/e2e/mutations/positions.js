@@ -210,4 +210,11 @@ export const positionMutations = [
     find: 'const end = Math.min(last, await at(reader, until, last));',
     replace: 'const end = await at(reader, until, last + 20);',
   },
+  {
+    id: 'positions/retries-listed',
+    says: 'a list of groups shows the topics of their retries',
+    file: 'lib/client/admin/group-admin.ts',
+    find: '.filter((topic) => !isRetryTopic(topic))',
+    replace: '',
+  },
 ];
