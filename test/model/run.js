@@ -30,10 +30,15 @@ for (const { failure } of reports) {
   if (failure.seed !== undefined) keep(failure);
   console.log(told(failure));
 }
+const due = kept.length + runs * workers;
 const sum = (what) => reports.reduce((total, report) => total + report[what], 0);
 const seconds = ((performance.now() - began) / 1000).toFixed(1);
 console.log(
   `${sum('runs')} lives of ${sum('steps')} steps and ${sum('deliveries')} deliveries in ${seconds} s, seed ${seed}`,
 );
+if (failed === 0 && sum('runs') !== due) {
+  failed++;
+  console.log(`${sum('runs')} lives instead of ${due}`);
+}
 console.log(`${sum('runs') - failed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -30,8 +30,8 @@ export interface Failure {
   readonly faults: readonly string[];
 }
 
-/** Shrinking ends with the best that was found until then. */
-const LONGEST_MILLIS = 500_000;
+/** Making a plan smaller ends with the best that was found until then. */
+const LONGEST_SHRINKING_MILLIS = 60_000;
 
 export async function runShard({ runs, seed, broken, kept = [] }: ShardOrder): Promise<ShardReport> {
   const counts = { runs: 0, steps: 0, deliveries: 0 };
@@ -47,12 +47,16 @@ export async function runShard({ runs, seed, broken, kept = [] }: ShardOrder): P
     const faults = await faultsOf(plan);
     if (faults.length > 0) return { ...counts, failure: { plan, faults } };
   }
+  let shrinkUntil = Infinity;
   const outcome = await fc.check(
     fc.asyncProperty(plans, async (plan) => {
+      if (performance.now() > shrinkUntil) return;
       const faults = await faultsOf(plan);
-      if (faults.length > 0) throw new Faulty(faults);
+      if (faults.length === 0) return;
+      shrinkUntil = Math.min(shrinkUntil, performance.now() + LONGEST_SHRINKING_MILLIS);
+      throw new Faulty(faults);
     }),
-    { numRuns: runs, seed, interruptAfterTimeLimit: LONGEST_MILLIS, endOnFailure: broken !== undefined },
+    { numRuns: runs, seed, endOnFailure: broken !== undefined },
   );
   if (!outcome.failed) return { ...counts, runs: counts.runs };
   const [plan] = outcome.counterexample!;
