@@ -20,7 +20,7 @@ export function connectionAttributes(connection: ResolvedConnectionOptions): Att
   const [address] = nameServers ?? [];
   if (address !== undefined) {
     const colon = address.lastIndexOf(':');
-    attributes['server.address'] = address.slice(0, colon);
+    attributes['server.address'] = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
     attributes['server.port'] = Number(address.slice(colon + 1));
   }
   return attributes;

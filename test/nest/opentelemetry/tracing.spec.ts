@@ -22,6 +22,8 @@ import {
   TransactionState,
 } from '../../../lib/index.js';
 import { MessagingTracingModule, type MessagingTracingOptions, W3CPropagator } from '../../../lib/opentelemetry.js';
+import { MessagingTracer } from '../../../lib/nest/opentelemetry/tracer.js';
+import type { ResolvedConnectionOptions } from '../../../lib/nest/options/messaging-options.js';
 import { MessagingTestKit } from '../../../lib/testing.js';
 
 const exporter = new InMemorySpanExporter();
@@ -198,6 +200,40 @@ describe('tracing', () => {
       expect(second.attributes['nestmq.attempt']).toBe(2);
       expect(second.parentSpanContext).toEqual(first?.parentSpanContext);
     }
+  });
+
+  it('links a call with several messages to each of their sends', async () => {
+    const kit = await start();
+    for (const id of [1, 2]) await kit.template().syncSend('orders', { id });
+    await kit.settled();
+    const messages = kit.consumed('orders').map(({ message }) => message);
+    const connection = { connection: 'default', nameServers: ['[::1]:9876'] } as Partial<ResolvedConnectionOptions>;
+    const tracer = new MessagingTracer({ tracerProvider: provider }, connection as ResolvedConnectionOptions, '1.0.0');
+    const call = {
+      clientId: 'client',
+      listener: 'Shop.onOrders',
+      group: 'batches',
+      mode: ConsumeMode.CONCURRENT,
+      maxReconsumeTimes: 5,
+      retryRequests: false,
+      delivery: 'at-least-once' as const,
+      messages,
+    };
+    const error = new ApplicationError('broken');
+    const settlements = [{ kind: 'acknowledge' as const }, { kind: 'retry' as const, error }];
+    expect(await tracer.handle(call, async () => settlements)).toBe(settlements);
+    const span = spans('process orders').at(-1)!;
+    expect(span.parentSpanContext).toBeUndefined();
+    const sends = spans('send orders').map((send) => send.spanContext().spanId);
+    expect(span.links.map((link) => link.context.spanId).toSorted()).toEqual(sends.toSorted());
+    expect(span.attributes).toMatchObject({
+      'messaging.batch.message_count': 2,
+      'nestmq.outcome': 'acknowledged,retried',
+      'error.type': 'ApplicationError',
+      'server.address': '::1',
+      'server.port': 9876,
+    });
+    expect(span.attributes).not.toHaveProperty('messaging.message.id');
   });
 
   it('paints a send red that fails', async () => {
