@@ -10,6 +10,7 @@ export interface ListenerTraits {
   readonly backoff?: unknown;
   readonly retryRequests?: unknown;
   readonly keyOrder?: unknown;
+  readonly consumeTimeout?: unknown;
 }
 
 interface Conflict {
@@ -30,6 +31,7 @@ const CONFLICTS: readonly Conflict[] = [
   { option: 'backoff', when: broadcast, why: NOTHING_RETRIED },
   { option: 'maxReconsumeTimes', when: broadcast, why: NOTHING_RETRIED },
   { option: 'retryRequests', when: broadcast, why: NOTHING_RETRIED },
+  { option: 'consumeTimeout', when: broadcast, why: NOTHING_RETRIED },
   {
     option: 'concurrency',
     when: orderly,
@@ -48,6 +50,7 @@ const CONFLICTS: readonly Conflict[] = [
   { option: 'backoff', when: once, why: ACKNOWLEDGED_FIRST },
   { option: 'maxReconsumeTimes', when: once, why: ACKNOWLEDGED_FIRST },
   { option: 'retryRequests', when: once, why: ACKNOWLEDGED_FIRST },
+  { option: 'consumeTimeout', when: once, why: ACKNOWLEDGED_FIRST },
 ];
 
 /** An option that does not go with the others, and what to do; undefined for none. */

@@ -138,8 +138,13 @@ export interface ListenerBinding {
   /** Whether a failed request is retried, instead of replied to with its error. Default: false. */
   retryRequests?: boolean;
   /**
+   * How long a handler may take. Then its signal fires and its message is given back for a retry, in orderly mode with its
+   * queue; what it comes to later counts for nothing, and its place stays taken until it ends. Default: for ever.
+   */
+  consumeTimeoutMillis?: number;
+  /**
    * Handles one message. To resolve with nothing is to acknowledge it, to throw is to have it tried again.
-   * @param signal Fires when the message may go to another member, or when the time to stop is over.
+   * @param signal Fires when the message may go to another member, or when its time or the time to stop is over.
    */
   handle(
     message: ReceivedMessage,

@@ -6,12 +6,13 @@ import { finding } from './behaviours/finding.js';
 import { expiry } from './behaviours/expiry.js';
 import { filters } from './behaviours/filters.js';
 import { groups } from './behaviours/groups.js';
-import { atMostOnce, keyOrder, pulling, rateLimits } from './behaviours/listeners.js';
+import { atMostOnce, consumeTimeouts, keyOrder, rateLimits } from './behaviours/listeners.js';
 import { letterAdmin } from './behaviours/letter-admin.js';
 import { namespaces } from './behaviours/namespaces.js';
 import { order } from './behaviours/order.js';
 import { positions } from './behaviours/positions.js';
 import { replay } from './behaviours/replay.js';
+import { pulling } from './behaviours/pulling.js';
 import { requests } from './behaviours/requests.js';
 import { receiving } from './behaviours/receiving.js';
 import { deadLetters, retries } from './behaviours/retries.js';
@@ -48,6 +49,7 @@ export const subjects: readonly Subject[] = [
   rateLimits,
   atMostOnce,
   pulling,
+  consumeTimeouts,
   traces,
   metrics,
 ];

@@ -21,6 +21,10 @@ export function checkBinding(binding: ListenerBinding, settings: ConsumerSetting
     'true or a function of the message',
     keyOrder,
   );
+  const { consumeTimeoutMillis } = binding;
+  if (consumeTimeoutMillis !== undefined) {
+    check(isTime(consumeTimeoutMillis), 'consumeTimeoutMillis', 'milliseconds above 0', consumeTimeoutMillis);
+  }
   const { mode, delivery } = settings;
   check(GUARANTEES.includes(delivery), 'delivery', GUARANTEES.join(' or '), delivery);
   if (rateLimit !== undefined) {
@@ -28,7 +32,7 @@ export function checkBinding(binding: ListenerBinding, settings: ConsumerSetting
     const { intervalMillis } = rateLimit;
     check(isTime(intervalMillis), 'rateLimit.intervalMillis', 'a number of milliseconds above 0', intervalMillis);
   }
-  const conflict = conflictOf({ mode, delivery, keyOrder });
+  const conflict = conflictOf({ mode, delivery, keyOrder, consumeTimeout: consumeTimeoutMillis });
   if (conflict !== undefined) {
     throw new MessagingError('CONFIGURATION', `The ${conflict.option} of ${binding.name} ${conflict.why}`);
   }

@@ -284,7 +284,14 @@ export class PushConsumer {
     const first = once ? new AcknowledgeFirst(this.core.platform.clock, this.offsets) : undefined;
     switch (this.settings.mode) {
       case ConsumeMode.ORDERLY:
-        return new OrderlyDispatcher(this.group, this.gate, this.locks, sendBack, (queue) => this.unlocked(queue));
+        return new OrderlyDispatcher(
+          this.group,
+          this.gate,
+          this.locks,
+          sendBack,
+          (queue) => this.unlocked(queue),
+          (queue) => this.assignment.renounce(queue),
+        );
       case ConsumeMode.BROADCAST:
         return new ConcurrentDispatcher(this.group, this.gate, settleLocally(this.group), first);
       case ConsumeMode.CONCURRENT: {

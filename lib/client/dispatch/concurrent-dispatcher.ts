@@ -3,8 +3,10 @@ import { callListener, type Dispatcher, type PauseState, type SettleDelivery } f
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Listener } from '../consumer/listener-table.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
+import type { WatchedCall } from './handler-watch.js';
 import { Lane } from './lane.js';
 import { ACKNOWLEDGED, type Settlement } from '../settle/settle.js';
+import { describe } from '../settle/settlers.js';
 import { SuspectLines } from './suspect-lines.js';
 
 /** Up to `concurrency` handlers per listener at the same time. Serves concurrent and broadcast groups. */
@@ -59,7 +61,12 @@ export class ConcurrentDispatcher implements Dispatcher {
   }
 
   private open(listener: Listener): Lane {
-    const lane: Lane = new Lane(listener, this.group.core.platform.clock, () => this.advance(lane));
+    const lane: Lane = new Lane(
+      listener,
+      this.group.core.platform.clock,
+      () => this.advance(lane),
+      (call, error) => this.expire(call, error),
+    );
     return lane;
   }
 
@@ -98,17 +105,19 @@ export class ConcurrentDispatcher implements Dispatcher {
       queue.end();
       return;
     }
+    const watched = lane?.watch?.begin([delivery]);
     counters.inFlight++;
     // Written out here instead of calling `runHandler`: that would be a second promise per message.
     try {
       if (failure !== undefined) throw failure.error;
-      settlement = (await callListener(delivery, this.group.core)) ?? ACKNOWLEDGED;
+      settlement = (await callListener(delivery, this.group.core, watched?.signal)) ?? ACKNOWLEDGED;
     } catch (error) {
       settlement = { kind: 'retry', error };
     }
     counters.inFlight--;
     counters.consumed++;
-    const settling = this.settled(delivery, settlement);
+    const settling =
+      watched !== undefined && !lane!.watch!.end(watched) ? this.late(delivery) : this.settled(delivery, settlement);
     // Giving a message back takes a round trip or more; its place is free for the next one meanwhile.
     this.leave(lane, delivery);
     if (settling !== undefined) await settling;
@@ -127,5 +136,27 @@ export class ConcurrentDispatcher implements Dispatcher {
     // What a handler did with a message that another member may have by now counts for nothing; nobody else has one that
     // was acknowledged first.
     return delivery.queue.dropped && this.first === undefined ? undefined : this.settle(delivery, settlement);
+  }
+
+  /** Its handler goes on, in its place, and is told; the message is tried again meanwhile. */
+  private expire({ deliveries }: WatchedCall, error: Error): void {
+    this.group.core.counters.consumeTimeouts += deliveries.length;
+    for (const delivery of deliveries) {
+      delivery.queue.begin();
+      void this.finish(delivery, this.settled(delivery, { kind: 'retry', error }));
+    }
+  }
+
+  private async finish({ queue }: Delivery, settling: void | Promise<void>): Promise<void> {
+    if (settling !== undefined) await settling;
+    queue.end();
+  }
+
+  private late(delivery: Delivery): void {
+    const { counters, platform } = this.group.core;
+    counters.lateOutcomes++;
+    platform.logger.warn(
+      `${describe(delivery)} was handled to the end after its time-out in the group ${this.group.settings.group}: it is given back already`,
+    );
   }
 }

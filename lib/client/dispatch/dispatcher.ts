@@ -43,19 +43,23 @@ export function refusalOf(delivery: Delivery, core: ClientCore): Settlement | un
 }
 
 /** Calls the listener, or says what keeps it from being called. May throw what the handler throws. */
-export function callListener(delivery: Delivery, core: ClientCore): Outcome | Promise<Outcome> {
+export function callListener(
+  delivery: Delivery,
+  core: ClientCore,
+  signal: AbortSignal = delivery.queue.handlerSignal,
+): Outcome | Promise<Outcome> {
   return (
     refusalOf(delivery, core) ??
-    delivery.listener!.binding.handle(new ReceivedMessage(delivery.record, delivery), delivery.queue.handlerSignal)
+    delivery.listener!.binding.handle(new ReceivedMessage(delivery.record, delivery), signal)
   );
 }
 
 /** Calls the listener once and counts it. Never rejects: a handler that throws has failed. */
-export async function runHandler(delivery: Delivery, core: ClientCore): Promise<Settlement> {
+export async function runHandler(delivery: Delivery, core: ClientCore, signal?: AbortSignal): Promise<Settlement> {
   const { counters } = core;
   counters.inFlight++;
   try {
-    return (await callListener(delivery, core)) ?? ACKNOWLEDGED;
+    return (await callListener(delivery, core, signal)) ?? ACKNOWLEDGED;
   } catch (error) {
     return { kind: 'retry', error };
   } finally {

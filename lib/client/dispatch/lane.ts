@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/index.js';
 import type { Listener } from '../consumer/listener-table.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
+import { HandlerWatch, type WatchedCall } from './handler-watch.js';
 import { KeyOrder } from './key-order.js';
 import { RateLimiter } from './rate-limiter.js';
 
@@ -37,6 +38,7 @@ export class Lane {
   handlers = 0;
   readonly rate: RateLimiter | undefined;
   readonly keys: KeyOrder | undefined;
+  readonly watch: HandlerWatch | undefined;
   private readonly backlogs = new Map<ProcessQueue, Backlog>();
   /** The backlogs that have something, in the order of their turns. */
   private ring: Backlog[] = [];
@@ -47,8 +49,11 @@ export class Lane {
     clock: Clock,
     /** Lets begin what may begin now. */
     advance: () => void,
+    /** A handler takes longer than it may. */
+    expire: (call: WatchedCall, error: Error) => void = () => {},
   ) {
-    const { rateLimit, keyOrder } = listener.binding;
+    const { rateLimit, keyOrder, consumeTimeoutMillis } = listener.binding;
+    if (consumeTimeoutMillis !== undefined) this.watch = new HandlerWatch(consumeTimeoutMillis, clock, expire);
     if (keyOrder !== undefined) this.keys = new KeyOrder(keyOrder);
     if (rateLimit !== undefined) this.rate = new RateLimiter(rateLimit, clock, advance);
   }

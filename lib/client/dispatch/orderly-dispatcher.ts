@@ -9,6 +9,7 @@ import { retryDelay } from '../settle/retry-delay.js';
 import type { SendBack } from '../settle/send-back.js';
 import { answered, countedAs } from '../requests/replies.js';
 import { describe } from '../settle/settlers.js';
+import { ConsumeTimeoutError } from '../settle/consume-timeout.js';
 import { reasonText, type Settlement } from '../settle/settle.js';
 
 /** The deliveries of one queue that wait, in their order. */
@@ -24,6 +25,8 @@ class Line {
 export class OrderlyDispatcher implements Dispatcher {
   private readonly lines = new Map<ProcessQueue, Line>();
   private readonly rates = new Map<Listener, RateLimiter>();
+  /** By queue that was given back: the message that took too long, with its attempts until then. */
+  private readonly slow = new Map<string, Delivery>();
   private waking: (() => void)[] = [];
 
   constructor(
@@ -33,6 +36,8 @@ export class OrderlyDispatcher implements Dispatcher {
     private readonly sendBack: SendBack,
     /** The queue's lock is not ours any more: gives the queue up, which also ends its line here. */
     private readonly unlocked: (queue: ProcessQueue) => void,
+    /** The same with one whose handler takes too long. */
+    private readonly giveUp: (queue: ProcessQueue) => void,
   ) {}
 
   accept(queue: ProcessQueue, deliveries: readonly Delivery[]): void {
@@ -44,6 +49,7 @@ export class OrderlyDispatcher implements Dispatcher {
         this.wake();
       });
     }
+    this.recall(queue, deliveries);
     line.items.push(...deliveries);
     if (!line.running) void this.run(queue, line);
   }
@@ -100,14 +106,71 @@ export class OrderlyDispatcher implements Dispatcher {
     return this.pause.paused || delivery.listener?.paused === true;
   }
 
+  /** Undefined: it has failed already, by taking too long. */
+  private async handle(queue: ProcessQueue, delivery: Delivery): Promise<Settlement | undefined> {
+    const { core } = this.group;
+    const timeoutMillis = delivery.listener?.binding.consumeTimeoutMillis;
+    if (timeoutMillis === undefined) return runHandler(delivery, core);
+    const abort = new AbortController();
+    const drop = (): void => abort.abort();
+    queue.handlerSignal.addEventListener('abort', drop);
+    let expired = false;
+    const timer = core.platform.clock.after(timeoutMillis, () => {
+      expired = true;
+      const error = new ConsumeTimeoutError(timeoutMillis);
+      void this.expire(queue, delivery, error);
+      abort.abort(error);
+    });
+    const settlement = await runHandler(delivery, core, abort.signal);
+    timer.cancel();
+    queue.handlerSignal.removeEventListener('abort', drop);
+    // Done late is done as well, as long as nobody else has the message.
+    const counts = !expired || (settlement.kind === 'acknowledge' && !queue.dropped && !delivery.settled);
+    if (counts) return settlement;
+    core.counters.lateOutcomes++;
+    return undefined;
+  }
+
+  /**
+   * The queue goes to whoever takes it next, which may be this member, as soon as the handler has ended or the time for a
+   * handover is over. Its last attempt makes the message a dead letter, and the queue goes on behind it.
+   */
+  private async expire(queue: ProcessQueue, delivery: Delivery, error: ConsumeTimeoutError): Promise<void> {
+    const { core, settings } = this.group;
+    core.counters.consumeTimeouts++;
+    core.platform.logger.error(
+      `${describe(delivery)} takes too long in the orderly group ${settings.group}, whose queue is given back: ${error.message}`,
+    );
+    if (queue.dropped) return;
+    queue.begin();
+    const failure: Settlement = { kind: 'retry', error };
+    const outcome = delivery.isRequest ? answered(core, delivery, failure) : failure;
+    const wait = await this.settle(queue, delivery, outcome);
+    if (wait > 0) this.slow.set(queue.key, delivery);
+    this.giveUp(queue);
+    queue.end();
+  }
+
+  /** Attempts of a message that was given back with its queue, and is here again. */
+  private recall(queue: ProcessQueue, deliveries: readonly Delivery[]): void {
+    const before = this.slow.get(queue.key);
+    if (before === undefined) return;
+    this.slow.delete(queue.key);
+    const again = deliveries.find(({ queueOffset }) => queueOffset === before.queueOffset);
+    if (again === undefined) return;
+    again.attempt = before.attempt;
+    again.firstFailedAt = before.firstFailedAt;
+  }
+
   /** Returns how long the queue waits before the next attempt; 0 when the message is settled. */
   private async attempt(queue: ProcessQueue, delivery: Delivery, verdict?: Settlement): Promise<number> {
     queue.begin();
     try {
       const { core } = this.group;
-      let settlement = verdict ?? (await runHandler(delivery, core));
-      if (delivery.isRequest && !queue.dropped) settlement = answered(core, delivery, settlement);
-      return queue.dropped ? 0 : await this.settle(queue, delivery, settlement);
+      let settlement = verdict ?? (await this.handle(queue, delivery));
+      if (settlement === undefined || queue.dropped) return 0;
+      if (delivery.isRequest) settlement = answered(core, delivery, settlement);
+      return await this.settle(queue, delivery, settlement);
     } finally {
       queue.end();
     }

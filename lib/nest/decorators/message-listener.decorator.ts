@@ -45,6 +45,11 @@ export interface MessageListenerOptions {
    * dies, is lost; none comes twice. All listeners of a group have the same. Default: `at-least-once`.
    */
   delivery?: DeliveryGuarantee;
+  /**
+   * How long a handler may take. Then its `signal` fires and its message is given back for a retry, in orderly mode with its
+   * queue, while it may still be running. Default: for ever.
+   */
+  consumeTimeout?: Duration;
   /** Whether a request whose handler fails is retried, instead of replied to with the error. Default: false. */
   retryRequests?: boolean;
   /** Default: `default`. */

@@ -7,7 +7,7 @@ export type BindingSettings = Omit<ListenerBinding, 'name' | 'topic' | 'tag' | '
 
 /** Of options that are checked. */
 export function bindingSettings(options: MessageListenerOptions): BindingSettings {
-  const { concurrency, maxReconsumeTimes, backoff, keyOrder, rateLimit, retryRequests } = options;
+  const { concurrency, maxReconsumeTimes, backoff, keyOrder, rateLimit, consumeTimeout, retryRequests } = options;
   return {
     concurrency,
     maxReconsumeTimes,
@@ -17,6 +17,7 @@ export function bindingSettings(options: MessageListenerOptions): BindingSetting
       limit: rateLimit.limit,
       intervalMillis: parseDuration(rateLimit.interval, 'rateLimit'),
     },
+    consumeTimeoutMillis: consumeTimeout === undefined ? undefined : parseDuration(consumeTimeout, 'consumeTimeout'),
     retryRequests,
   };
 }

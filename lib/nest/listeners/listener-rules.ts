@@ -40,6 +40,10 @@ export const LISTENER_RULES: OptionRules = {
     accepts: isRateLimit,
   },
   delivery: oneOf('at-least-once', 'at-most-once'),
+  consumeTimeout: {
+    what: 'more than 0 milliseconds or a text like "30s", "15m"',
+    accepts: (value) => (durationMillis(value) ?? 0) > 0,
+  },
   retryRequests: rule.boolean,
   connection: nameRule,
 };

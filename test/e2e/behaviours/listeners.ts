@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   ConsumeMode,
-  MessagingAdmin,
   type MessageListenerOptions,
-  type PulledMessage,
-  type PullOptions,
   type ReceivedMessage,
   RejectMessageError,
 } from '../../../lib/index.js';
@@ -261,115 +258,108 @@ export const atMostOnce = subject('at most once', (it) => {
   });
 });
 
-const pulled = { group: 'nightly', topic: 'orders' };
-const payloadsOf = (messages: readonly PulledMessage[]): unknown[] => messages.map(({ payload }) => payload);
+export const consumeTimeouts = subject('consumeTimeout', (it) => {
+  const slow = { topic: 'orders', group: 'g', consumeTimeout: '30s' } as const;
 
-export const pulling = subject('pulling', (it) => {
-  it('gives out what is asked for, in order, with its payload', async (world) => {
-    const { template } = await world.start();
-    const puller = await world.passing(template.pullConsumer(pulled));
-    for (const n of count(5)) await world.passing(template.sendOrderly('orders', { n }, 'one'));
-    await world.pass(1000);
-    assert.deepEqual(payloadsOf(await world.passing(puller.poll({ maxMessages: 2 }))), [{ n: 0 }, { n: 1 }]);
-    assert.deepEqual(payloadsOf(await world.passing(puller.poll())), [{ n: 2 }, { n: 3 }, { n: 4 }]);
-  });
-
-  it('waits for the first message as long as it is told', async (world) => {
-    const { template } = await world.start();
-    const puller = await world.passing(template.pullConsumer(pulled));
-    const before = world.now();
-    assert.deepEqual(await world.passing(puller.poll({ timeout: '5s' })), []);
-    assert.ok(world.now() - before >= 5000);
-    const waiting = puller.poll({ timeout: '1m' });
+  it('a message whose handler takes too long is tried again on the ladder', async (world) => {
+    const orders = recorder(slow, (_p, _c, { attempt }) => (attempt === 1 ? forever() : undefined)).on(world);
+    const { template } = await world.start(orders);
     await world.passing(template.syncSend('orders', 'x'));
-    assert.deepEqual(payloadsOf(await world.passing(waiting)), ['x']);
+    await orders.got(world, 2);
+    assert.deepEqual(orders.attempts, [1, 2]);
+    assert.ok(orders.gaps[0]! >= 40_000 && orders.gaps[0]! < 41_000, orders.gaps.join());
   });
 
-  it('what is not acknowledged comes again, from the first such message on', async (world) => {
-    const first = await world.start();
-    const puller = await world.passing(first.template.pullConsumer(pulled));
-    for (const n of count(4)) await world.passing(first.template.sendOrderly('orders', n, 'one'));
-    await world.pass(1000);
-    const [zero, , two] = await world.passing(puller.poll());
-    await puller.acknowledge(zero!);
-    await puller.acknowledge(two!);
-    await first.close();
-    const { template } = await world.start();
-    const again = await world.passing(template.pullConsumer(pulled));
-    await world.pass(1000);
-    assert.deepEqual(payloadsOf(await world.passing(again.poll())), [1, 2, 3]);
-  });
-
-  it.needing(['restart'], 'a committed position outlives a loss of power', async (world) => {
-    const first = await world.start();
-    const puller = await world.passing(first.template.pullConsumer(pulled));
-    for (const n of count(2)) await world.passing(first.template.sendOrderly('orders', n, 'one'));
-    await puller.acknowledge((await world.passing(puller.poll({ maxMessages: 1 })))[0]!);
-    await world.passing(puller.commit());
-    await world.crash();
-    const { template } = await world.start();
-    const again = await world.passing(template.pullConsumer(pulled));
-    await world.pass(1000);
-    assert.deepEqual(payloadsOf(await world.passing(again.poll())), [1]);
-  });
-
-  it('what is given back comes again after its delay, as a further attempt', async (world) => {
-    const { template } = await world.start();
-    const puller = await world.passing(template.pullConsumer(pulled));
+  it('the handler is told by its signal, and why', async (world) => {
+    let signal: AbortSignal | undefined;
+    const orders = recorder(slow, (_p, context) => {
+      signal = context.signal;
+      return forever();
+    });
+    const { template } = await world.start(orders);
     await world.passing(template.syncSend('orders', 'x'));
-    const [message] = await world.passing(puller.poll());
-    await world.passing(puller.retryLater(message!, '20s'));
-    const before = world.now();
-    const [again] = await world.passing(puller.poll({ timeout: '1m' }));
-    assert.equal(again!.payload, 'x');
-    assert.equal(again!.message.attempt, 2);
-    assert.ok(world.now() - before >= 19_900 && world.now() - before < 20_500);
+    await orders.got(world, 1);
+    await world.pass(29_000);
+    assert.equal(signal!.aborted, false);
+    await world.pass(2000);
+    assert.equal(signal!.aborted, true);
+    assert.match(String(signal!.reason), /had not settled after 30000 ms/);
   });
 
-  it('what is rejected is a dead letter with the reason', async (world) => {
-    const letters = deadLettersOf('nightly');
-    const { template } = await world.start(letters);
-    const puller = await world.passing(template.pullConsumer(pulled));
+  it('what the handler comes to afterwards counts for nothing', async (world) => {
+    let end: () => void = () => {};
+    const orders = recorder({ ...slow, maxReconsumeTimes: 0 }, () => new Promise<void>((resolve) => (end = resolve)));
+    const letters = deadLettersOf('g');
+    const { template } = await world.start(orders, letters);
     await world.passing(template.syncSend('orders', 'x'));
-    const [message] = await world.passing(puller.poll());
-    await world.passing(puller.reject(message!, new RangeError('no such order')));
     await letters.got(world, 1);
-    assert.deepEqual(reasonOf(letters), { errorClass: 'RangeError', message: 'no such order', attempts: 1 });
-  });
-
-  it('a message is settled once', async (world) => {
-    const { template } = await world.start();
-    const puller = await world.passing(template.pullConsumer(pulled));
-    await world.passing(template.syncSend('orders', 'x'));
-    const [message] = await world.passing(puller.poll());
-    await puller.acknowledge(message!);
-    await rejects(puller.acknowledge(message!), 'BAD_ARGUMENT', /settled already/);
-  });
-
-  it('goes where the group is moved, and forgets what it gave out', async (world) => {
-    const app = await world.start();
-    const puller = await world.passing(app.template.pullConsumer(pulled));
-    for (const n of count(3)) await world.passing(app.template.sendOrderly('orders', n, 'one'));
+    assert.equal(reasonOf(letters).errorClass, 'ConsumeTimeoutError');
+    end();
     await world.pass(1000);
-    const polled = await world.passing(puller.poll());
-    for (const message of polled.slice(0, 2)) await puller.acknowledge(message);
-    await world.passing(app.get(MessagingAdmin).backlog.resetPosition('nightly', 'orders', 'earliest'));
-    await world.pass(30_000);
-    await puller.acknowledge(polled[2]!);
-    assert.deepEqual(payloadsOf(await world.passing(puller.poll())), [0, 1, 2]);
+    assert.ok(world.log.some(({ text }) => text.includes('handled to the end after its time-out')));
+    assert.equal(letters.deliveries.length, 1);
+  });
+
+  it('a handler that hangs keeps its place', async (world) => {
+    const orders = recorder({ ...slow, concurrency: 2, maxReconsumeTimes: 0 }, forever);
+    const { template } = await world.start(orders);
+    for (const n of count(3)) await world.passing(template.syncSend('orders', n));
+    await orders.got(world, 2);
+    await world.pass(120_000);
+    assert.equal(orders.deliveries.length, 2);
+  });
+
+  it('a handler that ends in time is left alone', async (world) => {
+    const { wait, open } = gates();
+    const orders = recorder(slow, wait);
+    const { template } = await world.start(orders);
+    await world.passing(template.syncSend('orders', 'a'));
+    await orders.got(world, 1);
+    await world.pass(20_000);
+    await world.passing(template.syncSend('orders', 'b'));
+    await orders.got(world, 2);
+    await world.pass(9000);
+    open('a');
+    await world.pass(11_000);
+    open('b');
+    await world.pass(120_000);
+    assert.deepEqual(orders.payloads, ['a', 'b']);
+    for (const { context } of orders.deliveries) assert.equal(context.signal.aborted, false);
+  });
+
+  it('in orderly mode the queue is given back, and goes on with the same message', async (world) => {
+    const orders = recorder({ ...slow, mode: ConsumeMode.ORDERLY }, (payload, _c, { attempt }) =>
+      payload === 0 && attempt === 1 ? forever() : undefined,
+    );
+    const { template } = await world.start(orders);
+    for (const n of count(3)) await world.passing(template.sendOrderly('orders', n, 'one'));
+    await orders.got(world, 4);
+    assert.deepEqual(orders.payloads, [0, 0, 1, 2]);
+    assert.deepEqual(orders.attempts, [1, 2, 1, 1]);
+  });
+
+  it('in orderly mode the last attempt makes a dead letter, and the queue goes on', async (world) => {
+    const options = { ...slow, mode: ConsumeMode.ORDERLY, maxReconsumeTimes: 1 };
+    const orders = recorder(options, (payload) => (payload === 0 ? forever() : undefined));
+    const letters = deadLettersOf('g');
+    const { template } = await world.start(orders, letters);
+    for (const n of count(2)) await world.passing(template.sendOrderly('orders', n, 'one'));
+    await letters.got(world, 1, 300_000);
+    await orders.got(world, 3, 300_000);
+    assert.deepEqual(orders.payloads, [0, 0, 1]);
+    assert.equal(reasonOf(letters).errorClass, 'ConsumeTimeoutError');
   });
 
   it.rows(
-    'options that are none are refused',
-    [{ concurrency: 4 }, { pullBatchSize: 0 }, { topic: 7 }, { group: undefined }] as object[],
+    'is refused at boot as no time, and where nothing is retried',
+    [
+      { consumeTimeout: 0 },
+      { consumeTimeout: 'soon' },
+      { mode: ConsumeMode.BROADCAST },
+      { delivery: 'at-most-once' },
+    ] as Partial<MessageListenerOptions>[],
     async (world, options) => {
-      const { template, close } = await world.start();
-      await rejects(
-        template.pullConsumer({ ...pulled, ...options } as PullOptions),
-        'CONFIGURATION',
-        new RegExp(Object.keys(options)[0]!),
-      );
-      await close();
+      await rejects(world.start(recorder({ ...slow, ...options })), 'CONFIGURATION', /consumeTimeout/);
     },
   );
 });
