@@ -6,6 +6,7 @@ export {
   type GroupSummary,
   type LetterOutcome,
   type LetterReport,
+  type MessageTrace,
   MessagingAdmin,
   type DeliveryGuarantee,
   type MovedQueue,

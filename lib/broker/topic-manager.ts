@@ -9,6 +9,7 @@ import {
   retryTopic,
   SCHEDULE_TOPIC,
   TIMER_TOPIC,
+  TRACE_TOPIC,
   TRANSACTION_DEAD_LETTER_TOPIC,
   TRANSACTION_HALF_TOPIC,
   TRANSACTION_OP_TOPIC,
@@ -93,6 +94,10 @@ export class TopicManager {
   async createOrUpdate(name: string, settings: TopicSettings): Promise<void> {
     checkTopic(name);
     this.refuseSystem(name);
+    await this.put(name, settings);
+  }
+
+  private async put(name: string, settings: TopicSettings): Promise<void> {
     if (this.get(name) === undefined) await this.store.createTopic(name, settings);
     else await this.store.topics.update(name, settings);
     this.changed(name);
@@ -111,7 +116,10 @@ export class TopicManager {
     const topic = this.get(name);
     const wanted = queues ?? (topic === undefined ? this.options.defaultQueues : 0);
     if (topic === undefined || wanted > topic.writeQueueNums) {
-      await this.createOrUpdate(name, {
+      // The settings may name it: where sends make no topics it would not come into being.
+      checkTopic(name);
+      if (name !== TRACE_TOPIC) this.refuseSystem(name);
+      await this.put(name, {
         readQueueNums: Math.max(wanted, topic?.readQueueNums ?? 0),
         writeQueueNums: wanted,
       });

@@ -2,6 +2,15 @@ export { MessagingAdmin } from './admin/messaging-admin.js';
 export type { AdminAccess, AdminParts } from './admin/admin-calls.js';
 export { TopicAdmin, type QueueStats, type TopicStats } from './admin/topic-admin.js';
 export type { TopicWidth, WidenOptions } from './admin/topic-widener.js';
+export {
+  type MessageTrace,
+  TraceAdmin,
+  type TracedDelivery,
+  type TracedSend,
+  type TracedTransaction,
+  type TraceOptions,
+} from './admin/trace-admin.js';
+export type { TraceSettings } from './trace/trace-settings.js';
 export { type FindOptions, MessageAdmin } from './admin/message-admin.js';
 export { GroupAdmin, type GroupLag, type GroupSummary, type LagOptions, type QueueLag } from './admin/group-admin.js';
 export { BacklogAdmin, type MovedQueue, type Position, type ResetOptions } from './admin/backlog-admin.js';

@@ -23,10 +23,12 @@ import type { ClientCore } from './connection/client-core.js';
 import { Connections } from './connection/connections.js';
 import { createCounters, type ClientCounters } from './counters.js';
 import { TopicSends, type SendCounts } from './counts.js';
+import { combineInterceptors } from './interceptor.js';
 import { HeartbeatService } from './connection/heartbeats.js';
 import { NameServers } from './connection/name-servers.js';
 import { NamespacedConnector } from './namespace/namespaced-connector.js';
 import { withClientDefaults, type ClientOptions, type ClientSettings, type ConsumerOptions } from './options.js';
+import type { OutgoingMessage } from './producer/messages.js';
 import { Producer } from './producer/producer.js';
 import { PullConsumer, type PullConsumerOptions } from './consumer/pull-consumer.js';
 import { PushConsumer, type ConsumerState } from './consumer/push-consumer.js';
@@ -34,6 +36,7 @@ import { Requests } from './requests/requests.js';
 import type { TopicLag } from './consumer/lag.js';
 import { RouteTable } from './connection/route-table.js';
 import { Suspects } from './dispatch/suspects.js';
+import { MessageTracer } from './trace/message-tracer.js';
 import { Transactions } from './transactions/transactions.js';
 
 const RANDOM_ID = 0x1_0000_0000;
@@ -63,14 +66,26 @@ export class MessagingClient {
     options: ClientOptions,
     private readonly platform: Platform,
   ) {
-    this.settings = withClientDefaults(options);
+    const settings = withClientDefaults(options);
     this.counters = createCounters();
     this.sends = new TopicSends();
     const { clock, logger, random } = platform;
     const ip = ownAddress();
     this.clientId = `${ip}@${process.pid}#${random.below(RANDOM_ID).toString(16).padStart(8, '0')}`;
-    const { namespace } = this.settings;
-    const producerGroup = producerGroupOf(this.settings.application, namespace);
+    const { namespace } = settings;
+    const producerGroup = producerGroupOf(settings.application, namespace);
+    const createId = createUniqueIdFactory({
+      ip,
+      pid: process.pid,
+      now: () => clock.now(),
+      hash: random.below(RANDOM_ID),
+    });
+    const { clientId } = this;
+    const send = (message: OutgoingMessage): Promise<unknown> => this.producer.sendTrace(message);
+    const tracer =
+      settings.trace && new MessageTracer(settings.trace, { clientId, producerGroup, createId, send }, platform);
+    const around = [tracer, settings.interceptor].filter((interceptor) => interceptor !== undefined);
+    this.settings = { ...settings, interceptor: combineInterceptors(around) };
     const monotonic = (): number => clock.monotonic();
     const connector =
       namespace === undefined
@@ -102,13 +117,8 @@ export class MessagingClient {
       brokers,
       heartbeats: this.heartbeats,
       suspects: new Suspects(platform, this.counters),
+      tracer,
     };
-    const createId = createUniqueIdFactory({
-      ip,
-      pid: process.pid,
-      now: () => clock.now(),
-      hash: random.below(RANDOM_ID),
-    });
     this.producer = new Producer(this.core, createId);
     this.transactions = new Transactions(this.core, this.producer);
     this.parts = { core: this.core, nameServers, producer: this.producer };
@@ -210,6 +220,7 @@ export class MessagingClient {
     this.requests.close();
     await this.transactions.drain(left());
     await this.producer.close(left());
+    await this.core.tracer?.close(left());
     for (const timer of this.timers) timer.cancel();
     this.heartbeats.close();
     await this.heartbeats.unregisterProducer();

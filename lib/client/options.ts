@@ -6,6 +6,7 @@ import type { RateLimit } from './dispatch/rate-limiter.js';
 import type { DeliveryGuarantee } from './delivery-guarantee.js';
 import type { ClientInterceptor } from './interceptor.js';
 import type { Settlement } from './settle/settle.js';
+import type { TraceSettings } from './trace/trace-settings.js';
 
 /** What a client is told. Times in milliseconds. */
 export interface ClientOptions {
@@ -49,10 +50,14 @@ export interface ClientOptions {
   defaultTopicQueues?: number;
   /** What stands around sends and handlers. Default: nothing. */
   interceptor?: ClientInterceptor;
+  /** What becomes of messages is written into this topic, in RocketMQ's format. Default: nothing is. */
+  trace?: TraceSettings;
 }
 
-export type ClientSettings = Required<Omit<ClientOptions, 'namespace' | 'instance' | 'localOffsets' | 'interceptor'>> &
-  Pick<ClientOptions, 'namespace' | 'instance' | 'localOffsets' | 'interceptor'>;
+export type ClientSettings = Required<
+  Omit<ClientOptions, 'namespace' | 'instance' | 'localOffsets' | 'interceptor' | 'trace'>
+> &
+  Pick<ClientOptions, 'namespace' | 'instance' | 'localOffsets' | 'interceptor' | 'trace'>;
 
 const CLIENT_DEFAULTS = {
   connection: 'default',

@@ -23,6 +23,8 @@ export const TRANSACTION_HALF_TOPIC = 'RMQ_SYS_TRANS_HALF_TOPIC';
 export const TRANSACTION_OP_TOPIC = 'RMQ_SYS_TRANS_OP_HALF_TOPIC';
 /** Half messages whose producers never said what became of them. */
 export const TRANSACTION_DEAD_LETTER_TOPIC = 'TRANS_CHECK_MAX_TIME_TOPIC';
+/** Where clients write what becomes of messages. */
+export const TRACE_TOPIC = 'RMQ_SYS_TRACE_TOPIC';
 /** The template topic: what new topics inherit their queues from. */
 export const DEFAULT_TOPIC = 'TBW102';
 
@@ -41,7 +43,7 @@ const SYSTEM_TOPICS: ReadonlySet<string> = new Set([
   ...NOT_SENDABLE,
   DEFAULT_TOPIC,
   'BenchmarkTest',
-  'RMQ_SYS_TRACE_TOPIC',
+  TRACE_TOPIC,
   'CHECKPOINT_TOPIC',
 ]);
 

@@ -95,6 +95,7 @@ describe('the README', () => {
     ['lib/nest/decorators/message-listener.decorator.ts', 'MessageListenerOptions'],
     ['lib/nest/options/messaging-options.ts', 'MessagingConnectionOptions'],
     ['lib/nest/options/messaging-options.ts', 'ProducerSettings'],
+    ['lib/nest/options/messaging-options.ts', 'TraceSetting'],
     ['lib/nest/template/send-options.ts', 'MessageOptions'],
     ['lib/nest/template/send-options.ts', 'SendOptions'],
     ['lib/nest/template/send-options.ts', 'BatchOptions'],

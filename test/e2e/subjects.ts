@@ -19,6 +19,7 @@ import { deadLetters, retries } from './behaviours/retries.js';
 import { sending } from './behaviours/sending.js';
 import { widening } from './behaviours/widening.js';
 import { tags } from './behaviours/tags.js';
+import { tracing } from './behaviours/tracing.js';
 import { transactions } from './behaviours/transactions.js';
 import { metrics, traces } from './behaviours/watching.js';
 
@@ -42,6 +43,7 @@ export const subjects: readonly Subject[] = [
   finding,
   widening,
   replay,
+  tracing,
   order,
   broadcast,
   namespaces,

@@ -4,6 +4,7 @@ import { DeadLetterAdmin } from './dead-letter-admin.js';
 import { GroupAdmin } from './group-admin.js';
 import { MessageAdmin } from './message-admin.js';
 import { TopicAdmin } from './topic-admin.js';
+import { TraceAdmin } from './trace-admin.js';
 
 /**
  * Administration of a broker or a cluster, from code: one property per subject. Every method may be called at any time
@@ -17,6 +18,7 @@ export class MessagingAdmin {
   readonly topics: TopicAdmin;
   readonly groups: GroupAdmin;
   readonly messages: MessageAdmin;
+  readonly traces: TraceAdmin;
 
   /** @internal `client.admin`, or inject it. */
   constructor(access: AdminAccess) {
@@ -25,6 +27,7 @@ export class MessagingAdmin {
     this.topics = new TopicAdmin(calls, this.groups);
     this.backlog = new BacklogAdmin(calls, this.groups);
     this.messages = new MessageAdmin(calls);
+    this.traces = new TraceAdmin(calls, this.messages);
     this.deadLetters = new DeadLetterAdmin(calls);
   }
 }

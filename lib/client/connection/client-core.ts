@@ -6,6 +6,7 @@ import type { TopicSends } from '../counts.js';
 import type { ClientSettings } from '../options.js';
 import type { RouteTable } from './route-table.js';
 import type { Suspects } from '../dispatch/suspects.js';
+import type { MessageTracer } from '../trace/message-tracer.js';
 
 /** What the parts of one client share. */
 export interface ClientCore {
@@ -19,6 +20,8 @@ export interface ClientCore {
   readonly brokers: BrokerCalls;
   readonly heartbeats: Heartbeats;
   readonly suspects: Suspects;
+  /** Undefined when nothing is traced. */
+  readonly tracer: MessageTracer | undefined;
 }
 
 /** Which groups this client has; every broker is told at once when that changes, and again every 30 s. */

@@ -88,7 +88,9 @@ export class Producer {
   private dispatchOneWay(message: OutgoingMessage): Promise<SendResult | undefined> {
     const unit = this.unitOf(message, { retries: 0 });
     // The order of keys needs to know when a send is settled.
-    return unit.shardingKey === undefined ? this.sender.deliverOneway(unit) : this.enterLane(unit);
+    const sending = unit.shardingKey === undefined ? this.sender.deliverOneway(unit) : this.enterLane(unit);
+    this.core.tracer?.sent([unit], sending);
+    return sending;
   }
 
   private lost(topic: string, error: Error): void {
@@ -111,7 +113,9 @@ export class Producer {
       const route = routes.peek(topic) ?? (await this.sender.within(routes.forSending(topic), unit));
       index = this.queues.orderedIndex(route, shardingKey);
     }
-    return { result: await this.sender.deliver(unit, index), unit };
+    const sending = this.sender.deliver(unit, index);
+    this.core.tracer?.sent([unit], sending);
+    return { result: await sending, unit };
   }
 
   /**
@@ -137,7 +141,7 @@ export class Producer {
           `A batch of ${messages.length} messages to ${unit.topic} has ${unit.body.length} bytes; at most ${limit} are allowed. Split it`,
         );
       }
-      return this.dispatch(unit);
+      return this.dispatch(unit, units);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -146,6 +150,13 @@ export class Producer {
   /** @internal A resend or a replay. Goes past interceptors: it is no send of the application's. */
   async sendAgain(message: SentAgain): Promise<SendResult> {
     return this.dispatch(this.preparer.again(message, this.deadline(undefined), this.retries(undefined)));
+  }
+
+  /** @internal Records of the trace: not traced, past interceptors, and also while this is being closed. */
+  async sendTrace(message: OutgoingMessage): Promise<SendResult> {
+    const { settings, platform } = this.core;
+    const deadline = Math.ceil(platform.clock.monotonic() + settings.sendTimeoutMillis);
+    return this.sender.deliver(this.preparer.prepare(message, deadline, settings.sendRetries), undefined);
   }
 
   /** @internal Refuses further sends and waits for the unsettled ones, within the budget. */
@@ -183,8 +194,11 @@ export class Producer {
     return options?.retries ?? this.core.settings.sendRetries;
   }
 
-  private dispatch(unit: SendUnit): Promise<SendResult> {
-    return unit.shardingKey === undefined ? this.sender.deliver(unit, undefined) : this.enterLane(unit);
+  /** @param units The messages of a batch. */
+  private dispatch(unit: SendUnit, units?: readonly SendUnit[]): Promise<SendResult> {
+    const sending = unit.shardingKey === undefined ? this.sender.deliver(unit, undefined) : this.enterLane(unit);
+    this.core.tracer?.sent(units ?? [unit], sending);
+    return sending;
   }
 
   // Which lane it is takes a route. Until the first one is there, keyed sends of the topic queue up in call order.

@@ -117,6 +117,7 @@ export class MessagingConnection {
         // Asking a broker in the same process costs no network, and a crash repeats less.
         offsetPersistMillis: options.nameServers === undefined ? 500 : undefined,
         localOffsets: this.broadcastPositions(),
+        trace: options.trace,
       },
       options,
       platform,

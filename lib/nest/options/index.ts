@@ -5,6 +5,7 @@ export type {
   MessagingOptionsFactory,
   ProducerSettings,
   ResolvedConnectionOptions,
+  TraceSetting,
 } from './messaging-options.js';
 export { type OptionRule, type OptionRules, checkOptions, oneOf, rule, wholeNumber } from './option-checker.js';
 export { nameRule, resolveOptions } from './resolve-options.js';

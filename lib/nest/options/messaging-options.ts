@@ -13,6 +13,14 @@ export interface ProducerSettings {
   compressOverBytes?: number;
 }
 
+/** @publicApi */
+export interface TraceSetting {
+  /** Share of the messages that is traced, above 0, to 1. Default: 1, all. */
+  sample?: number;
+  /** Where the records go. Default: RocketMQ's `RMQ_SYS_TRACE_TOPIC`. */
+  topic?: string;
+}
+
 /** What `forRootAsync`'s factory may give; everything has a default. @publicApi */
 export interface MessagingConnectionOptions {
   /**
@@ -38,6 +46,8 @@ export interface MessagingConnectionOptions {
   /** Default: text, bytes and JSON. */
   converter?: MessageConverter;
   producer?: ProducerSettings;
+  /** Whether what becomes of messages is written down, in RocketMQ's trace format. Default: false. */
+  trace?: boolean | TraceSetting;
 }
 
 /** @publicApi */
@@ -65,4 +75,6 @@ export interface ResolvedConnectionOptions {
   readonly shutdownBudgetMillis: number;
   readonly converter: MessageConverter;
   readonly producer: ProducerSettings;
+  /** Undefined when nothing is traced. */
+  readonly trace: { readonly sample: number; readonly topic: string } | undefined;
 }

@@ -1,4 +1,4 @@
-import { MessagingError, Namespace } from '../../protocol/index.js';
+import { checkTopic, isSendableTopic, MessagingError, Namespace, TRACE_TOPIC } from '../../protocol/index.js';
 import type { BrokerSettings } from '../../server/index.js';
 import { DefaultMessageConverter, durationMillis, parseDuration } from '../payload/index.js';
 import { applicationName, nameSafe } from './application-name.js';
@@ -30,6 +30,18 @@ const CONNECTION_RULES: OptionRules = {
   shutdownBudget: rule.duration,
   converter,
   producer: rule.object,
+  trace: {
+    what: 'true, false or { sample, topic }',
+    accepts: (value) => rule.boolean.accepts(value) || rule.object.accepts(value),
+  },
+};
+
+const TRACE_RULES: OptionRules = {
+  sample: {
+    what: 'a share above 0, to 1',
+    accepts: (value) => typeof value === 'number' && value > 0 && value <= 1,
+  },
+  topic: rule.text,
 };
 
 const PRODUCER_RULES: OptionRules = {
@@ -70,7 +82,22 @@ export function resolveOptions(connection: string, options: MessagingConnectionO
     shutdownBudgetMillis: parseDuration(options.shutdownBudget ?? 10_000, `${where}: shutdownBudget`),
     converter: options.converter ?? new DefaultMessageConverter(),
     producer: options.producer ?? {},
+    trace: traceOf(options, where),
   };
+}
+
+function traceOf({ trace, namespace }: MessagingConnectionOptions, where: string): ResolvedConnectionOptions['trace'] {
+  if (trace === undefined || trace === false) return undefined;
+  const chosen = trace === true ? {} : trace;
+  checkOptions(`${where}, trace`, chosen, TRACE_RULES);
+  const { sample = 1, topic = TRACE_TOPIC } = chosen;
+  try {
+    checkTopic(topic, namespace);
+  } catch (error) {
+    throw new MessagingError('CONFIGURATION', `${where}, trace: ${(error as Error).message}`, { cause: error });
+  }
+  if (isSendableTopic(topic)) return { sample, topic };
+  throw new MessagingError('CONFIGURATION', `${where}, trace: nothing can be sent to the topic ${topic}`);
 }
 
 /**

@@ -31,6 +31,8 @@ export const OFFSETS_AT = 2048;
 const CRC_FIELD = 7;
 
 const FIRST_ENTRIES = 1024;
+/** Below, comparing is quicker than counting 65,536 buckets twice. */
+const FEW = 4096;
 
 export function headerBytes(count: number): number {
   const blocks = Math.ceil(count / BLOCK_ENTRIES);
@@ -108,9 +110,11 @@ export class IndexTable {
     return Buffer.from(bytes);
   }
 
-  /** By hash, the youngest first within one: two rounds over 16 bits each, from the youngest entry to the oldest. */
+  /** By hash, the youngest first within one. Many: two rounds over 16 bits each, from the youngest entry to the oldest. */
   private sorted(): Uint32Array {
     const { count, hashes } = this;
+    if (count < FEW)
+      return Uint32Array.from({ length: count }, (_, at) => at).sort((a, b) => hashes[a]! - hashes[b]! || b - a);
     let from = new Uint32Array(count);
     let to = new Uint32Array(count);
     for (let at = 0; at < count; at++) from[at] = count - 1 - at;

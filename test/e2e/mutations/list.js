@@ -11,6 +11,7 @@ import { nestMutations } from './nest.js';
 import { positionMutations } from './positions.js';
 import { requestMutations } from './request.js';
 import { storeMutations } from './store.js';
+import { tracingMutations } from './tracing.js';
 import { transactionMutations } from './transaction.js';
 import { watchingMutations } from './watching.js';
 
@@ -27,6 +28,7 @@ export const mutations = [
   ...listenerMutations,
   ...dedupMutations,
   ...findingMutations,
+  ...tracingMutations,
   ...watchingMutations,
   ...positionMutations,
   ...filterMutations,
