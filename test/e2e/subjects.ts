@@ -11,8 +11,8 @@ import { letterAdmin } from './behaviours/letter-admin.js';
 import { namespaces } from './behaviours/namespaces.js';
 import { order } from './behaviours/order.js';
 import { positions } from './behaviours/positions.js';
-import { replay } from './behaviours/replay.js';
 import { pulling } from './behaviours/pulling.js';
+import { moving, replay } from './behaviours/replay.js';
 import { requests } from './behaviours/requests.js';
 import { receiving } from './behaviours/receiving.js';
 import { deadLetters, retries } from './behaviours/retries.js';
@@ -44,6 +44,7 @@ export const subjects: readonly Subject[] = [
   widening,
   replay,
   tracing,
+  moving,
   order,
   broadcast,
   namespaces,

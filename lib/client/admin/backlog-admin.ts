@@ -87,6 +87,15 @@ export class BacklogAdmin {
   async replay(range: ReplayRange, to: ReplayTarget, options: ReplayOptions = {}): Promise<ReplayReport> {
     return new Replayer(this.calls, this.groups).replay(range, to, options);
   }
+
+  /**
+   * Takes what a group has still to settle in a topic from it, and sends it to a topic, as a wider one on which more members
+   * can work, or to another group. The group must be at rest; its position goes along, so that it goes on behind.
+   * @throws MessagingError as `replay`; BAD_ARGUMENT while the group is at work.
+   */
+  async move(group: string, topic: string, to: ReplayTarget, options: ReplayOptions = {}): Promise<ReplayReport> {
+    return new Replayer(this.calls, this.groups).move(group, topic, to, options);
+  }
 }
 
 function target(to: Position, queueId: number | undefined): Pick<ResetOffsetRequestHeader, 'timestamp' | 'offset'> {

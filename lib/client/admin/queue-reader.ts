@@ -35,7 +35,7 @@ export class QueueReader {
   constructor(
     private readonly calls: AdminCalls,
     readonly queue: MessageQueue,
-    private readonly address: string,
+    readonly address: string,
   ) {}
 
   minOffset(): Promise<number> {

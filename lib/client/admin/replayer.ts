@@ -9,6 +9,7 @@ import {
   type MessageRecord,
   MessagingError,
   PropertyName,
+  RequestCode,
   retryTopic,
 } from '../../protocol/index.js';
 import { asMessagingError } from '../connection/response-error.js';
@@ -30,7 +31,14 @@ import {
 } from './replay-range.js';
 
 /** Who gets the messages: one group and no other, or a topic with all its groups. @publicApi */
-export type ReplayTarget = { group: string; topic?: undefined } | { topic: string; group?: undefined };
+export type ReplayTarget =
+  | {
+      group: string;
+      /** Of which topic they come to the group. Default: the one that they are in. */
+      as?: string;
+      topic?: undefined;
+    }
+  | { topic: string; group?: undefined };
 
 /** @publicApi */
 export interface ReplayOptions {
@@ -61,7 +69,7 @@ export interface ReplayReport {
   error?: MessagingError;
 }
 
-const TARGET_RULES = { group: option.text, topic: option.text } as const;
+const TARGET_RULES = { group: option.text, as: option.text, topic: option.text } as const;
 const OPTION_RULES = {
   id: {
     what: 'a text of 1 to 64 letters, digits, _, - and .',
@@ -71,6 +79,9 @@ const OPTION_RULES = {
   signal: option.signal,
 } as const;
 
+/** Called with each queue when what is in front of its new offset was sent. False ends the replay. */
+type Advance = (queue: ReplayQueue) => Promise<boolean>;
+
 /** Sends stored messages once more, queue by queue in their order, a handful at a time. */
 export class Replayer {
   constructor(
@@ -78,22 +89,71 @@ export class Replayer {
     private readonly groups: GroupAdmin,
   ) {}
 
-  async replay(range: ReplayRange, target: ReplayTarget, options: ReplayOptions): Promise<ReplayReport> {
+  /**
+   * What a group has still to settle is sent elsewhere, and its position goes along: a step is sent first, so that a crash
+   * in between repeats it, with the same stamps if `id` is the same, and loses nothing.
+   */
+  async move(group: string, topic: string, target: ReplayTarget, options: ReplayOptions): Promise<ReplayReport> {
+    const { core } = await this.calls.parts();
+    checkGroup(group, core.settings.namespace);
+    checkTopic(topic, core.settings.namespace);
+    await this.checkMember(group, topic);
+    if (target.topic === topic)
+      throw new MessagingError('BAD_ARGUMENT', `The backlog of ${group} lies in ${topic} already; name another topic`);
+    const atRest = async (): Promise<MessagingError | undefined> => {
+      const { members } = await this.groups.lag(group, { topic, ages: false });
+      return members.length === 0 ? undefined : isAtWork(group, members);
+    };
+    const problem = await atRest();
+    if (problem !== undefined) throw problem;
+    const places: ReplayPlace[] = [];
+    for (const { rows } of await this.groups.progress(group, topic)) {
+      for (const { queue, consumerOffset, brokerOffset } of rows) {
+        const { brokerName, queueId } = queue;
+        if (consumerOffset < brokerOffset)
+          places.push({ brokerName, queueId, offset: consumerOffset, end: brokerOffset });
+      }
+    }
+    let late: MessagingError | undefined;
+    const advance: Advance = async ({ reader, offset }) => {
+      // A member that came meanwhile has a position of its own, which must not be taken back.
+      late = await atRest();
+      if (late !== undefined) return false;
+      const { queueId } = reader.queue;
+      const header = { topic, group, timestamp: -1, isForce: true, queueId, offset };
+      await this.calls.ask(reader.address, RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, header);
+      return true;
+    };
+    const report = await this.replay({ topic, from: places }, target, options, advance);
+    if (late !== undefined) report.error = late;
+    return report;
+  }
+
+  async replay(
+    range: ReplayRange,
+    target: ReplayTarget,
+    options: ReplayOptions,
+    advance?: Advance,
+  ): Promise<ReplayReport> {
     const { core, producer } = await this.calls.parts();
     checkOptions('backlog.replay', range, RANGE_RULES);
-    checkOptions('backlog.replay', target as { group?: string; topic?: string }, TARGET_RULES);
+    checkOptions('backlog.replay', target as { group?: string; as?: string; topic?: string }, TARGET_RULES);
     checkOptions('backlog.replay', options, OPTION_RULES);
     checkTopic(range.topic, core.settings.namespace);
     checkRange(range);
+    if (target.group !== undefined && target.topic !== undefined)
+      throw new MessagingError('BAD_ARGUMENT', 'backlog.replay: either a group gets the messages, or a topic');
+    if (target.group === undefined && (target as { as?: string }).as !== undefined)
+      throw new MessagingError('BAD_ARGUMENT', 'backlog.replay: `as` is for a group; a topic gets messages as its own');
     const route = await this.calls.route(range.topic);
     if (target.group === undefined) await this.checkTarget(target.topic);
-    else await this.checkMember(target.group, range.topic);
+    else await this.checkMember(target.group, target.as ?? range.topic);
     const { clock, random } = core.platform;
     const id = options.id ?? `${clock.now().toString(36)}-${random.below(0x7fff_ffff).toString(36)}`;
     const queues = await openRange(this.calls, range, route);
     const report: ReplayReport = { id, complete: false, replayed: 0, passedOver: 0, failed: 0, next: [] };
     const pace = new Pace(clock, options.ratePerSecond, options.signal);
-    await new ReplayRun(producer, range, target, pace, report, core.settings.compressOverBytes).run(queues);
+    await new ReplayRun(producer, range, target, pace, report, core.settings.compressOverBytes, advance).run(queues);
     report.next = queues
       .filter(({ offset, end }) => offset < end)
       .map(({ reader, offset, end }) => {
@@ -133,6 +193,13 @@ export class Replayer {
   }
 }
 
+function isAtWork(group: string, members: readonly string[]): MessagingError {
+  return new MessagingError(
+    'BAD_ARGUMENT',
+    `The group ${group} is at work (${members.join(', ')}): what it handles would be moved as well. Stop its listeners first`,
+  );
+}
+
 class ReplayRun {
   constructor(
     private readonly producer: Producer,
@@ -141,6 +208,7 @@ class ReplayRun {
     private readonly pace: Pace,
     private readonly report: ReplayReport,
     private readonly compressOverBytes: number,
+    private readonly advance: Advance | undefined,
   ) {}
 
   /** A page of each queue in turn, so that none runs far ahead of the others. */
@@ -158,11 +226,13 @@ class ReplayRun {
       const { records, nextOffset } = await reader.read(before);
       for (let from = 0; from < records.length; from += this.pace.step) {
         const step = records.slice(from, from + this.pace.step).filter(({ queueOffset }) => queueOffset < end);
-        if (!(await this.send(queue, step))) return false;
+        if (await this.send(queue, step)) continue;
+        if (queue.offset > before) await this.advance?.(queue);
+        return false;
       }
       // Behind what has expired meanwhile. Where nothing more can be read, it is at its end.
       queue.offset = nextOffset > before ? Math.max(queue.offset, nextOffset) : end;
-      return true;
+      return this.advance === undefined || (await this.advance(queue));
     } catch (error) {
       const failure = asMessagingError(error, `Replaying ${this.range.topic}`);
       if (!failure.retryable) throw failure;
@@ -233,7 +303,7 @@ class ReplayRun {
     // As a first attempt of the group, and of no other.
     const more = againProperties(properties, [
       stamp,
-      [PropertyName.RETRY_TOPIC, this.range.topic],
+      [PropertyName.RETRY_TOPIC, this.target.as ?? this.range.topic],
       [PropertyName.ORIGIN_MESSAGE_ID, messageId],
       [ExtensionProperty.ORIGIN_QUEUE_ID, queueId],
       [ExtensionProperty.ORIGIN_QUEUE_OFFSET, queueOffset],

@@ -31,6 +31,87 @@ async function listen(group: string, topic = 't', mode = ConsumeMode.CONCURRENT)
   return seen;
 }
 
+describe('admin.backlog.move', () => {
+  /** A group at rest with a backlog of a hundred, of which it has handled some. */
+  async function backlog() {
+    const { consumer, seen } = await world.consume(client, { group: 'g' }, { topic: 't' });
+    await send(...numbers(10));
+    await world.until(() => seen.length === 10);
+    await world.drive(consumer.stop(1000));
+    await send(...numbers(100, 10));
+  }
+  const move = (to: ReplayTarget, options?: ReplayOptions) =>
+    world.drive(client.admin.backlog.move('g', 't', to, options));
+
+  it('spreads a backlog over a wider topic, and what is left of it comes back', async () => {
+    await backlog();
+    await client.admin.topics.create('wide', 16);
+    expect(await move({ topic: 'wide' })).toMatchObject({ complete: true, replayed: 100, next: [] });
+    expect(await client.admin.groups.lag('g', { topic: 't' })).toMatchObject({ lag: 0 });
+    const { queues } = await client.admin.topics.stats('wide');
+    expect(queues.every(({ maxOffset }) => maxOffset > 0)).toBe(true);
+    // A group of many handles a part of it.
+    const part = await world.consume(client, { group: 'helpers', from: 'earliest' }, { topic: 'wide' });
+    await world.until(() => part.seen.length === 100);
+    await world.drive(part.consumer.stop(1000));
+    await world.drive(client.admin.backlog.resetPosition('helpers', 'wide', 3, { queueId: 7 }));
+    const { lag } = await client.admin.groups.lag('helpers', { topic: 'wide' });
+    expect(lag).toBeGreaterThan(0);
+    const back = client.admin.backlog.move('helpers', 'wide', { group: 'g', as: 't' });
+    expect(await world.drive(back)).toMatchObject({ complete: true, replayed: lag });
+    await send('new');
+    const { seen } = await world.consume(client, { group: 'g' }, { topic: 't' });
+    await world.until(() => seen.length === lag + 1);
+    await world.clock.advance(10_000);
+    expect(seen).toHaveLength(lag + 1);
+    expect(new Set(seen.map(({ message }) => message.topic))).toEqual(new Set(['t']));
+  });
+
+  it('loses nothing when it dies in the middle; what comes twice carries one stamp', async () => {
+    await backlog();
+    const copies = await listen('h', 'wide');
+    const dying = await world.client();
+    dying.admin.backlog.move('g', 't', { topic: 'wide' }, { id: 'm', ratePerSecond: 20 }).catch(() => undefined);
+    await world.clock.advance(2500);
+    world.vanish(dying);
+    const { lag } = await client.admin.groups.lag('g', { topic: 't' });
+    expect(await move({ topic: 'wide' }, { id: 'm' })).toMatchObject({ complete: true, replayed: lag });
+    await world.clock.advance(10_000);
+    expect(new Set(bodies(copies))).toEqual(new Set(numbers(100, 10)));
+    expect(new Set(stamps(copies)).size).toBe(100);
+  });
+
+  it('ends when a member comes to work meanwhile, and leaves the rest to it', async () => {
+    await backlog();
+    const copies = await listen('h', 'wide');
+    const going = client.admin.backlog.move('g', 't', { topic: 'wide' }, { ratePerSecond: 20 });
+    await world.clock.advance(2500);
+    const { seen } = await world.consume(await world.client(), { group: 'g' }, { topic: 't' });
+    expect(await world.drive(going)).toMatchObject({ complete: false, error: { code: 'BAD_ARGUMENT' } });
+    await world.clock.advance(30_000);
+    expect(new Set([...bodies(copies), ...bodies(seen)])).toEqual(new Set(numbers(100, 10)));
+    expect(await client.admin.groups.lag('g', { topic: 't' })).toMatchObject({ lag: 0 });
+  });
+
+  it.each<[string, () => Promise<unknown>, string]>([
+    ['a group at both ends', () => move({ group: 'g', topic: 'wide' } as never), 'BAD_ARGUMENT'],
+    ['a group that is at work', () => client.admin.backlog.move('works', 't', { topic: 'wide' }), 'BAD_ARGUMENT'],
+    ['the topic where it is', () => move({ topic: 't' }), 'BAD_ARGUMENT'],
+    ['a group that is none', () => client.admin.backlog.move('no', 't', { topic: 'wide' }), 'GROUP_NOT_FOUND'],
+    ['a topic that it does not read', () => client.admin.backlog.move('g', 'u', { topic: 'wide' }), 'BAD_ARGUMENT'],
+    ['a target that would not know it', () => move({ group: 'other' }), 'BAD_ARGUMENT'],
+    ['a broadcast group', () => client.admin.backlog.move('b', 't', { topic: 'wide' }), 'NOT_SUPPORTED'],
+  ])('refuses %s', async (_, ask, code) => {
+    await backlog();
+    await listen('works');
+    await listen('other', 'u');
+    await client.admin.topics.create('u', 1);
+    await world.consume(client, { group: 'b', mode: ConsumeMode.BROADCAST }, { topic: 't' });
+    await expect(ask()).rejects.toMatchObject({ code });
+    expect(await client.admin.groups.lag('g', { topic: 't' })).toMatchObject({ lag: 100 });
+  });
+});
+
 describe('admin.backlog.replay', () => {
   it('brings what is stored to one group once more, and to no other', async () => {
     const [billing, mail] = [await listen('billing'), await listen('mail')];
@@ -228,6 +309,7 @@ describe('admin.backlog.replay', () => {
     ['a group that reads another topic', () => replay({ topic: 'u' }, { group: 'g' }), 'BAD_ARGUMENT'],
     ['a broadcast group', () => replay({ topic: 't' }, { group: 'b' }), 'NOT_SUPPORTED'],
     ['nobody', () => replay({ topic: 't' }, {} as ReplayTarget), 'BAD_ARGUMENT'],
+    ['a topic under another name', () => replay({ topic: 't' }, { topic: 'u', as: 't' } as never), 'BAD_ARGUMENT'],
     ['a topic of the broker', () => replay({ topic: 't' }, { topic: '%RETRY%g' }), 'BAD_ARGUMENT'],
     ['an offset without a queue', () => replay({ topic: 't', from: 3 }, { group: 'g' }), 'BAD_ARGUMENT'],
     ['a queue that is not there', () => replay({ topic: 't', queueId: 9 }, { group: 'g' }), 'BAD_ARGUMENT'],

@@ -145,3 +145,72 @@ export const replay = subject('replay', (it) => {
     await rejects(to({ topic: '%DLQ%g' }), 'BAD_ARGUMENT', /of your own/);
   });
 });
+
+export const moving = subject('moving a backlog', (it) => {
+  it('what a resting group has not settled goes to a wider topic, and the group goes on behind it', async (world) => {
+    await (await world.start(recorder({ topic: 'orders', group: 'g' }))).close();
+    const { template, get } = await world.start();
+    for (const n of count(40)) await world.passing(template.syncSend('orders', n));
+    const { backlog, groups, topics } = get(MessagingAdmin);
+    await world.passing(topics.create('wide', 16));
+    const report = await world.passing(backlog.move('g', 'orders', { topic: 'wide' }));
+    assert.deepEqual([report.complete, report.replayed], [true, 40]);
+    assert.equal((await world.passing(groups.lag('g'))).lag, 0);
+    const { queues } = await world.passing(topics.stats('wide'));
+    assert.ok(queues.every(({ maxOffset }) => maxOffset > 0));
+    const again = recorder({ topic: 'orders', group: 'g' });
+    await world.start(again);
+    await world.passing(template.syncSend('orders', 'new'));
+    await again.got(world, 1);
+    await world.pass(10_000);
+    assert.deepEqual(again.payloads, ['new']);
+  });
+
+  it('what is left in the wider topic comes back to its group, as of its own topic', async (world) => {
+    await (
+      await world.start(recorder({ topic: 'orders', group: 'g' }), recorder({ topic: 'wide', group: 'w' }))
+    ).close();
+    const { template, get } = await world.start();
+    for (const n of count(20)) await world.passing(template.syncSend('orders', n));
+    const { backlog, groups } = get(MessagingAdmin);
+    await world.passing(backlog.move('g', 'orders', { topic: 'wide' }));
+    await world.passing(backlog.move('w', 'wide', { group: 'g', as: 'orders' }));
+    assert.equal((await world.passing(groups.lag('w'))).lag, 0);
+    const orders = recorder({ topic: 'orders', group: 'g' });
+    await world.start(orders);
+    await orders.got(world, 20);
+    assert.deepEqual(new Set(orders.payloads), new Set(count(20)));
+    assert.equal(orders.deliveries[0]!.message.topic, 'orders');
+  });
+
+  it('of a group that is at work nothing is moved', async (world) => {
+    const { template, get } = await world.start(recorder({ topic: 'orders', group: 'g' }));
+    await world.passing(template.syncSend('orders', 1));
+    await rejects(
+      world.passing(get(MessagingAdmin).backlog.move('g', 'orders', { topic: 'wide' })),
+      'BAD_ARGUMENT',
+      /Stop its listeners first/,
+    );
+  });
+
+  it.needing(['restart'], 'one that a crash ends is done by another call, and nothing is lost', async (world) => {
+    await (await world.start(recorder({ topic: 'orders', group: 'g' }))).close();
+    const { template, get } = await world.start();
+    for (const n of count(60)) await world.passing(template.syncSend('orders', n));
+    const options = { id: 'moved', ratePerSecond: 10 };
+    get(MessagingAdmin)
+      .backlog.move('g', 'orders', { topic: 'wide' }, options)
+      .catch(() => undefined);
+    await world.pass(2500);
+    await world.crash();
+    const copies = recorder({ topic: 'wide', group: 'h', from: 'earliest' });
+    const after = await world.start(copies);
+    const { complete } = await world.passing(
+      after.get(MessagingAdmin).backlog.move('g', 'orders', { topic: 'wide' }, { id: 'moved' }),
+    );
+    assert.equal(complete, true);
+    await world.pass(30_000);
+    assert.deepEqual(new Set(copies.payloads), new Set(count(60)));
+    assert.equal(new Set(copies.deliveries.map(({ message }) => message.originId)).size, 60);
+  });
+});

@@ -217,4 +217,33 @@ export const positionMutations = [
     find: '.filter((topic) => !isRetryTopic(topic))',
     replace: '',
   },
+  {
+    id: 'moving/position-stays',
+    says: 'a backlog is copied, and the group handles it all the same',
+    file: 'lib/client/admin/replayer.ts',
+    find: 'await this.calls.ask(reader.address, RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, header);',
+    replace: '',
+  },
+  {
+    id: 'moving/at-work',
+    says: 'the backlog of a group at work is moved',
+    file: 'lib/client/admin/replayer.ts',
+    find: 'return members.length === 0 ?',
+    replace: 'return true ?',
+  },
+  {
+    id: 'moving/other-name',
+    says: 'what comes back is of the wider topic',
+    file: 'lib/client/admin/replayer.ts',
+    find: '[PropertyName.RETRY_TOPIC, this.target.as ?? this.range.topic],',
+    replace: '[PropertyName.RETRY_TOPIC, this.range.topic],',
+  },
+  {
+    id: 'moving/position-first',
+    says: 'the position moves to the end before anything is sent',
+    file: 'lib/client/admin/replayer.ts',
+    find: 'const report = await this.replay({',
+    replace:
+      'for (const { queueId, end } of places)\n await advance({ reader: { queue: { queueId }, address: (await this.calls.allMasters())[0].address }, offset: end });\n const report = await this.replay({',
+  },
 ];
