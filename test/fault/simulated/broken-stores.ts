@@ -11,6 +11,7 @@ import {
 } from '../../../lib/protocol/index.js';
 import type { MessageStore, PutCallback, StoreMessage } from '../../../lib/store/index.js';
 import { Segments } from '../../../lib/store/commitlog/segments.js';
+import { DedupWindow } from '../../../lib/store/dedup/dedup-window.js';
 import { HalfRule } from '../../../lib/store/retention/half-rule.js';
 import { QueueBounds } from '../../../lib/store/state/queue-bounds.js';
 import { HalfIndex } from '../../../lib/store/transactions/half-index.js';
@@ -61,6 +62,16 @@ export const BROKEN_STORES = {
       };
     },
   },
+  'takes a snapshot of the de-duplication for all there is': {
+    install: () => {
+      const window = DedupWindow.prototype as unknown as DedupInternals;
+      const { restore } = window;
+      window.restore = function (this: DedupInternals, payload) {
+        restore.call(this, payload);
+        this.dispatched = Infinity;
+      };
+    },
+  },
   'zeroes nothing behind the cut': {
     draws: 6,
     install: () => {
@@ -84,6 +95,11 @@ function withHandles(inner: FileSystem, change: (path: string, handle: FileHandl
     diskSpace: (path) => inner.diskSpace(path),
     lock: (path) => inner.lock(path),
   };
+}
+
+interface DedupInternals {
+  dispatched: number;
+  restore(payload: Buffer): void;
 }
 
 interface Internals {

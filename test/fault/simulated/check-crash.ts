@@ -20,7 +20,7 @@ export interface Checked {
   readonly faults: readonly string[];
 }
 
-const DERIVED = /\/(checkpoint|consumequeue\/.*|state\/timers|state\/transactions)(\.previous)?$/;
+const DERIVED = /\/(checkpoint|consumequeue\/.*|state\/timers|state\/transactions|state\/deduplication)(\.previous)?$/;
 
 interface Opened {
   readonly store: MessageStore;

@@ -1,3 +1,4 @@
+import { judgeDedup } from './judge-dedup.js';
 import { judgeHalves } from './judge-halves.js';
 import type { History, Moment } from './model.js';
 import { describe, isParked, type Found, type Observation } from './observe.js';
@@ -20,6 +21,7 @@ export function judge(observed: Observation, history: History, moment: Moment): 
   judgeKnown(observed, history, moment, faults);
   judgeContents(history, byId, pending, faults);
   judgeAcknowledged(observed, history, moment, byId, byPlace, pending, faults);
+  judgeDedup(observed, history, moment, byId, faults);
   judgeHalves(observed, history, moment, byId, faults);
   judgeConsumer(observed, history, moment, byPlace, faults);
   return faults;

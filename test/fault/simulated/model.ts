@@ -1,6 +1,7 @@
 import type { MessageRecord } from '../../../lib/protocol/index.js';
 import {
   encodeProperties,
+  ExtensionProperty,
   getProperty,
   TIMER_TOPIC,
   TRANSACTION_DEAD_LETTER_TOPIC,
@@ -25,6 +26,8 @@ export interface Asked {
   /** Bytes of the body and of a property: both are torn by crashes, and both are checked. */
   readonly bodyBytes: number;
   readonly propertyBytes: number;
+  /** Sent with its id as id for de-duplication, to a topic that had been told to know it again. */
+  readonly dedup?: boolean;
 }
 
 export interface Acknowledged extends PutResult {
@@ -142,6 +145,7 @@ export function messageOf(asked: Asked, own: readonly [string, string][] = []): 
     ['padding', textOf(asked, asked.propertyBytes, 'property')],
     ...own,
   ];
+  if (asked.dedup) properties.push([ExtensionProperty.DEDUP_ID, asked.id]);
   const waitsIn = WAITING_TOPICS[asked.kind];
   return {
     topic: waitsIn ?? asked.topic,

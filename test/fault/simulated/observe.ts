@@ -25,6 +25,12 @@ export interface OpenHalf {
   readonly checks: number;
 }
 
+/** Where the store says that the message with an id for de-duplication lies. */
+export interface Remembered {
+  readonly physicalOffset: number;
+  readonly queueOffset: number;
+}
+
 /** What a recovered store shows, as far as it can be judged against any history later. */
 export interface Observation {
   readonly startOffset: number;
@@ -39,6 +45,8 @@ export interface Observation {
   /** Ids of pending timers. */
   readonly timers: readonly string[];
   readonly halves: readonly OpenHalf[];
+  /** By id: what de-duplication knows of those that the history has asked for. */
+  readonly remembered: ReadonlyMap<string, Remembered>;
   /** What is wrong by itself: contents, queues or timers that a rebuild from the log does not give. */
   readonly faults: readonly string[];
 }
@@ -119,8 +127,20 @@ export async function observe(store: MessageStore, history: History, platform: P
       queueOffset,
       checks,
     })),
+    remembered: rememberedOf(store, history),
     faults,
   };
+}
+
+function rememberedOf(store: MessageStore, history: History): Map<string, Remembered> {
+  const remembered = new Map<string, Remembered>();
+  for (const { id, topic } of history.asked) {
+    const config = store.topics.get(topic);
+    const place = config === undefined ? undefined : store.dedup.find(config, id);
+    if (place !== undefined)
+      remembered.set(id, { physicalOffset: place.physicalOffset, queueOffset: place.queueOffset });
+  }
+  return remembered;
 }
 
 function byOffset(a: { readonly offset: number }, b: { readonly offset: number }): number {

@@ -60,6 +60,7 @@ export class Workload {
   private readonly positions = new Map<string, number>();
   private readonly transactions: Transactions;
   private ids = 0;
+  private deduplicates = false;
 
   constructor(
     private readonly store: MessageStore,
@@ -90,6 +91,7 @@ export class Workload {
     return [
       () => this.createTopic(ORDERS, 2),
       () => Promise.all([this.createTopic(PAYMENTS, 1), this.createTopic(RARE, 1), this.createTopic(TIMER_TOPIC, 1)]),
+      () => this.deduplicate(),
       () => this.createTopic(DEAD_LETTERS, 1),
       () => Promise.all(TRANSACTION_TOPICS.map((topic) => this.createTopic(topic, 1))),
       () => this.createGroup(),
@@ -152,12 +154,25 @@ export class Workload {
     }
   }
 
-  private ask(kind: Kind, topic: string, queueId: number, bodyBytes: number, propertyBytes: number): Asked {
-    return this.history.ask({ id: `M${this.ids++}`, kind, topic, queueId, bodyBytes, propertyBytes });
+  private async deduplicate(): Promise<void> {
+    await this.store.topics.setDedup(PAYMENTS, { windowMillis: 120 * DAY, count: 10_000 }, this.store.visibleOffset);
+    this.deduplicates = true;
+  }
+
+  private ask(
+    kind: Kind,
+    topic: string,
+    queueId: number,
+    bodyBytes: number,
+    propertyBytes: number,
+    dedup = false,
+  ): Asked {
+    return this.history.ask({ id: `M${this.ids++}`, kind, topic, queueId, bodyBytes, propertyBytes, dedup });
   }
 
   private async put(kind: Kind, topic: string, queueId: number): Promise<void> {
-    const asked = this.ask(kind, topic, queueId, 1 + this.random.below(250), 1 + this.random.below(80));
+    const dedup = kind === 'plain' && topic === PAYMENTS && this.deduplicates;
+    const asked = this.ask(kind, topic, queueId, 1 + this.random.below(250), 1 + this.random.below(80), dedup);
     this.history.acknowledged.push({ asked, ...(await this.store.putAsync(messageOf(asked))) });
   }
 
