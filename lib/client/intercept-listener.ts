@@ -17,7 +17,10 @@ export function interceptListener(
   const { group, mode, delivery } = of;
   const maxReconsumeTimes = binding.maxReconsumeTimes ?? of.maxReconsumeTimes;
   const retryRequests = binding.retryRequests === true;
-  const handle: ListenerBinding['handle'] = async (message, signal) => {
+  const around = (
+    messages: readonly ReceivedMessage[],
+    handle: () => Promise<readonly Settlement[] | undefined | void>,
+  ): Promise<readonly Settlement[]> => {
     const call = {
       clientId,
       listener: binding.name,
@@ -26,18 +29,29 @@ export function interceptListener(
       maxReconsumeTimes,
       retryRequests,
       delivery,
-      messages: [message],
+      messages,
     };
-    const [settlement] = await interceptor.handle!(call, async () => {
+    return interceptor.handle!(call, async () => {
       try {
-        return [(await binding.handle(message, signal)) ?? ACKNOWLEDGED];
+        return (await handle()) ?? messages.map(() => ACKNOWLEDGED);
       } catch (error) {
-        return [{ kind: 'retry', error }];
+        return messages.map(() => ({ kind: 'retry', error }));
       }
     });
-    return settlement;
   };
-  return { ...binding, handle };
+  const intercepted = { ...binding };
+  const { handle, handleBatch } = binding;
+  if (handle !== undefined) {
+    intercepted.handle = async (message, signal) => {
+      const one = async (): Promise<Settlement[]> => [(await handle.call(binding, message, signal)) ?? ACKNOWLEDGED];
+      return (await around([message], one))[0];
+    };
+  }
+  if (handleBatch !== undefined) {
+    intercepted.handleBatch = (messages, signal) =>
+      around(messages, async () => handleBatch.call(binding, messages, signal));
+  }
+  return intercepted;
 }
 
 /** What becomes of a message of the call, by what its handler came to: as the dispatchers decide it. */

@@ -11,6 +11,8 @@ export interface ListenerTraits {
   readonly retryRequests?: unknown;
   readonly keyOrder?: unknown;
   readonly consumeTimeout?: unknown;
+  readonly rateLimit?: { readonly limit: number };
+  readonly batch?: { readonly size: number };
 }
 
 interface Conflict {
@@ -51,6 +53,21 @@ const CONFLICTS: readonly Conflict[] = [
   { option: 'maxReconsumeTimes', when: once, why: ACKNOWLEDGED_FIRST },
   { option: 'retryRequests', when: once, why: ACKNOWLEDGED_FIRST },
   { option: 'consumeTimeout', when: once, why: ACKNOWLEDGED_FIRST },
+  {
+    option: 'batch',
+    when: orderly,
+    why: 'cannot be had in orderly mode, where a queue goes on when its message has succeeded; choose CONCURRENT',
+  },
+  {
+    option: 'keyOrder',
+    when: ({ batch }) => batch !== undefined,
+    why: 'orders single messages, not batches; leave out one of them',
+  },
+  {
+    option: 'batch',
+    when: ({ batch, rateLimit }) => batch !== undefined && rateLimit !== undefined && batch.size > rateLimit.limit,
+    why: 'has a size over the limit of rateLimit: one batch would be more than an interval may bring; choose a smaller size',
+  },
 ];
 
 /** An option that does not go with the others, and what to do; undefined for none. */

@@ -116,6 +116,12 @@ export const DEFAULT_CONCURRENCY = 16;
 /** What stays in order: `true` is the key of an ordered send; a message without a key waits for nobody. */
 export type KeyOrderOption = true | ((message: ReceivedMessage) => string | undefined);
 
+/** How many messages a batch has at the most, and how long an incomplete one waits for more. */
+export interface BatchLimit {
+  readonly size: number;
+  readonly timeoutMillis: number;
+}
+
 /** One listener of a group. */
 export interface ListenerBinding {
   /** Unique within the group; shown in logs and used by pause and resume. */
@@ -147,14 +153,29 @@ export interface ListenerBinding {
    * queue; what it comes to later counts for nothing, and its place stays taken until it ends. Default: for ever.
    */
   consumeTimeoutMillis?: number;
+  /** Messages are given to `handleBatch`, so many at the most; an incomplete batch waits so long for more. */
+  batch?: BatchLimit;
   /**
    * Handles one message. To resolve with nothing is to acknowledge it, to throw is to have it tried again.
    * @param signal Fires when the message may go to another member, or when its time or the time to stop is over.
    */
-  handle(
-    message: ReceivedMessage,
-    signal: AbortSignal,
-  ): Settlement | undefined | void | Promise<Settlement | undefined | void>;
+  handle?(message: ReceivedMessage, signal: AbortSignal): HandlerOutcome | Promise<HandlerOutcome>;
+  /**
+   * With `batch`, instead of `handle`. To resolve with nothing is to acknowledge all, to throw is to have all tried again;
+   * otherwise it gives what becomes of each, in the order of the messages.
+   */
+  handleBatch?(messages: readonly ReceivedMessage[], signal: AbortSignal): BatchOutcome | Promise<BatchOutcome>;
+}
+
+export type HandlerOutcome = Settlement | undefined | void;
+export type BatchOutcome = readonly Settlement[] | undefined | void;
+
+/** A batch listener also handles single messages, those that may have killed a process for example. */
+export type CompleteBinding = ListenerBinding & Required<Pick<ListenerBinding, 'handle'>>;
+
+export function completeBinding(binding: ListenerBinding): CompleteBinding {
+  if (binding.handle !== undefined) return binding as CompleteBinding;
+  return { ...binding, handle: async (message, signal) => (await binding.handleBatch!([message], signal))?.[0] };
 }
 
 // An option given as undefined means: the default.

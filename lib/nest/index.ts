@@ -8,7 +8,7 @@ export {
   getAdminToken,
   getTemplateToken,
 } from './decorators/index.js';
-export { MessageContext, type MqContextType, isMqContext } from './handler/index.js';
+export { MessageBatchContext, MessageContext, type MqContextType, isMqContext } from './handler/index.js';
 export { type MessageListenerInfo, MessageListenerRegistry } from './listeners/index.js';
 export { MessagingModule, type MessagingModuleAsyncOptions } from './messaging.module.js';
 export type {

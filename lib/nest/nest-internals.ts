@@ -43,6 +43,7 @@ import {
   findMethod,
   pickParameter,
 } from './handler/method-call.js';
+import { type ParameterValues, type RunPipes, parameterValues } from './handler/parameter-values.js';
 import { settledValue } from './handler/settled-value.js';
 
 /** What a handler without parameter decorators is called with; kept apart from the parameters of HTTP routes. */
@@ -177,6 +178,8 @@ export interface Passage {
   readonly args: [payload: unknown, context: object];
   /** Whether the handler itself was reached. */
   entered: boolean;
+  /** Makes the arguments another way than one by one; undefined from it: nothing is left to call the handler with. */
+  readonly values?: ParameterValues;
   /** The filters that apply; empty until the instance of a request-scoped class is there. */
   pieces: Pieces | undefined;
 }
@@ -213,7 +216,8 @@ export class HandlerPipeline {
     passage.pieces = pieces;
     if (pieces.canActivate !== null) await pieces.canActivate(passage.args);
     const next = async (): Promise<unknown> => {
-      const values = await this.parameterValues(pieces, passage.args);
+      const values = await (passage.values ?? parameterValues)(pieces, passage.args, this.runPipes);
+      if (values === undefined) return undefined;
       passage.entered = true;
       return this.method.apply(pieces.instance, values);
     };
@@ -283,17 +287,8 @@ export class HandlerPipeline {
     };
   }
 
-  private async parameterValues(pieces: Pieces, args: unknown[]): Promise<unknown[]> {
-    const values = new Array<unknown>(pieces.parameterCount).fill(undefined);
-    await Promise.all(
-      pieces.parameters.map(async (parameter) => {
-        const value = parameter.extractValue(...args);
-        const { metadata, pipes } = parameter;
-        values[parameter.index] = await this.creator.getParamValue(value, metadata as never, pipes as never);
-      }),
-    );
-    return values;
-  }
+  private readonly runPipes: RunPipes = (value, { metadata, pipes }) =>
+    this.creator.getParamValue(value, metadata as never, pipes as never);
 
   /**
    * Nest creates enhancers for classes that it creates itself. One that is named as a class on a `useValue` or

@@ -43,7 +43,7 @@ describe('filters in the client', () => {
       options,
       ...parts.map((part, index) => ({
         ...part,
-        handle: (message: Parameters<ListenerBinding['handle']>[0], signal: AbortSignal) => {
+        handle: (message: Parameters<NonNullable<ListenerBinding['handle']>>[0], signal: AbortSignal) => {
           got[index]!.push(message.text());
           attempts.push(message.attempt);
           return part.handle?.(message, signal);

@@ -1,6 +1,7 @@
 import type { Subject } from './behaviour.js';
 import { broadcast } from './behaviours/broadcast.js';
 import { deduplication } from './behaviours/dedup.js';
+import { batchListeners } from './behaviours/batch-listeners.js';
 import { batches, delays } from './behaviours/delays.js';
 import { finding } from './behaviours/finding.js';
 import { expiry } from './behaviours/expiry.js';
@@ -53,6 +54,7 @@ export const subjects: readonly Subject[] = [
   atMostOnce,
   pulling,
   consumeTimeouts,
+  batchListeners,
   traces,
   metrics,
 ];

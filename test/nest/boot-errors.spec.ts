@@ -97,6 +97,8 @@ describe('boot errors', () => {
     [{ mode: ConsumeMode.BROADCAST, backoff: [10] }, /backoff would do nothing/],
     [{ mode: ConsumeMode.BROADCAST, maxReconsumeTimes: 3 }, /maxReconsumeTimes would do nothing/],
     [{ mode: ConsumeMode.ORDERLY, keyOrder: true as const }, /keyOrder would do nothing.*CONCURRENT/],
+    [{ mode: ConsumeMode.ORDERLY, batch: {} }, /batch cannot be had in orderly mode/],
+    [{ keyOrder: true as const, batch: {} }, /keyOrder orders single messages/],
     [{ mode: ConsumeMode.ORDERLY, concurrency: 4 }, /concurrency would do nothing.*more queues/],
     [
       { mode: ConsumeMode.ORDERLY, delivery: 'at-most-once' as const },

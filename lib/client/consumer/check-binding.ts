@@ -21,10 +21,19 @@ export function checkBinding(binding: ListenerBinding, settings: ConsumerSetting
     'true or a function of the message',
     keyOrder,
   );
-  const { consumeTimeoutMillis } = binding;
+  const { consumeTimeoutMillis, batch } = binding;
   if (consumeTimeoutMillis !== undefined) {
     check(isTime(consumeTimeoutMillis), 'consumeTimeoutMillis', 'milliseconds above 0', consumeTimeoutMillis);
   }
+  if (batch !== undefined) {
+    check(isCount(batch.size) && batch.size <= 1000, 'batch.size', 'a whole number from 1 to 1,000', batch.size);
+    const fine = Number.isFinite(batch.timeoutMillis) && batch.timeoutMillis >= 0;
+    check(fine, 'batch.timeoutMillis', 'milliseconds, at least 0', batch.timeoutMillis);
+  }
+  const wanted = batch === undefined ? 'handle' : 'handleBatch';
+  const other = batch === undefined ? 'handleBatch' : 'handle';
+  const right = typeof binding[wanted] === 'function' && binding[other] === undefined;
+  check(right, wanted, `a function, and without ${other}`, typeof binding[wanted]);
   const { mode, delivery } = settings;
   check(GUARANTEES.includes(delivery), 'delivery', GUARANTEES.join(' or '), delivery);
   if (rateLimit !== undefined) {
@@ -32,7 +41,7 @@ export function checkBinding(binding: ListenerBinding, settings: ConsumerSetting
     const { intervalMillis } = rateLimit;
     check(isTime(intervalMillis), 'rateLimit.intervalMillis', 'a number of milliseconds above 0', intervalMillis);
   }
-  const conflict = conflictOf({ mode, delivery, keyOrder, consumeTimeout: consumeTimeoutMillis });
+  const conflict = conflictOf({ mode, delivery, keyOrder, batch, rateLimit, consumeTimeout: consumeTimeoutMillis });
   if (conflict !== undefined) {
     throw new MessagingError('CONFIGURATION', `The ${conflict.option} of ${binding.name} ${conflict.why}`);
   }

@@ -12,11 +12,17 @@ import {
 import { ConsumeMode } from '../consume-mode.js';
 import { createOutcomeCounts, type OutcomeCounts } from '../counts.js';
 import { checkBinding } from './check-binding.js';
-import { DEFAULT_CONCURRENCY, type ConsumerSettings, type ListenerBinding } from '../options.js';
+import {
+  type CompleteBinding,
+  completeBinding,
+  type ConsumerSettings,
+  DEFAULT_CONCURRENCY,
+  type ListenerBinding,
+} from '../options.js';
 
 /** A listener with its defaults filled in. */
 export interface Listener {
-  readonly binding: ListenerBinding;
+  readonly binding: CompleteBinding;
   readonly filter: MessageFilter;
   readonly concurrency: number;
   readonly maxReconsumeTimes: number;
@@ -62,7 +68,7 @@ export class ListenerTable {
     }
     const maxReconsumeTimes = binding.maxReconsumeTimes ?? this.settings.maxReconsumeTimes;
     const listener: Listener = {
-      binding,
+      binding: completeBinding(binding),
       filter,
       concurrency,
       maxReconsumeTimes,

@@ -1,5 +1,8 @@
 import type { AcknowledgeFirst } from './acknowledge-first.js';
-import { callListener, type Dispatcher, type PauseState, type SettleDelivery } from './dispatcher.js';
+import { callBatch } from './batch-call.js';
+import type { BatchCollector } from './batch-collector.js';
+import { BatchSignal } from './batch-signal.js';
+import { callListener, type Dispatcher, type PauseState, refusalOf, type SettleDelivery } from './dispatcher.js';
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Listener } from '../consumer/listener-table.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
@@ -74,21 +77,42 @@ export class ConcurrentDispatcher implements Dispatcher {
     // A handler that ends at once comes back here: the loop below goes on with it, a recursion would grow with the backlog.
     if (lane.running) return;
     lane.running = true;
-    const { suspects } = this.group.core;
-    while (
+    if (lane.batch !== undefined) lane.fill();
+    while (this.mayBegin(lane) && this.beginNext(lane));
+    lane.running = false;
+  }
+
+  private mayBegin(lane: Lane): boolean {
+    return (
       lane.handlers < lane.listener.concurrency &&
       !lane.listener.paused &&
       !this.pause.paused &&
-      !suspects.alone &&
+      !this.group.core.suspects.alone &&
       (lane.rate === undefined || lane.rate.mayBegin(lane.empty))
-    ) {
-      const delivery = lane.take();
-      if (delivery === undefined) break;
+    );
+  }
+
+  /** False: there is nothing to begin with. */
+  private beginNext(lane: Lane): boolean {
+    if (lane.batch !== undefined) return this.beginBatch(lane, lane.batch);
+    const delivery = lane.take();
+    if (delivery === undefined) return false;
+    lane.handlers++;
+    lane.rate?.begin(1);
+    void this.process(delivery, lane, lane.keys?.failureOf(delivery));
+    return true;
+  }
+
+  private beginBatch(lane: Lane, batch: BatchCollector): boolean {
+    if (!batch.ready) return false;
+    const deliveries = batch.take();
+    lane.fill();
+    if (deliveries.length > 0) {
       lane.handlers++;
-      lane.rate?.begin(1);
-      void this.process(delivery, lane, lane.keys?.failureOf(delivery));
+      lane.rate?.begin(deliveries.length);
+      void this.processBatch(deliveries, lane);
     }
-    lane.running = false;
+    return true;
   }
 
   private async process(
@@ -138,6 +162,51 @@ export class ConcurrentDispatcher implements Dispatcher {
     return delivery.queue.dropped && this.first === undefined ? undefined : this.settle(delivery, settlement);
   }
 
+  private async processBatch(deliveries: readonly Delivery[], lane: Lane): Promise<void> {
+    const { core } = this.group;
+    for (const { queue } of deliveries) queue.begin();
+    const open: Delivery[] = [];
+    for (const delivery of await this.acknowledged(deliveries)) {
+      const refusal = refusalOf(delivery, core);
+      if (refusal === undefined) open.push(delivery);
+      else void this.finish(delivery, this.settled(delivery, refusal));
+    }
+    let inTime = true;
+    let outcomes: readonly Settlement[] = [];
+    if (open.length > 0) {
+      const call = lane.watch?.begin(open);
+      const ownSignal = call === undefined ? new BatchSignal(open) : undefined;
+      core.counters.inFlight += open.length;
+      outcomes = await callBatch(open, (call ?? ownSignal!).signal);
+      core.counters.inFlight -= open.length;
+      core.counters.consumed += open.length;
+      ownSignal?.close();
+      inTime = call === undefined || lane.watch!.end(call);
+    }
+    const settling = open.map((delivery, index) =>
+      this.finish(delivery, inTime ? this.settled(delivery, outcomes[index]!) : this.late(delivery)),
+    );
+    lane.handlers--;
+    this.advance(lane);
+    await Promise.all(settling);
+  }
+
+  /** Those that may be handled. */
+  private async acknowledged(deliveries: readonly Delivery[]): Promise<readonly Delivery[]> {
+    const { first } = this;
+    if (first === undefined) return deliveries;
+    const stored = await Promise.all(deliveries.map((delivery) => first.before(delivery)));
+    deliveries.forEach(({ queue }, index) => {
+      if (stored[index] === false) queue.end();
+    });
+    return deliveries.filter((_, index) => stored[index]);
+  }
+
+  private async finish({ queue }: Delivery, settling: void | Promise<void>): Promise<void> {
+    if (settling !== undefined) await settling;
+    queue.end();
+  }
+
   /** Its handler goes on, in its place, and is told; the message is tried again meanwhile. */
   private expire({ deliveries }: WatchedCall, error: Error): void {
     this.group.core.counters.consumeTimeouts += deliveries.length;
@@ -145,11 +214,6 @@ export class ConcurrentDispatcher implements Dispatcher {
       delivery.queue.begin();
       void this.finish(delivery, this.settled(delivery, { kind: 'retry', error }));
     }
-  }
-
-  private async finish({ queue }: Delivery, settling: void | Promise<void>): Promise<void> {
-    if (settling !== undefined) await settling;
-    queue.end();
   }
 
   private late(delivery: Delivery): void {

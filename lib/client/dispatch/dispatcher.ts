@@ -1,12 +1,12 @@
 import type { ClientCore } from '../connection/client-core.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import { ReceivedMessage } from '../consumer/received-message.js';
-import type { ListenerBinding } from '../options.js';
+import type { CompleteBinding } from '../options.js';
 import { isOverdue, OVERDUE } from '../requests/replies.js';
 import { MessageExpiredError } from '../settle/expiry.js';
 import { ACKNOWLEDGED, type Settlement } from '../settle/settle.js';
 
-type Outcome = Awaited<ReturnType<ListenerBinding['handle']>>;
+type Outcome = Awaited<ReturnType<CompleteBinding['handle']>>;
 
 /** Brings fetched messages to their listeners and settles what becomes of them. One kind per consume mode. */
 export interface Dispatcher {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/index.js';
 import type { Listener } from '../consumer/listener-table.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
+import { BatchCollector } from './batch-collector.js';
 import { HandlerWatch, type WatchedCall } from './handler-watch.js';
 import { KeyOrder } from './key-order.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -38,6 +39,7 @@ export class Lane {
   handlers = 0;
   readonly rate: RateLimiter | undefined;
   readonly keys: KeyOrder | undefined;
+  readonly batch: BatchCollector | undefined;
   readonly watch: HandlerWatch | undefined;
   private readonly backlogs = new Map<ProcessQueue, Backlog>();
   /** The backlogs that have something, in the order of their turns. */
@@ -52,14 +54,16 @@ export class Lane {
     /** A handler takes longer than it may. */
     expire: (call: WatchedCall, error: Error) => void = () => {},
   ) {
-    const { rateLimit, keyOrder, consumeTimeoutMillis } = listener.binding;
+    const { rateLimit, keyOrder, batch, consumeTimeoutMillis } = listener.binding;
+    if (batch !== undefined) this.batch = new BatchCollector(batch, clock, advance);
     if (consumeTimeoutMillis !== undefined) this.watch = new HandlerWatch(consumeTimeoutMillis, clock, expire);
     if (keyOrder !== undefined) this.keys = new KeyOrder(keyOrder);
     if (rateLimit !== undefined) this.rate = new RateLimiter(rateLimit, clock, advance);
   }
 
-  /** Whether nothing waits. */
+  /** Whether there is nothing that could begin. */
   get empty(): boolean {
+    if (this.batch !== undefined) return !this.batch.ready;
     return this.ring.length === 0 && (this.keys === undefined || this.keys.empty);
   }
 
@@ -74,6 +78,11 @@ export class Lane {
   /** The next message whose handler may begin. */
   take(): Delivery | undefined {
     return this.keys === undefined ? this.next() : this.keys.take(() => this.next());
+  }
+
+  /** Completes the next batch as far as messages are there. */
+  fill(): void {
+    this.batch?.fill(() => this.next());
   }
 
   private next(): Delivery | undefined {

@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import type { ConsumeMode, DeliveryGuarantee, ReceivedMessage } from '../../client/index.js';
 import { type HeaderMatch, MessagingError } from '../../protocol/index.js';
 import type { Duration } from '../payload/index.js';
@@ -50,6 +51,11 @@ export interface MessageListenerOptions {
    * queue, while it may still be running. Default: for ever.
    */
   consumeTimeout?: Duration;
+  /**
+   * The handler gets an array of payloads and a `MessageBatchContext`: as soon as there are `size` (default 32), or `timeout`
+   * (default 100 ms) after the first. `type` is the class of one payload, for pipes such as the `ValidationPipe`.
+   */
+  batch?: { readonly size?: number; readonly timeout?: Duration; readonly type?: Type };
   /** Whether a request whose handler fails is retried, instead of replied to with the error. Default: false. */
   retryRequests?: boolean;
   /** Default: `default`. */

@@ -3,11 +3,18 @@ import type { MessageListenerOptions } from '../decorators/index.js';
 import { parseDuration } from '../payload/index.js';
 
 /** How the client is to run a listener, as it is told. */
-export type BindingSettings = Omit<ListenerBinding, 'name' | 'topic' | 'tag' | 'selector' | 'headers' | 'handle'>;
+export type BindingSettings = Omit<
+  ListenerBinding,
+  'name' | 'topic' | 'tag' | 'selector' | 'headers' | 'handle' | 'handleBatch'
+>;
+
+export const DEFAULT_BATCH_SIZE = 32;
+const DEFAULT_BATCH_TIMEOUT = 100;
 
 /** Of options that are checked. */
 export function bindingSettings(options: MessageListenerOptions): BindingSettings {
-  const { concurrency, maxReconsumeTimes, backoff, keyOrder, rateLimit, consumeTimeout, retryRequests } = options;
+  const { concurrency, maxReconsumeTimes, backoff, keyOrder, rateLimit, consumeTimeout, batch, retryRequests } =
+    options;
   return {
     concurrency,
     maxReconsumeTimes,
@@ -18,6 +25,10 @@ export function bindingSettings(options: MessageListenerOptions): BindingSetting
       intervalMillis: parseDuration(rateLimit.interval, 'rateLimit'),
     },
     consumeTimeoutMillis: consumeTimeout === undefined ? undefined : parseDuration(consumeTimeout, 'consumeTimeout'),
+    batch: batch && {
+      size: batch.size ?? DEFAULT_BATCH_SIZE,
+      timeoutMillis: parseDuration(batch.timeout ?? DEFAULT_BATCH_TIMEOUT, 'batch'),
+    },
     retryRequests,
   };
 }

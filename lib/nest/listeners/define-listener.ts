@@ -14,7 +14,7 @@ import {
 import type { MessageListenerOptions } from '../decorators/index.js';
 import type { HostClass } from '../nest-internals.js';
 import { checkOptions, nameSafe } from '../options/index.js';
-import { bindingSettings } from './binding-settings.js';
+import { bindingSettings, DEFAULT_BATCH_SIZE } from './binding-settings.js';
 import type { ListenerDefinition } from './listener-definition.js';
 import { LISTENER_RULES } from './listener-rules.js';
 
@@ -47,13 +47,16 @@ export function defineListener(
     from: options.from ?? 'latest',
     delivery: options.delivery ?? 'at-least-once',
     settings: bindingSettings(options),
+    elementType: options.batch?.type,
     host,
     methodName,
   };
 }
 
 function refuseConflicts(where: string, options: MessageListenerOptions): void {
-  const conflict = conflictOf({ ...options, mode: options.mode ?? ConsumeMode.CONCURRENT });
+  const { batch, mode = ConsumeMode.CONCURRENT } = options;
+  const size = batch?.size ?? DEFAULT_BATCH_SIZE;
+  const conflict = conflictOf({ ...options, mode, batch: batch && { size } });
   if (conflict === undefined) return;
   throw new MessagingError('CONFIGURATION', `${where}: the option ${conflict.option} ${conflict.why}`);
 }

@@ -15,6 +15,8 @@ export interface ListenerDefinition {
   readonly from: 'latest' | 'earliest' | Date;
   readonly delivery: DeliveryGuarantee;
   readonly settings: BindingSettings;
+  /** Of a batch listener: the class of one payload. */
+  readonly elementType: unknown;
   readonly host: HostClass;
   readonly methodName: string;
 }

@@ -44,6 +44,10 @@ export const LISTENER_RULES: OptionRules = {
     what: 'more than 0 milliseconds or a text like "30s", "15m"',
     accepts: (value) => (durationMillis(value) ?? 0) > 0,
   },
+  batch: {
+    what: 'an object { size?, timeout?, type? }: a whole number from 1 to 1000, a duration such as "100ms", and a class',
+    accepts: isBatch,
+  },
   retryRequests: rule.boolean,
   connection: nameRule,
 };
@@ -68,4 +72,15 @@ function isRateLimit(value: unknown): boolean {
   const { limit, interval, ...more } = value as { limit?: unknown; interval?: unknown };
   const noMore = Object.keys(more).length === 0;
   return noMore && Number.isSafeInteger(limit) && (limit as number) > 0 && (durationMillis(interval) ?? 0) > 0;
+}
+
+function isBatch(value: unknown): boolean {
+  if (!rule.object.accepts(value)) return false;
+  const { size = 1, timeout = 0, type, ...more } = value as Record<string, unknown>;
+  return (
+    Object.keys(more).length === 0 &&
+    wholeNumber(1, 1000).accepts(size) &&
+    durationMillis(timeout) !== undefined &&
+    (type === undefined || typeof type === 'function')
+  );
 }

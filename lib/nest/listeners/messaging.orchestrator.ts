@@ -1,9 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
-import type { PushConsumer } from '../../client/index.js';
+import type { ListenerBinding, PushConsumer } from '../../client/index.js';
 import { bindingOf, type TransactionDefinition, TransactionExplorer } from '../transactions/index.js';
 import { ConnectionEnvironment, type MessagingConnection, MessagingConnections } from '../connection/index.js';
-import { ListenerHandler } from '../handler/index.js';
+import { BatchHandler, type HandlerSettings, ListenerHandler } from '../handler/index.js';
 import { HandlerPipeline, type LifecycleHooks, installLifecycleHooks, payloadType } from '../nest-internals.js';
 import { type ConsumerPlan, planConsumers } from './consumer-plan.js';
 import type { ListenerDefinition } from './listener-definition.js';
@@ -23,6 +23,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
   private readonly started = new Set<MessagingConnection>();
   /** By listener name; made when the application is ready, as HTTP routes are, so that all global enhancers count. */
   private readonly handlers = new Map<string, ListenerHandler>();
+  private readonly batchHandlers = new Map<string, BatchHandler>();
   private listeners: ListenerDefinition[] = [];
   private opened = false;
   private hooksCheck: NodeJS.Timeout | undefined;
@@ -58,7 +59,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
   }
 
   async onLastBootstrap(): Promise<void> {
-    for (const listener of this.listeners) this.handlers.set(listener.name, this.createHandler(listener));
+    for (const listener of this.listeners) this.createHandler(listener);
     this.registry.startWith((connection) => this.start(connection));
     const automatic = this.connections.all().filter((connection) => connection.options.autoStart);
     await Promise.all(automatic.map((connection) => this.startOne(connection)));
@@ -96,12 +97,16 @@ export class MessagingOrchestrator implements LifecycleHooks {
 
   private bind(listener: ListenerDefinition, consumer: PushConsumer): void {
     const { name, topic, filter, settings } = listener;
+    const handle: Pick<ListenerBinding, 'handle' | 'handleBatch'> =
+      settings.batch === undefined
+        ? { handle: (message, signal) => this.handlers.get(name)!.handle(message, signal) }
+        : { handleBatch: (messages, signal) => this.batchHandlers.get(name)!.handle(messages, signal) };
     consumer.add({
       name,
       topic,
       ...filter.spec,
       ...settings,
-      handle: (message, signal) => this.handlers.get(name)!.handle(message, signal),
+      ...handle,
     });
     this.registry.add(listener, consumer);
   }
@@ -111,17 +116,20 @@ export class MessagingOrchestrator implements LifecycleHooks {
     await opened.bindTransaction(name, group, bindingOf(listener, opened.converter));
   }
 
-  private createHandler(listener: ListenerDefinition): ListenerHandler {
-    const { host, methodName, name, group, connection } = listener;
+  private createHandler(listener: ListenerDefinition): void {
+    const { host, methodName, name, group, connection, settings, elementType } = listener;
     const pipeline = new HandlerPipeline(this.contextCreator, this.modules, host, methodName);
-    return new ListenerHandler(pipeline, {
+    const handler: HandlerSettings = {
       name,
       group,
       connection,
       converter: this.connectionOf(listener).converter,
-      payloadType: payloadType(host.prototype, methodName),
+      // Of an array the compiler emits nothing but that it is one.
+      payloadType: settings.batch === undefined ? payloadType(host.prototype, methodName) : elementType,
       logger: new Logger(name),
-    });
+    };
+    if (settings.batch === undefined) this.handlers.set(name, new ListenerHandler(pipeline, handler));
+    else this.batchHandlers.set(name, new BatchHandler(pipeline, handler));
   }
 
   private async start(name: string | undefined): Promise<void> {
