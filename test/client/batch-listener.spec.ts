@@ -77,7 +77,11 @@ describe('a batch listener', () => {
     });
     await send('1', '2', '3');
     await world.until(() => batches.length === 3, 10_000);
-    expect(batches.map(({ bodies }) => bodies.toSorted())).toEqual(Array(3).fill(['1', '2', '3']));
+    expect(batches.map(({ bodies }) => bodies.toSorted())).toEqual([
+      ['1', '2', '3'],
+      ['1', '2', '3'],
+      ['1', '2', '3'],
+    ]);
     expect(batches[2]!.attempts).toEqual([3, 3, 3]);
     expect(world.warnings.some((line) => line.includes('gave 1 outcomes for 3 messages'))).toBe(true);
   });
