@@ -83,6 +83,9 @@ function everywhere(change: Change): Change {
   return inner;
 }
 
+/** A control must not depend on luck: with this one each mistake is met. */
+const CONTROL_SEED = 1;
+
 describe('SQL92', () => {
   it.each<[string, Properties, boolean | null | 'fails']>([
     ["region = 'eu'", { region: 'eu' }, true],
@@ -208,7 +211,7 @@ describe('SQL92', () => {
       fc.property(conditions, values, (node, properties) => {
         return evaluate(render(node), properties, everywhere(mistake)) === naive(node, properties);
       }),
-      { numRuns: 10_000, endOnFailure: true },
+      { numRuns: 20_000, seed: CONTROL_SEED, endOnFailure: true },
     );
     expect(outcome.failed).toBe(true);
   });
