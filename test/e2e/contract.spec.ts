@@ -5,6 +5,9 @@ import { lacking, show } from './run-one.js';
 import { subjects } from './subjects.js';
 import { targets } from './targets/index.js';
 
+/** Hours of virtual time are seconds of work, and more of them on a machine that is busy with other tests. */
+const PATIENCE_MILLIS = 120_000;
+
 describe.each(targets.map((target) => ({ name: target.name, target })))('on $name', ({ target }) => {
   const excluded: string[] = [];
 
@@ -13,7 +16,7 @@ describe.each(targets.map((target) => ({ name: target.name, target })))('on $nam
       for (const behaviour of subject.behaviours) {
         const missing = lacking(behaviour, target);
         if (missing.length > 0) excluded.push(`${behaviour.name} (needs ${missing.join(', ')})`);
-        else it(`${behaviour.name.slice(subject.name.length + 2)}`, () => show(behaviour, target));
+        else it(`${behaviour.name.slice(subject.name.length + 2)}`, () => show(behaviour, target), PATIENCE_MILLIS);
       }
     });
   }
