@@ -272,7 +272,7 @@ export const clientMutations = [
     says: 'a failure of a broadcast listener is not logged',
     file: 'lib/client/settle/settlers.ts',
     find: "countOutcome(counters, delivery, 'failed');\n        platform.logger.error(",
-    replace: 'platform.logger.verbose(',
+    replace: 'void (',
   },
   {
     id: 'client/broadcast-retried',
