@@ -22,7 +22,8 @@ import {
   TcpServer,
 } from '../remoting/index.js';
 import { MessageStore, type StoreHealth, type TopicConfig } from '../store/index.js';
-import { type BrokerSettings, type ResolvedSettings, resolveSettings, type TopicSetting } from './settings.js';
+import { type BrokerSettings, type ResolvedSettings, resolveSettings } from './settings/broker-settings.js';
+import type { TopicSetting } from './settings/topics.js';
 import { lockStore } from './store-lock.js';
 import { describeHost } from './summary.js';
 

@@ -1,4 +1,4 @@
-import type { ResolvedSettings } from './settings.js';
+import type { ResolvedSettings } from './settings/broker-settings.js';
 import { VERSION } from './version.js';
 
 /** The start line of a broker. */

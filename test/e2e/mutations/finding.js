@@ -3,14 +3,14 @@ export const findingMutations = [
   {
     id: 'finding/off',
     says: 'no index is kept unless asked for',
-    file: 'lib/server/settings.ts',
+    file: 'lib/server/settings/broker-settings.ts',
     find: 'index: settings.index ?? true,',
     replace: 'index: settings.index ?? false,',
   },
   {
     id: 'finding/always-on',
     says: 'the index cannot be switched off',
-    file: 'lib/server/settings.ts',
+    file: 'lib/server/settings/broker-settings.ts',
     find: 'index: settings.index ?? true,',
     replace: 'index: true,',
   },
