@@ -11,13 +11,18 @@ export const HOST_V4_BYTES = 8;
 export const HOST_V6_BYTES = 20;
 /** What `Channel.remoteAddress` says without a network. */
 export const IN_PROCESS = 'in-process';
+/** How the address of a socket in the file system begins; its path follows. */
+export const UNIX_PREFIX = 'unix:';
 
 const MAPPED_PREFIX = '::ffff:';
 const CACHE_LIMIT = 4096;
 const bytesOf = new Map<string, Buffer>();
 const textOf = new Map<number, string>();
 
-/** Bytes of `1.2.3.4:80` or `[::1]:80` (also without brackets); `in-process` is 127.0.0.1:0. Cached: do not change them. */
+/**
+ * Bytes of `1.2.3.4:80` or `[::1]:80` (also without brackets); `in-process` and `unix:…` are 127.0.0.1:0. Cached: do not
+ * change them.
+ */
 export function hostBytes(host: string): Buffer {
   let bytes = bytesOf.get(host);
   if (bytes === undefined) {
@@ -31,7 +36,7 @@ export function hostBytes(host: string): Buffer {
 }
 
 function parseHost(host: string): Buffer {
-  if (host === IN_PROCESS) {
+  if (host === IN_PROCESS || host.startsWith(UNIX_PREFIX)) {
     return Buffer.from([127, 0, 0, 1, 0, 0, 0, 0]);
   }
   const colon = host.lastIndexOf(':');

@@ -14,7 +14,7 @@ export type { RecordFilter, RecordTest } from './filter/record-filter.js';
 export { SQL92, TAG, buildSubscriptionData, subscriptionOf } from './filter/subscription.js';
 export { TagFilter, parseTagExpression, parseTagPatterns } from './filter/tag.js';
 export * from './headers/index.js';
-export { IN_PROCESS, hostBytes, hostText, isV6Host } from './host.js';
+export { IN_PROCESS, hostBytes, hostText, isV6Host, UNIX_PREFIX } from './host.js';
 export * from './ids.js';
 export { readInt16, readInt32, readInt64, readUint16, writeInt16, writeInt32, writeInt64 } from './int64.js';
 export { javaHashCode } from './java-hash.js';

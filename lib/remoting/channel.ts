@@ -20,7 +20,7 @@ export type RequestHandler = (request: RemotingCommand, channel: Channel, respon
  * The client knows nothing of the broker but this.
  */
 export interface Channel {
-  /** `ip:port` of the other end; `in-process` without a network. */
+  /** `ip:port` of the other end; `in-process` without a network, `unix:path` through the file system. */
   readonly remoteAddress: string;
   readonly closed: boolean;
   /** As `invoke`, for those who ask hundreds of thousands of times a second: no promise and no closure for each. */

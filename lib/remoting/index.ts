@@ -12,6 +12,6 @@ export { FrameParser, type FrameSink } from './frame-parser.js';
 export { type FieldSource, requestFields, responseFields } from './header-fields.js';
 export { createInProcessPair, IN_PROCESS_ADDRESS, InProcessConnector } from './in-process-channel.js';
 export type { RemotingCounters } from './remoting-counters.js';
-export { formatAddress, parseAddress } from './socket-address.js';
+export { formatAddress, parseAddress, unixAddress, unixPath } from './socket-address.js';
 export { TcpConnector, type TcpConnectorOptions } from './tcp-connector.js';
 export { TcpServer, type TcpServerOptions } from './tcp-server.js';

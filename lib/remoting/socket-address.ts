@@ -1,5 +1,5 @@
 import { isIPv6, type Socket } from 'node:net';
-import { MessagingError } from '../protocol/index.js';
+import { MessagingError, UNIX_PREFIX } from '../protocol/index.js';
 
 /** `ip:port` of the other end; an IPv6 address stands in brackets. */
 export function socketAddress(socket: Socket): string {
@@ -11,6 +11,16 @@ export function formatAddress(host: string, port: number): string {
   // An IPv4 peer of a dual-stack socket looks like ::ffff:10.0.0.1.
   const plain = host.startsWith('::ffff:') ? host.slice(7) : host;
   return isIPv6(plain) ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+/** The address of a socket in the file system, as `Connector.connect` takes it. */
+export function unixAddress(path: string): string {
+  return `${UNIX_PREFIX}${path}`;
+}
+
+/** The path of `unix:/path`; undefined for an address in the network. */
+export function unixPath(address: string): string | undefined {
+  return address.startsWith(UNIX_PREFIX) ? address.slice(UNIX_PREFIX.length) : undefined;
 }
 
 /** Reads `host:port` or `[ipv6]:port`; throws CONFIGURATION. */

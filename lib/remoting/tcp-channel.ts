@@ -19,7 +19,7 @@ import { FrameParser } from './frame-parser.js';
 import { type FieldSource, requestFields, responseFields } from './header-fields.js';
 import { Outbox } from './outbox.js';
 import type { RemotingCounters } from './remoting-counters.js';
-import { describeBytes, socketAddress } from './socket-address.js';
+import { describeBytes } from './socket-address.js';
 
 export interface TcpChannelOptions {
   /** `accepted`: stops reading while its answers are not read. A client must go on reading, or both ends would stop. */
@@ -27,6 +27,7 @@ export interface TcpChannelOptions {
   /** Form of our own requests; an accepted channel follows the form of the other end. */
   readonly serialize: SerializeType;
   readonly idleMillis: number;
+  readonly remoteAddress: string;
 }
 
 /** Unsent answers above which requests are no longer read, and below which they are again. */
@@ -59,7 +60,7 @@ export class TcpChannel extends ChannelBase {
     clock: Clock,
     private readonly logger: Logger,
   ) {
-    super(clock, socketAddress(socket));
+    super(clock, options.remoteAddress);
     this.serialize = options.serialize;
     this.lastActivity = clock.monotonic();
     this.outbox = new Outbox(socket, clock, () => this.onWritten());

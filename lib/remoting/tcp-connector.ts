@@ -4,7 +4,7 @@ import { MessagingError } from '../protocol/index.js';
 import type { Channel, Connector } from './channel.js';
 import { SERIALIZE_BINARY, SERIALIZE_JSON } from './frame.js';
 import { RemotingCounters } from './remoting-counters.js';
-import { parseAddress } from './socket-address.js';
+import { parseAddress, socketAddress, unixPath } from './socket-address.js';
 import { TcpChannel } from './tcp-channel.js';
 
 export interface TcpConnectorOptions {
@@ -14,7 +14,7 @@ export interface TcpConnectorOptions {
   readonly idleMillis?: number;
   /** Form of the headers of our requests. Every server understands `json`, the default; `binary` is faster. */
   readonly serialize?: 'json' | 'binary';
-  /** Opens the socket; the place where TLS comes in. It must emit `connect` when data may be sent. Default: plain TCP. */
+  /** Opens the socket to an address in the network; the place where TLS comes in. It must emit `connect` when data may be sent. Default: plain TCP. */
   readonly openSocket?: (host: string, port: number) => Socket;
 }
 
@@ -26,6 +26,8 @@ const MEANING: Readonly<Record<string, string>> = {
   ECONNRESET: 'the other end broke the connection off',
   EHOSTUNREACH: 'there is no way to that host. Check the network and the address',
   ENETUNREACH: 'there is no way to that network. Check the network and the address',
+  ENOENT: 'there is no such socket. Start the broker that listens there, or correct the path',
+  EACCES: 'this user may not use it',
   ENOTFOUND: 'the name is not known. Check its spelling and the DNS',
   EAI_AGAIN: 'the DNS does not answer. Check the network',
   ETIMEDOUT: 'the host does not answer. Check that it is up and that no firewall drops the packets',
@@ -41,10 +43,10 @@ export class TcpConnector implements Connector {
     private readonly logger: Logger = silentLogger,
   ) {}
 
-  /** Rejects with CONNECT_FAILED, or with CONFIGURATION when `address` is none. */
+  /** `address`: `host:port`, or `unix:path`. Rejects with CONNECT_FAILED, or with CONFIGURATION when `address` is none. */
   async connect(address: string): Promise<Channel> {
-    const { host, port } = parseAddress(address);
-    const socket = this.options.openSocket?.(host, port) ?? connectSocket({ host, port, noDelay: true });
+    const path = unixPath(address);
+    const socket = path === undefined ? this.openSocket(address) : connectSocket({ path });
     await this.connected(socket, address);
     return new TcpChannel(
       socket,
@@ -52,11 +54,17 @@ export class TcpConnector implements Connector {
         role: 'connected',
         serialize: this.options.serialize === 'binary' ? SERIALIZE_BINARY : SERIALIZE_JSON,
         idleMillis: this.options.idleMillis ?? DEFAULT_IDLE,
+        remoteAddress: path === undefined ? socketAddress(socket) : address,
       },
       this.counters,
       this.clock,
       this.logger,
     );
+  }
+
+  private openSocket(address: string): Socket {
+    const { host, port } = parseAddress(address);
+    return this.options.openSocket?.(host, port) ?? connectSocket({ host, port, noDelay: true });
   }
 
   private connected(socket: Socket, address: string): Promise<void> {

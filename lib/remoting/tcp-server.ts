@@ -4,14 +4,16 @@ import { MessagingError } from '../protocol/index.js';
 import type { Channel } from './channel.js';
 import { SERIALIZE_JSON } from './frame.js';
 import { RemotingCounters } from './remoting-counters.js';
-import { formatAddress } from './socket-address.js';
+import { formatAddress, socketAddress, unixAddress } from './socket-address.js';
 import { TcpChannel } from './tcp-channel.js';
 
 export interface TcpServerOptions {
   /** Default `127.0.0.1`. */
   readonly host?: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
+  /** 0 lets the system choose. Without meaning with `path`. */
+  readonly port?: number;
+  /** Listens on a socket in the file system instead; nothing may be at that path. Removed again when the server closes. */
+  readonly path?: string;
   /** Gets each new channel; it sets the handler for requests. */
   readonly onChannel: (channel: Channel) => void;
   /** Milliseconds without any traffic after which a connection is closed; default 120,000. */
@@ -29,7 +31,7 @@ const REFUSAL_LOG_GAP = 10_000;
 
 /** Listens for peers that speak the remoting protocol. */
 export class TcpServer {
-  /** `ip:port` that is listened on. */
+  /** `ip:port` or `unix:path` that is listened on. */
   readonly address: string;
   readonly counters = new RemotingCounters();
   private readonly channels = new Set<TcpChannel>();
@@ -38,18 +40,20 @@ export class TcpServer {
 
   /** Resolves when it listens; rejects with CONFIGURATION when it cannot. */
   static listen(options: TcpServerOptions, clock: Clock, logger: Logger): Promise<TcpServer> {
-    const host = options.host ?? '127.0.0.1';
+    const { host = '127.0.0.1', port = 0, path } = options;
     return new Promise((resolve, reject) => {
       let listening: TcpServer | undefined;
       const onSocket = (socket: Socket): void => listening?.accept(socket);
       const server = options.createServer?.(onSocket) ?? createServer({ noDelay: true }, onSocket);
       server.once('error', (error: NodeJS.ErrnoException) => {
-        const where = formatAddress(host, options.port);
+        const where = path ?? formatAddress(host, port);
         const why =
-          error.code === 'EADDRINUSE' ? 'another process uses that port; choose another one or stop it' : error.message;
+          error.code === 'EADDRINUSE'
+            ? `another process uses that ${path === undefined ? 'port' : 'path'}; choose another one or stop it`
+            : error.message;
         reject(new MessagingError('CONFIGURATION', `Cannot listen on ${where}: ${why}`, { cause: error }));
       });
-      server.listen({ host, port: options.port }, () => {
+      server.listen(path === undefined ? { host, port } : { path }, () => {
         server.removeAllListeners('error');
         listening = new TcpServer(server, options, clock, logger);
         resolve(listening);
@@ -63,8 +67,8 @@ export class TcpServer {
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
-    const bound = server.address() as AddressInfo;
-    this.address = formatAddress(bound.address, bound.port);
+    const bound = server.address() as AddressInfo | string;
+    this.address = typeof bound === 'string' ? unixAddress(bound) : formatAddress(bound.address, bound.port);
     server.on('error', (error) => logger.error(`The listener on ${this.address} reports an error and goes on`, error));
   }
 
@@ -94,7 +98,7 @@ export class TcpServer {
     const idleMillis = this.options.idleMillis ?? DEFAULT_IDLE;
     const channel = new TcpChannel(
       socket,
-      { role: 'accepted', serialize: SERIALIZE_JSON, idleMillis },
+      { role: 'accepted', serialize: SERIALIZE_JSON, idleMillis, remoteAddress: this.remoteAddress(socket) },
       this.counters,
       this.clock,
       this.logger,
@@ -102,6 +106,11 @@ export class TcpServer {
     this.channels.add(channel);
     socket.once('close', () => this.channels.delete(channel));
     this.options.onChannel(channel);
+  }
+
+  /** Whoever comes through the file system has no address; where it came in says more than nothing. */
+  private remoteAddress(socket: Socket): string {
+    return this.options.path === undefined ? socketAddress(socket) : this.address;
   }
 
   private refuse(socket: Socket): void {

@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { silentLogger, SystemClock, VirtualClock } from '../../lib/platform/index.js';
 import {
   createRequest,
@@ -9,7 +12,14 @@ import {
   RequestCode,
   ResponseCode,
 } from '../../lib/protocol/index.js';
-import { type Channel, createInProcessPair, type Respond, TcpConnector, TcpServer } from '../../lib/remoting/index.js';
+import {
+  type Channel,
+  createInProcessPair,
+  type Respond,
+  TcpConnector,
+  TcpServer,
+  unixAddress,
+} from '../../lib/remoting/index.js';
 import { heartbeat, until } from './support.js';
 
 interface Pair {
@@ -31,10 +41,30 @@ async function overTcp(serialize: 'json' | 'binary'): Promise<Pair> {
   return { client, server: server!, stop: () => listener.close() };
 }
 
+async function overSocketFile(serialize: 'json' | 'binary'): Promise<Pair> {
+  const clock = new SystemClock();
+  const directory = await mkdtemp(join(tmpdir(), 'nestmq-channel-'));
+  const path = join(directory, 'socket');
+  let server: Channel | undefined;
+  const listener = await TcpServer.listen({ path, onChannel: (channel) => (server = channel) }, clock, silentLogger);
+  expect(listener.address).toBe(`unix:${path}`);
+  const client = await new TcpConnector({ serialize }, clock).connect(listener.address);
+  await until(() => server !== undefined, 'the server has the channel');
+  expect([client.remoteAddress, server!.remoteAddress]).toEqual([listener.address, listener.address]);
+  const stop = async (): Promise<void> => {
+    await listener.close();
+    expect(await readdir(directory)).toEqual([]);
+    await rm(directory, { recursive: true });
+  };
+  return { client, server: server!, stop };
+}
+
 const kinds: [string, () => Promise<Pair>][] = [
   ['in process', inProcess],
   ['over TCP, JSON headers', () => overTcp('json')],
   ['over TCP, binary headers', () => overTcp('binary')],
+  ['over a socket in the file system, JSON headers', () => overSocketFile('json')],
+  ['over a socket in the file system, binary headers', () => overSocketFile('binary')],
 ];
 
 const sendHeader = {
@@ -222,6 +252,26 @@ describe.each(kinds)('a channel %s', (name, make) => {
       const answer = await client.invoke(heartbeat(body), 10_000);
       expect(answer.body!.equals(body)).toBe(true);
     }
+  });
+});
+
+describe('a socket in the file system', () => {
+  it('that nobody listens on, that is not there, or whose path is taken, is a typed error', async () => {
+    const clock = new SystemClock();
+    const directory = await mkdtemp(join(tmpdir(), 'nestmq-channel-'));
+    const path = join(directory, 'socket');
+    const connect = (to: string): Promise<Channel> => new TcpConnector({}, clock).connect(unixAddress(to));
+    await expect(connect(path)).rejects.toMatchObject({
+      code: 'CONNECT_FAILED',
+      message: expect.stringMatching(/ENOENT.*no such socket/),
+    });
+    await writeFile(path, '');
+    await expect(connect(path)).rejects.toMatchObject({ code: 'CONNECT_FAILED' });
+    await expect(TcpServer.listen({ path, onChannel: () => {} }, clock, silentLogger)).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      message: expect.stringContaining(path),
+    });
+    await rm(directory, { recursive: true });
   });
 });
 
