@@ -26,6 +26,7 @@ export const NEST_ROOMS = ['nest', 'idempotency'];
  */
 export const SUB_PATHS = {
   'metrics.ts': { folder: 'nest/metrics', packages: ['prom-client'] },
+  'microservices.ts': { folder: 'nest/transport', packages: ['@nestjs/microservices'] },
   'opentelemetry.ts': { folder: 'nest/opentelemetry', packages: ['@opentelemetry/api'] },
   'terminus.ts': { folder: 'nest/terminus', packages: ['@nestjs/terminus'] },
   'testing.ts': { folder: 'nest/testing', packages: ['@nestjs/testing'] },
