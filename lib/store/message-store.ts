@@ -101,7 +101,7 @@ export class MessageStore {
     // Above the hard limit copies must still be appended, or a full disk with a live timer in it never gets emptier.
     const putAlways = (message: StoreMessage, done: PutCallback): void => store!.append(message, done, true);
     const { access, topics, groups, progress, settled, log, checkpointer } = parts;
-    parts.halves.syncLog = parts.dedup.syncLog = () => log.syncNow();
+    for (const { state } of [parts.timerIndex, parts.halves, parts.dedup]) state.syncLog = () => log.syncNow();
     const timers = new TimerService(parts.timerIndex, withAppend(access, put), topics, platform);
     const queuesTarget: DispatchTarget = {
       name: 'consume queues',

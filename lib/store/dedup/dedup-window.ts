@@ -3,15 +3,12 @@ import {
   ExtensionProperty,
   getProperty,
   LIMITS,
-  MessagingError,
   PropertyName,
   SCHEDULE_TOPIC,
   TIMER_TOPIC,
 } from '../../protocol/index.js';
-import { Coalesced } from '../state/coalesced.js';
-import { SnapshotFile } from '../state/snapshot-file.js';
+import { DerivedState } from '../state/derived-state.js';
 import type { TopicConfig, TopicTable } from '../state/topic-table.js';
-import { writeFailure } from '../state/write-failure.js';
 import type { DispatchEntry, DispatchTarget } from '../types.js';
 import { type DedupPlace, IdTable } from './id-table.js';
 import { seededHash } from './seeded-hash.js';
@@ -56,30 +53,29 @@ export interface DedupStats {
  */
 export class DedupWindow implements DispatchTarget {
   readonly name = 'de-duplication';
-  /** See `TimerIndex.syncLog`. */
-  syncLog: (() => Promise<void>) | undefined;
+  readonly state: DerivedState;
 
   private readonly tables = new Map<number, IdTable>();
   private readonly hash: (bytes: Buffer, length: number) => number;
   /** Of all tables together. */
   private bytes = 0;
   private evicted = 0;
-  /** Of the snapshot. */
-  private safe = 0;
-  private dispatched = 0;
-  private readonly file: SnapshotFile;
-  private readonly writer = new Coalesced(() => this.writeSnapshot());
 
   private constructor(
     private readonly platform: Platform,
-    private readonly directory: string,
+    directory: string,
     private readonly topics: TopicTable,
     private readonly memoryBytes: number,
     private readonly segmentBytes: number,
     hash?: (bytes: Buffer, length: number) => number,
   ) {
     this.hash = hash ?? seededHash(platform.random.below(0x7fff_ffff));
-    this.file = new SnapshotFile(platform.fileSystem, directory, 'deduplication', platform.logger);
+    this.state = new DerivedState(platform, directory, {
+      file: 'deduplication',
+      what: 'The ids for de-duplication',
+      encode: (until) => this.encode(until),
+      restore: (payload) => this.restore(payload),
+    });
   }
 
   /**
@@ -95,20 +91,13 @@ export class DedupWindow implements DispatchTarget {
     hash?: (bytes: Buffer, length: number) => number,
   ): Promise<DedupWindow> {
     const window = new DedupWindow(platform, directory, topics, memoryBytes, segmentBytes, hash);
-    let payload: Buffer | undefined;
-    try {
-      payload = await window.file.load();
-    } catch (error) {
-      if (!(error instanceof MessagingError) || error.code !== 'STORE_DAMAGED') throw error;
-      platform.logger.warn(`${error.message} The ids for de-duplication are read from the log instead.`);
-    }
-    if (payload !== undefined) window.restore(payload);
+    await window.state.load();
     return window;
   }
 
   /** Infinity while no topic de-duplicates: nothing in the log matters to it, and no snapshot is ever written. */
   get safeOffset(): number {
-    return Math.max(this.topics.dedupSince, this.safe);
+    return Math.max(this.topics.dedupSince, this.state.safeOffset);
   }
 
   get stats(): DedupStats {
@@ -126,9 +115,7 @@ export class DedupWindow implements DispatchTarget {
   }
 
   dispatch(entry: DispatchEntry): void {
-    const { physicalOffset } = entry;
-    if (physicalOffset < this.dispatched) return;
-    this.dispatched = physicalOffset + entry.size;
+    if (!this.state.follow(entry)) return;
     if (this.topics.dedupSince === Number.POSITIVE_INFINITY) return;
     const parked = entry.topic === SCHEDULE_TOPIC || entry.topic === TIMER_TOPIC;
     if (parked) {
@@ -147,13 +134,13 @@ export class DedupWindow implements DispatchTarget {
       return Promise.resolve();
     }
     this.expire(this.platform.clock.now());
-    if (this.bytes > SMALL_BYTES && this.dispatched - this.safeOffset < this.segmentBytes) return Promise.resolve();
-    return this.snapshot();
+    const behind = this.state.dispatchedOffset - this.safeOffset;
+    return this.bytes > SMALL_BYTES && behind < this.segmentBytes ? Promise.resolve() : this.snapshot();
   }
 
   /** Writes a snapshot of what was dispatched so far, unless there is one or nothing needs it. */
   snapshot(): Promise<void> {
-    return this.dispatched <= this.safeOffset ? Promise.resolve() : this.writer.run();
+    return this.state.dispatchedOffset <= this.safeOffset ? Promise.resolve() : this.state.save();
   }
 
   private realTopic({ properties }: DispatchEntry): TopicConfig | undefined {
@@ -217,8 +204,7 @@ export class DedupWindow implements DispatchTarget {
     }
   }
 
-  private async writeSnapshot(): Promise<void> {
-    const until = this.dispatched;
+  private encode(until: number): Buffer {
     const parts: Buffer[] = [Buffer.alloc(HEADER)];
     parts[0]!.writeDoubleLE(until, 0);
     parts[0]!.writeDoubleLE(this.tables.size, 8);
@@ -229,19 +215,10 @@ export class DedupWindow implements DispatchTarget {
       header.writeDoubleLE(entries.length, 8);
       parts.push(header, entries);
     }
-    const payload = Buffer.concat(parts);
-    await this.syncLog?.();
-    try {
-      await this.file.write(payload);
-    } catch (error) {
-      throw writeFailure(`${this.directory}/deduplication`, error);
-    }
-    this.safe = until;
+    return Buffer.concat(parts);
   }
 
-  private restore(payload: Buffer): void {
-    this.safe = payload.readDoubleLE(0);
-    this.dispatched = this.safe;
+  private restore(payload: Buffer): number {
     let at = HEADER;
     for (let left = payload.readDoubleLE(8); left > 0; left--) {
       const topic = this.topics.ofNumber(payload.readDoubleLE(at));
@@ -253,5 +230,6 @@ export class DedupWindow implements DispatchTarget {
         });
       at += length;
     }
+    return payload.readDoubleLE(0);
   }
 }

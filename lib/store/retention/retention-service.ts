@@ -74,7 +74,6 @@ export class RetentionService {
       new DeadLetterRule({ ...ports, ageOf }, options.deadLetterAgeMillis ?? 14 * DAY),
       ...(ports.rules ?? []),
     ];
-    ports.timers.index.syncLog = ports.syncLog;
     this.copyForward = new CopyForward(ports.log, rules, platform, directory);
   }
 
@@ -167,7 +166,7 @@ export class RetentionService {
   private async makeSafe(): Promise<void> {
     await this.ports.syncLog();
     for (const target of this.ports.targets) await target.flush();
-    await this.ports.timers.index.snapshot();
+    await this.ports.timers.index.state.save();
   }
 
   private failed(error: unknown): void {

@@ -1,15 +1,6 @@
 import type { Platform } from '../../platform/index.js';
-import {
-  ExtensionProperty,
-  getProperty,
-  MessagingError,
-  PropertyName,
-  SCHEDULE_TOPIC,
-  TIMER_TOPIC,
-} from '../../protocol/index.js';
-import { Coalesced } from '../state/coalesced.js';
-import { SnapshotFile } from '../state/snapshot-file.js';
-import { writeFailure } from '../state/write-failure.js';
+import { ExtensionProperty, getProperty, PropertyName, SCHEDULE_TOPIC, TIMER_TOPIC } from '../../protocol/index.js';
+import { DerivedState } from '../state/derived-state.js';
 import type { DispatchEntry, DispatchTarget } from '../types.js';
 import { TimerHeap } from './timer-heap.js';
 
@@ -42,49 +33,30 @@ export class TimerIndex implements DispatchTarget {
   readonly heap = new TimerHeap();
   /** Called when a timer arrives, with its time. */
   onArrival: ((time: number) => void) | undefined;
-  /**
-   * Makes the log durable as far as it has been dispatched. In `async` mode records become visible before that: a
-   * snapshot that knows more than the log has after a crash would deliver what is lost and overlook what comes instead.
-   */
-  syncLog: (() => Promise<void>) | undefined;
-
-  private safe = 0;
-  private dispatched = 0;
-  private readonly file: SnapshotFile;
-  private readonly writer = new Coalesced(() => this.writeSnapshot());
+  readonly state: DerivedState;
 
   private constructor(
     platform: Platform,
-    private readonly directory: string,
+    directory: string,
     private readonly segmentBytes: number,
   ) {
-    this.file = new SnapshotFile(platform.fileSystem, directory, 'timers', platform.logger);
+    this.state = new DerivedState(platform, directory, {
+      file: 'timers',
+      what: 'The timers',
+      encode: (until) => this.encode(until),
+      restore: (payload) => this.restore(payload),
+    });
   }
 
-  /**
-   * Restores the snapshot; the records from `safeOffset` on have to be dispatched to it then. A snapshot that cannot be
-   * read is no loss: the whole log is dispatched again.
-   */
+  /** Restores the snapshot; the records from `safeOffset` on have to be dispatched to it then. */
   static async open(platform: Platform, directory: string, segmentBytes: number): Promise<TimerIndex> {
     const index = new TimerIndex(platform, directory, segmentBytes);
-    let payload: Buffer | undefined;
-    try {
-      payload = await index.file.load();
-    } catch (error) {
-      if (!(error instanceof MessagingError) || error.code !== 'STORE_DAMAGED') throw error;
-      platform.logger.warn(`${error.message} The timers are read from the log instead.`);
-    }
-    if (payload !== undefined) index.restore(payload);
+    await index.state.load();
     return index;
   }
 
   get safeOffset(): number {
-    return this.safe;
-  }
-
-  /** Behind the last record that was dispatched. */
-  get dispatchedOffset(): number {
-    return this.dispatched;
+    return this.state.safeOffset;
   }
 
   /** Pending timers, those being delivered included. */
@@ -93,10 +65,8 @@ export class TimerIndex implements DispatchTarget {
   }
 
   dispatch(entry: DispatchEntry): void {
-    const { physicalOffset, topic, properties } = entry;
-    // The dispatcher begins at the smallest safe offset of all targets, which may lie in front of ours.
-    if (physicalOffset < this.dispatched) return;
-    this.dispatched = physicalOffset + entry.size;
+    if (!this.state.follow(entry)) return;
+    const { topic, properties } = entry;
     if (topic === SCHEDULE_TOPIC || topic === TIMER_TOPIC) this.parked(entry);
     else if (this.heap.size > 0 && properties.includes(ExtensionProperty.TIMER_SOURCE)) this.settled(properties);
   }
@@ -106,19 +76,15 @@ export class TimerIndex implements DispatchTarget {
    * segment. Rewriting 100 MB at every checkpoint would save a restart less than it costs.
    */
   flush(): Promise<void> {
-    if (this.heap.size > SMALL && this.dispatched - this.safe < this.segmentBytes) return Promise.resolve();
-    return this.snapshot();
-  }
-
-  /** Writes a snapshot of what was dispatched so far, unless there is one. */
-  snapshot(): Promise<void> {
-    return this.dispatched === this.safe ? Promise.resolve() : this.writer.run();
+    const { dispatchedOffset, safeOffset } = this.state;
+    if (this.heap.size > SMALL && dispatchedOffset - safeOffset < this.segmentBytes) return Promise.resolve();
+    return this.state.save();
   }
 
   /** Forgets what lies at or behind this log offset. */
   truncate(offset: number): void {
     this.heap.truncate(offset);
-    this.dispatched = Math.min(this.dispatched, offset);
+    this.state.truncate(offset);
   }
 
   private parked(entry: DispatchEntry): void {
@@ -136,18 +102,6 @@ export class TimerIndex implements DispatchTarget {
   private settled(properties: string): void {
     const source = offsetIn(properties, ExtensionProperty.TIMER_SOURCE);
     if (source !== undefined) this.heap.remove(source);
-  }
-
-  private async writeSnapshot(): Promise<void> {
-    const until = this.dispatched;
-    const payload = this.encode(until);
-    await this.syncLog?.();
-    try {
-      await this.file.write(payload);
-    } catch (error) {
-      throw writeFailure(`${this.directory}/timers`, error);
-    }
-    this.safe = until;
   }
 
   /** Column by column: 15 ms for a million timers, during which the host stands still; field by field it was 65 ms. */
@@ -170,15 +124,14 @@ export class TimerIndex implements DispatchTarget {
     return payload;
   }
 
-  private restore(payload: Buffer): void {
-    this.safe = payload.readDoubleLE(0);
-    this.dispatched = this.safe;
+  private restore(payload: Buffer): number {
     const count = payload.readDoubleLE(8);
     for (let index = 0; index < count; index++) {
       const at = HEADER + index * 8;
       const size = payload.readUInt32LE(HEADER + count * 16 + index * 4);
       this.heap.add(payload.readDoubleLE(at), payload.readDoubleLE(at + count * 8), size);
     }
+    return payload.readDoubleLE(0);
   }
 }
 

@@ -90,7 +90,7 @@ export class TimerService {
   /** Stops, and leaves a snapshot so that the next start need not read the log. */
   async close(): Promise<void> {
     await this.stop();
-    await this.index.snapshot();
+    await this.index.state.save();
   }
 
   /** Looks again at once: after timers were given back, or the wall clock was set. */

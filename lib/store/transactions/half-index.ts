@@ -1,14 +1,6 @@
 import type { Platform } from '../../platform/index.js';
-import {
-  ExtensionProperty,
-  getProperty,
-  MessagingError,
-  TRANSACTION_HALF_TOPIC,
-  TRANSACTION_OP_TOPIC,
-} from '../../protocol/index.js';
-import { Coalesced } from '../state/coalesced.js';
-import { SnapshotFile } from '../state/snapshot-file.js';
-import { writeFailure } from '../state/write-failure.js';
+import { ExtensionProperty, getProperty, TRANSACTION_HALF_TOPIC, TRANSACTION_OP_TOPIC } from '../../protocol/index.js';
+import { DerivedState } from '../state/derived-state.js';
 import { offsetIn } from '../timers/timer-index.js';
 import type { DispatchEntry, DispatchTarget } from '../types.js';
 
@@ -64,42 +56,32 @@ export class HalfIndex implements DispatchTarget {
   readonly name = 'transactions';
   /** Called when a half message arrives or was checked. */
   onChange: ((half: Half) => void) | undefined;
-  /** See `TimerIndex.syncLog`. */
-  syncLog: (() => Promise<void>) | undefined;
+  readonly state: DerivedState;
 
   /** By log offset, and by the offset that the producer was told where that is another one. */
   private readonly halves = new Map<number, Half>();
   private readonly moved = new Map<number, number>();
   /** Those in other hands: being copied by retention, or being settled. */
   private readonly held = new Set<number>();
-  private safe = 0;
-  private dispatched = 0;
-  private readonly file: SnapshotFile;
-  private readonly writer = new Coalesced(() => this.writeSnapshot());
 
-  private constructor(
-    platform: Platform,
-    private readonly directory: string,
-  ) {
-    this.file = new SnapshotFile(platform.fileSystem, directory, 'transactions', platform.logger);
+  private constructor(platform: Platform, directory: string) {
+    this.state = new DerivedState(platform, directory, {
+      file: 'transactions',
+      what: 'Half messages',
+      encode: (until) => this.encode(until),
+      restore: (payload) => this.restore(payload),
+    });
   }
 
   /** Restores the snapshot; the records from `safeOffset` on have to be dispatched to it then. */
   static async open(platform: Platform, directory: string): Promise<HalfIndex> {
     const index = new HalfIndex(platform, directory);
-    let payload: Buffer | undefined;
-    try {
-      payload = await index.file.load();
-    } catch (error) {
-      if (!(error instanceof MessagingError) || error.code !== 'STORE_DAMAGED') throw error;
-      platform.logger.warn(`${error.message} Half messages are read from the log instead.`);
-    }
-    if (payload !== undefined) index.restore(payload);
+    await index.state.load();
     return index;
   }
 
   get safeOffset(): number {
-    return this.safe;
+    return this.state.safeOffset;
   }
 
   get size(): number {
@@ -133,9 +115,8 @@ export class HalfIndex implements DispatchTarget {
   }
 
   dispatch(entry: DispatchEntry): void {
-    const { physicalOffset, topic, properties } = entry;
-    if (physicalOffset < this.dispatched) return;
-    this.dispatched = physicalOffset + entry.size;
+    if (!this.state.follow(entry)) return;
+    const { topic, properties } = entry;
     if (topic === TRANSACTION_HALF_TOPIC) this.arrived(entry);
     else if (this.halves.size === 0) return;
     else if (topic === TRANSACTION_OP_TOPIC && this.checked(entry)) return;
@@ -144,7 +125,7 @@ export class HalfIndex implements DispatchTarget {
 
   /** Small as long as transactions end: ten thousand open ones are 480 KB. */
   flush(): Promise<void> {
-    return this.dispatched === this.safe ? Promise.resolve() : this.writer.run();
+    return this.state.save();
   }
 
   private arrived(entry: DispatchEntry): void {
@@ -198,25 +179,16 @@ export class HalfIndex implements DispatchTarget {
     this.held.delete(half.offset);
   }
 
-  private async writeSnapshot(): Promise<void> {
-    const until = this.dispatched;
+  private encode(until: number): Buffer {
     const payload = Buffer.allocUnsafe(HEADER + this.halves.size * BYTES_PER_HALF);
     let at = payload.writeDoubleBE(this.halves.size, payload.writeDoubleBE(until, 0));
     for (const { offset, original, queueOffset, storedAt, checks, checkedAt } of this.halves.values())
       for (const value of [offset, original, queueOffset, storedAt, checks, checkedAt])
         at = payload.writeDoubleBE(value, at);
-    await this.syncLog?.();
-    try {
-      await this.file.write(payload);
-    } catch (error) {
-      throw writeFailure(`${this.directory}/transactions`, error);
-    }
-    this.safe = until;
+    return payload;
   }
 
-  private restore(payload: Buffer): void {
-    this.safe = payload.readDoubleBE(0);
-    this.dispatched = this.safe;
+  private restore(payload: Buffer): number {
     for (let at = HEADER; at + BYTES_PER_HALF <= payload.length; at += BYTES_PER_HALF) {
       const [offset, original, queueOffset, storedAt, checks, checkedAt] = Array.from({ length: 6 }, (_, field) =>
         payload.readDoubleBE(at + field * 8),
@@ -224,5 +196,6 @@ export class HalfIndex implements DispatchTarget {
       this.halves.set(offset, { offset, original, queueOffset, storedAt, checks, checkedAt });
       if (original !== offset) this.moved.set(original, offset);
     }
+    return payload.readDoubleBE(0);
   }
 }

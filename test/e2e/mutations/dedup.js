@@ -81,7 +81,7 @@ export const dedupMutations = [
     id: 'dedup/forgets-at-a-crash',
     says: 'ids are not read from the log again',
     file: 'lib/store/dedup/dedup-window.ts',
-    find: 'return Math.max(this.topics.dedupSince, this.safe);',
+    find: 'return Math.max(this.topics.dedupSince, this.state.safeOffset);',
     replace: 'return Number.POSITIVE_INFINITY;',
   },
   {

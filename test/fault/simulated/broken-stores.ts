@@ -68,7 +68,7 @@ export const BROKEN_STORES = {
       const { restore } = window;
       window.restore = function (this: DedupInternals, payload) {
         restore.call(this, payload);
-        this.dispatched = Infinity;
+        return Infinity;
       };
     },
   },
@@ -98,8 +98,7 @@ function withHandles(inner: FileSystem, change: (path: string, handle: FileHandl
 }
 
 interface DedupInternals {
-  dispatched: number;
-  restore(payload: Buffer): void;
+  restore(payload: Buffer): number;
 }
 
 interface Internals {

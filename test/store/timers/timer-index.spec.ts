@@ -84,7 +84,7 @@ describe('TimerIndex', () => {
         else if (dice === 4) await log.append({ topic: 'orders', properties: delivers(some) });
         else await log.append({ topic: 'orders' });
       }
-      if (round % 3 === 0) await index.snapshot();
+      if (round % 3 === 0) await index.state.save();
       const restored = await TimerIndex.open(platform, STATE, SEGMENT);
       log.replay(restored, Math.max(0, restored.safeOffset - random.below(3_000)));
       const rebuilt = await TimerIndex.open(await memoryWorld(), STATE, SEGMENT);
@@ -143,7 +143,7 @@ describe('TimerIndex', () => {
     });
     for (let round = 0; round < 4; round++) {
       for (let at = 0; at < 50; at++) await log.append({ topic: TIMER_TOPIC, properties: exact(random.below(1_000)) });
-      await index.snapshot();
+      await index.state.save();
     }
     expect(images.length).toBeGreaterThan(80);
     for (const { image, atLeast } of images) {

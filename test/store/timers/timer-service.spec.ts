@@ -248,7 +248,7 @@ describe('TimerService', () => {
   it('delivers again after a crash before the delivery was durable, and not after one behind it', async () => {
     const first = await start();
     await first.log.append(parked(first.platform.clock.now() + 100));
-    await first.index.snapshot();
+    await first.index.state.save();
     first.log.lost = true;
     await first.platform.clock.advance(200);
     expect(first.log.of('orders')).toHaveLength(0);

@@ -137,7 +137,7 @@ describe('HalfIndex', () => {
   it('makes the log durable before a snapshot that knows it', async () => {
     const { log, index } = await start();
     const order: string[] = [];
-    index.syncLog = () => {
+    index.state.syncLog = () => {
       order.push(`log synced, safe ${index.safeOffset}`);
       return Promise.resolve();
     };
