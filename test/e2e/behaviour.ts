@@ -3,9 +3,10 @@ import type { World } from './world.js';
 /**
  * What a target must be able to do for a behaviour to be shown on it.
  * - `virtual time`: hours pass in milliseconds, to the millisecond;
- * - `restart`: the broker can be stopped, in order or as by a crash, and started again on what it stored.
+ * - `restart`: the broker can be stopped, in order or as by a crash, and started again on what it stored;
+ * - `broker inside`: it runs in the process of the application, which measures it.
  */
-export type Capability = 'virtual time' | 'restart';
+export type Capability = 'virtual time' | 'restart' | 'broker inside';
 
 /** One promise of the public API, shown on a broker of its own. */
 export interface Behaviour {

@@ -1,30 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
+import { contractOn } from './contract-on.js';
 import { allBehaviours } from './names.js';
-import { lacking, show } from './run-one.js';
-import { subjects } from './subjects.js';
-import { targets } from './targets/index.js';
+import { embedded } from './targets/embedded.js';
 
-/** Hours of virtual time are seconds of work, and more of them on a machine that is busy with other tests. */
-const PATIENCE_MILLIS = 120_000;
-
-describe.each(targets.map((target) => ({ name: target.name, target })))('on $name', ({ target }) => {
-  const excluded: string[] = [];
-
-  for (const subject of subjects) {
-    describe(`${subject.name}`, () => {
-      for (const behaviour of subject.behaviours) {
-        const missing = lacking(behaviour, target);
-        if (missing.length > 0) excluded.push(`${behaviour.name} (needs ${missing.join(', ')})`);
-        else it(`${behaviour.name.slice(subject.name.length + 2)}`, () => show(behaviour, target), PATIENCE_MILLIS);
-      }
-    });
-  }
-
-  afterAll(() => {
-    if (excluded.length > 0) console.log(`not shown on ${target.name}:\n  ${excluded.join('\n  ')}`);
-  });
-});
+contractOn(embedded);
 
 describe('the contract', () => {
   // Run by `npm run test:mutations`; here only that each of them still says what it changes.

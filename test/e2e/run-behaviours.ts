@@ -4,7 +4,7 @@
 import 'reflect-metadata';
 import { lacking, show } from './run-one.js';
 import { subjects } from './subjects.js';
-import { targets } from './targets/index.js';
+import { embedded } from './targets/embedded.js';
 
 /** A behaviour that neither ends nor fails has failed: a changed engine may wait for something that never comes. */
 const PATIENCE_MILLIS = Number(process.env.NESTMQ_PATIENCE ?? 20_000);
@@ -15,7 +15,7 @@ let stray: unknown;
 process.on('uncaughtException', (error) => (stray ??= error));
 process.on('unhandledRejection', (error) => (stray ??= error));
 
-const target = targets[0]!;
+const target = embedded;
 const failed: Record<string, string> = {};
 let shown = 0;
 for (const behaviour of subjects.flatMap((subject) => subject.behaviours)) {

@@ -177,7 +177,7 @@ export const metrics = subject('metrics', (it) => {
     assert.equal(await world.passing(valueOf(app, 'consumer_lag_messages', 'topic="orders"', 'group="g"')), 0);
   });
 
-  it('count the syncs of the disk that confirmed sends wait for', async (world) => {
+  it.needing(['broker inside'], 'count the syncs of the disk that confirmed sends wait for', async (world) => {
     const app = await world.start(measured);
     const syncs = (): Promise<number> => world.passing(valueOf(app, 'broker_flush_duration_seconds_count'));
     await world.passing(app.template.syncSend('orders', 0));
