@@ -52,6 +52,11 @@ export const ExtensionField = {
   DURABLE: 'NESTMQ_DURABLE',
   /** Beside DEATHS: the offset of a message that was in a handler alone when the process died. It is for the dead letters. */
   KILLER: 'NESTMQ_KILLER',
+  /**
+   * On REGISTER_BROKER, `true`: these are all topics of the broker, what is missing has been deleted. Apache's NameServer
+   * ignores it and keeps the routes of deleted topics until it is told (DELETE_TOPIC_IN_NAMESRV).
+   */
+  ALL_TOPICS: 'NESTMQ_ALL_TOPICS',
 } as const;
 
 /** Fields of our own in bodies. */
@@ -62,6 +67,18 @@ export const ExtensionBodyField = {
    * Apache ignores it and sends everything: the client filters.
    */
   FILTERS: 'NESTMQ_FILTERS',
+  /**
+   * In the configuration of a topic, when its broker registers: how many of its queues keys hash over, and that this was
+   * changed since the topic was made. Apache's NameServer ignores both: each client keeps to the queues that it saw first.
+   */
+  ORDERED_QUEUES: 'NESTMQ_ORDERED_QUEUES',
+  KEYS_SPREAD: 'NESTMQ_KEYS_SPREAD',
+  /**
+   * In a route, `a:4;b:4`: the queues that keys hash over, when they are not just those that can be written to now, because
+   * a broker is away or takes no messages. Keys wait for it. Absent from Apache's NameServer: a client that starts
+   * meanwhile spreads keys over the brokers that are left; ORDER_TOPIC_CONFIG prevents that on both.
+   */
+  KEY_QUEUES: 'NESTMQ_KEY_QUEUES',
 } as const;
 
 /** Request codes of our own; Apache answers them with REQUEST_CODE_NOT_SUPPORTED. All lie between 31,000 and 31,999. */

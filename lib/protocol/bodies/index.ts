@@ -34,7 +34,13 @@ export { decodeTopicRouteData, encodeTopicRouteData } from './route.js';
 export type { BrokerData, QueueData, TopicRouteData } from './route.js';
 export { Permission, decodeTopicConfig, encodeTopicConfig } from './topic-config.js';
 export type { TopicConfig } from './topic-config.js';
-export { decodeRegisterBrokerBody, encodeRegisterBrokerBody, sameDataVersion } from './register-broker.js';
+export {
+  decodeDataVersion,
+  decodeRegisterBrokerBody,
+  encodeDataVersion,
+  encodeRegisterBrokerBody,
+  sameDataVersion,
+} from './register-broker.js';
 export type { DataVersion, RegisterBrokerBody } from './register-broker.js';
 export {
   decodeClusterInfo,
@@ -49,3 +55,8 @@ export {
 export type { ClusterInfo, ConsumerListBody, GroupList, TopicList } from './lists.js';
 export { decodeSubscriptionGroups, encodeSubscriptionGroups } from './subscription-groups.js';
 export type { SubscriptionGroup } from './subscription-groups.js';
+export { decodeCompressedRegistration, encodeCompressedRegistration } from './compressed-registration.js';
+export { decodeBrokerMembers, encodeBrokerMembers } from './broker-members.js';
+export type { BrokerMembers } from './broker-members.js';
+export { decodeConfigText, encodeConfigText } from './config-text.js';
+export { decodeKvConfigFile, decodeKvTable, encodeKvConfigFile, encodeKvTable } from './kv-table.js';

@@ -83,6 +83,14 @@ export function numberOf(object: JsonObject, name: string, fallback?: number): n
   return value;
 }
 
+export function optionalNumberOf(object: JsonObject, name: string): number | undefined {
+  const value = object.get(name) ?? undefined;
+  if (value !== undefined && typeof value !== 'number') {
+    throw wrong(name, 'a number');
+  }
+  return value;
+}
+
 export function flagOf(object: JsonObject, name: string, fallback: boolean): boolean {
   const value = object.get(name) ?? fallback;
   if (typeof value !== 'boolean') {

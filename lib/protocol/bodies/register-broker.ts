@@ -1,6 +1,6 @@
 import { asObject, numberOf, readObject, tableOf, textsOf, writeJson } from './json-fields.js';
 import type { JsonObject } from './json-reader.js';
-import { topicConfigFrom } from './topic-config.js';
+import { topicConfigFrom, topicConfigToJson } from './topic-config.js';
 import type { TopicConfig } from './topic-config.js';
 
 /** A table's version; equal in all three fields means the same contents. */
@@ -25,7 +25,9 @@ export function encodeRegisterBrokerBody(body: RegisterBrokerBody): Buffer {
     filterServerList: body.filterServerList,
     topicConfigSerializeWrapper: {
       dataVersion: body.dataVersion,
-      topicConfigTable: Object.fromEntries(body.topicConfigTable),
+      topicConfigTable: Object.fromEntries(
+        [...body.topicConfigTable].map(([name, config]) => [name, topicConfigToJson(config)]),
+      ),
     },
   });
 }
@@ -42,6 +44,14 @@ export function decodeRegisterBrokerBody(body: Buffer): RegisterBrokerBody {
     topicConfigTable,
     filterServerList: textsOf(object, 'filterServerList'),
   };
+}
+
+export function encodeDataVersion(version: DataVersion): Buffer {
+  return writeJson(version);
+}
+
+export function decodeDataVersion(body: Buffer): DataVersion {
+  return dataVersionFrom(readObject(body, 'data version'));
 }
 
 export function dataVersionFrom(object: JsonObject): DataVersion {

@@ -1,4 +1,5 @@
 import { MessagingError } from '../errors.js';
+import { ExtensionBodyField } from '../extensions.js';
 import { numberOf, objectsOf, optionalTextOf, readObject, tableOf, textOf, writeJson } from './json-fields.js';
 import type { JsonObject } from './json-reader.js';
 
@@ -24,6 +25,8 @@ export interface TopicRouteData {
   queueDatas: QueueData[];
   /** `brokerA:4;brokerB:4`: the frozen count of ordered queues, if it is an ordered topic. */
   orderTopicConf?: string;
+  /** Like it, of our NameServer: where keys go although a broker is away. See `ExtensionBodyField.KEY_QUEUES`. */
+  keyQueues?: string;
 }
 
 /**
@@ -37,6 +40,7 @@ export function encodeTopicRouteData(route: TopicRouteData): Buffer {
     orderTopicConf: route.orderTopicConf ?? null,
     queueDatas: route.queueDatas,
     topicQueueMappingByBroker: null,
+    [ExtensionBodyField.KEY_QUEUES]: route.keyQueues,
   });
 }
 
@@ -52,6 +56,7 @@ export function decodeTopicRouteData(body: Buffer): TopicRouteData {
       topicSysFlag: numberOf(data, 'topicSysFlag', 0),
     })),
     orderTopicConf: optionalTextOf(object, 'orderTopicConf'),
+    keyQueues: optionalTextOf(object, ExtensionBodyField.KEY_QUEUES),
   };
 }
 
@@ -65,6 +70,14 @@ export function brokerDataToJson(data: BrokerData): object {
 }
 
 export function brokerDataFrom(object: JsonObject): BrokerData {
+  return {
+    cluster: textOf(object, 'cluster', ''),
+    brokerName: textOf(object, 'brokerName'),
+    brokerAddrs: brokerAddrsFrom(object),
+  };
+}
+
+export function brokerAddrsFrom(object: JsonObject): Map<number, string> {
   const brokerAddrs = new Map<number, string>();
   for (const [id, address] of tableOf(object, 'brokerAddrs')) {
     if (!/^\d{1,15}$/.test(id) || typeof address !== 'string') {
@@ -75,5 +88,5 @@ export function brokerDataFrom(object: JsonObject): BrokerData {
     }
     brokerAddrs.set(Number(id), address);
   }
-  return { cluster: textOf(object, 'cluster', ''), brokerName: textOf(object, 'brokerName'), brokerAddrs };
+  return brokerAddrs;
 }

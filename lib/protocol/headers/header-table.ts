@@ -13,6 +13,21 @@ import {
   updateConsumerOffset,
 } from './offsets.js';
 import { holdKeys, holdKeysResponse, spreadKeys } from './keys.js';
+import {
+  addWritePermResponse,
+  brokerHeartbeat,
+  brokerMembers,
+  brokerNameOnly,
+  deleteTopicFromRoutes,
+  getKvConfigResponse,
+  kvConfig,
+  kvNamespace,
+  putKvConfig,
+  queryDataVersion,
+  queryDataVersionResponse,
+  topicsByCluster,
+  wipeWritePermResponse,
+} from './name-server.js';
 import { getConsumeStats, resetClientOffset, resetOffset } from './positions.js';
 import { pullMessage, pullMessageResponse } from './pull.js';
 import { queryMessage, queryMessageResponse } from './queries.js';
@@ -74,7 +89,8 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.RESET_CONSUMER_CLIENT_OFFSET, { request: resetClientOffset }],
   [RequestCode.UPDATE_AND_CREATE_TOPIC, { request: createTopic }],
   [RequestCode.DELETE_TOPIC_IN_BROKER, { request: topicOnly }],
-  [RequestCode.DELETE_TOPIC_IN_NAMESRV, { request: topicOnly }],
+  [RequestCode.DELETE_TOPIC_IN_NAMESRV, { request: deleteTopicFromRoutes }],
+  [RequestCode.REGISTER_TOPIC_IN_NAMESRV, { request: topicOnly }],
   [RequestCode.GET_TOPIC_CONFIG, { request: topicOnly }],
   [RequestCode.GET_TOPIC_STATS_INFO, { request: topicOnly }],
   [RequestCode.GET_CONSUMER_CONNECTION_LIST, { request: consumerGroupOnly }],
@@ -83,6 +99,16 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.VIEW_MESSAGE_BY_ID, { request: viewMessage }],
   [RequestCode.REGISTER_BROKER, { request: registerBroker, response: registerBrokerResponse }],
   [RequestCode.UNREGISTER_BROKER, { request: unregisterBroker }],
+  [RequestCode.PUT_KV_CONFIG, { request: putKvConfig }],
+  [RequestCode.GET_KV_CONFIG, { request: kvConfig, response: getKvConfigResponse }],
+  [RequestCode.DELETE_KV_CONFIG, { request: kvConfig }],
+  [RequestCode.GET_KVLIST_BY_NAMESPACE, { request: kvNamespace }],
+  [RequestCode.GET_TOPICS_BY_CLUSTER, { request: topicsByCluster }],
+  [RequestCode.WIPE_WRITE_PERM_OF_BROKER, { request: brokerNameOnly, response: wipeWritePermResponse }],
+  [RequestCode.ADD_WRITE_PERM_OF_BROKER, { request: brokerNameOnly, response: addWritePermResponse }],
+  [RequestCode.QUERY_DATA_VERSION, { request: queryDataVersion, response: queryDataVersionResponse }],
+  [RequestCode.GET_BROKER_MEMBER_GROUP, { request: brokerMembers }],
+  [RequestCode.BROKER_HEARTBEAT, { request: brokerHeartbeat }],
   [ExtensionCode.HANDLE_ALONE, { request: handleAlone }],
   [ExtensionCode.MARK_DEAD_LETTERS, { request: markDeadLetters }],
   [ExtensionCode.DEAD_LETTER_STATES, { request: deadLetterStates }],

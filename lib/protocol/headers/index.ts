@@ -49,3 +49,18 @@ export type {
   RegisterBrokerResponseHeader,
   UnregisterBrokerRequestHeader,
 } from './registration.js';
+export type {
+  AddWritePermResponseHeader,
+  BrokerHeartbeatRequestHeader,
+  BrokerMembersRequestHeader,
+  BrokerNameRequestHeader,
+  DeleteTopicFromRoutesRequestHeader,
+  GetKvConfigResponseHeader,
+  KvConfigRequestHeader,
+  KvNamespaceRequestHeader,
+  PutKvConfigRequestHeader,
+  QueryDataVersionRequestHeader,
+  QueryDataVersionResponseHeader,
+  TopicsByClusterRequestHeader,
+  WipeWritePermResponseHeader,
+} from './name-server.js';

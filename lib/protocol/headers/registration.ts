@@ -1,3 +1,4 @@
+import { ExtensionField } from '../extensions.js';
 import { defineHeader, long, optionalFlag, optionalLong, optionalText, text } from './schema.js';
 
 export interface RegisterBrokerRequestHeader {
@@ -14,6 +15,8 @@ export interface RegisterBrokerRequestHeader {
   compressed?: boolean;
   /** CRC-32 of the body without its top bit; 0: not checked. */
   bodyCrc32?: number;
+  /** See `ExtensionField.ALL_TOPICS`. */
+  allTopics?: boolean;
 }
 
 export interface RegisterBrokerResponseHeader {
@@ -38,6 +41,7 @@ export const registerBroker = defineHeader<RegisterBrokerRequestHeader>({
   enableActingMaster: optionalFlag,
   compressed: { kind: 'flag', required: false, fallback: false },
   bodyCrc32: { kind: 'int', required: false, fallback: 0 },
+  allTopics: { kind: 'flag', required: false, wire: ExtensionField.ALL_TOPICS },
 });
 
 export const registerBrokerResponse = defineHeader<RegisterBrokerResponseHeader>({
