@@ -80,7 +80,7 @@ export const positionMutations = [
   {
     id: 'widening/not-announced',
     says: 'clients that know the narrow topic are not told that its keys were spread',
-    file: 'lib/nameserver/route-table.ts',
+    file: 'lib/nameserver/topic-queues.ts',
     find: 'narrower || keysSpread === true',
     replace: 'narrower',
   },
