@@ -4,6 +4,8 @@ import type { Asker, Channel, RequestHandler, Respond } from './channel.js';
 import { PendingCalls } from './pending-calls.js';
 
 const nothing: Respond = () => {};
+/** Causes of a close that are told as they are: trying again changes nothing. */
+const SAYS_ENOUGH: ReadonlySet<string> = new Set(['FRAME_INVALID', 'TLS_FAILED']);
 
 /** What channels share: the table of waiting requests, serving the requests of the other end, telling of the close. */
 export abstract class ChannelBase implements Channel {
@@ -16,8 +18,10 @@ export abstract class ChannelBase implements Channel {
   protected constructor(
     protected readonly clock: Clock,
     readonly remoteAddress: string,
+    /** What else there is to say when an answer does not come. */
+    hint?: () => string,
   ) {
-    this.calls = new PendingCalls(clock, remoteAddress);
+    this.calls = new PendingCalls(clock, remoteAddress, hint);
   }
 
   get closed(): boolean {
@@ -92,7 +96,8 @@ export abstract class ChannelBase implements Channel {
   }
 
   protected closedError(): MessagingError {
-    if (this.closeCause instanceof MessagingError && this.closeCause.code === 'FRAME_INVALID') return this.closeCause;
+    const { closeCause } = this;
+    if (closeCause instanceof MessagingError && SAYS_ENOUGH.has(closeCause.code)) return closeCause;
     return new MessagingError(
       'CHANNEL_CLOSED',
       `The channel to ${this.remoteAddress} is closed${this.closeCause === undefined ? '' : `: ${this.closeCause.message}`}. ` +

@@ -15,3 +15,6 @@ export type { RemotingCounters } from './remoting-counters.js';
 export { formatAddress, parseAddress, unixAddress, unixPath } from './socket-address.js';
 export { TcpConnector, type TcpConnectorOptions } from './tcp-connector.js';
 export { TcpServer, type TcpServerOptions } from './tcp-server.js';
+export type { ClientTls } from './tls/client-tls.js';
+export { readOptionalPem, readPem } from './tls/pem.js';
+export type { ServerTls } from './tls/tls-door.js';

@@ -29,6 +29,8 @@ export class PendingCalls {
   constructor(
     private readonly clock: Clock,
     private readonly remoteAddress: string,
+    /** Ends the message of a time-out. */
+    private readonly hint: () => string = () => '',
   ) {}
 
   get size(): number {
@@ -85,7 +87,7 @@ export class PendingCalls {
         new MessagingError(
           'TIMEOUT',
           `No answer from ${this.remoteAddress} to request ${call.code} within ${call.timeoutMillis} ms. It may have been ` +
-            'carried out nevertheless; look at the load of the broker, or allow more time',
+            `carried out nevertheless; look at the load of the broker, or allow more time${this.hint()}`,
         ),
         undefined,
       );

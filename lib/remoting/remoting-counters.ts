@@ -3,6 +3,8 @@ export class RemotingCounters {
   accepted = 0;
   /** Turned away because of the connection limit. */
   refused = 0;
+  /** Connections that found no agreement on TLS. */
+  failedHandshakes = 0;
   /** Connections closed because of bytes that are no frame. */
   invalidFrames = 0;
   /** Answers to nothing that waits: forged, doubled or too late. */

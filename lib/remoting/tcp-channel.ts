@@ -20,6 +20,7 @@ import { type FieldSource, requestFields, responseFields } from './header-fields
 import { Outbox } from './outbox.js';
 import type { RemotingCounters } from './remoting-counters.js';
 import { describeBytes } from './socket-address.js';
+import { looksLikeTls, tlsProblem } from './tls/tls-problems.js';
 
 export interface TcpChannelOptions {
   /** `accepted`: stops reading while its answers are not read. A client must go on reading, or both ends would stop. */
@@ -40,6 +41,8 @@ const HEADER_DEADLINE = 10_000;
 /** How long a closing channel waits for the other end to take what is written. */
 const DRAIN_DEADLINE = 3_000;
 const TICK = 1_000;
+const NEVER_ANSWERED =
+  '. Nothing has ever been answered on this connection: is it the address of a NameServer or broker?';
 
 /** One TCP (or TLS) connection. */
 export class TcpChannel extends ChannelBase {
@@ -60,7 +63,7 @@ export class TcpChannel extends ChannelBase {
     clock: Clock,
     private readonly logger: Logger,
   ) {
-    super(clock, options.remoteAddress);
+    super(clock, options.remoteAddress, () => (this.wordless() === undefined ? '' : NEVER_ANSWERED));
     this.serialize = options.serialize;
     this.lastActivity = clock.monotonic();
     this.outbox = new Outbox(socket, clock, () => this.onWritten());
@@ -74,7 +77,7 @@ export class TcpChannel extends ChannelBase {
     this.socketClosed = new Promise((resolve) => {
       socket.once('close', () => {
         this.ticker.cancel();
-        this.finish(socketError);
+        this.finish(explained(socketError, this.remoteAddress) ?? this.wordless());
         resolve();
       });
     });
@@ -177,7 +180,7 @@ export class TcpChannel extends ChannelBase {
     } catch (error) {
       this.counters.invalidFrames++;
       const seen = chunk === undefined || before > 0 ? '' : ` It begins with ${describeBytes(chunk)}.`;
-      const hint = this.options.role === 'connected' ? ' Is this the address of a NameServer or broker?' : '';
+      const hint = hintFor(chunk, this.options.role);
       const reason = error instanceof Error ? error.message : String(error);
       this.fail(
         new MessagingError(
@@ -260,6 +263,14 @@ export class TcpChannel extends ChannelBase {
     }
   }
 
+  /** A server that has taken our bytes and closed without one frame of its own may be something else altogether. */
+  private wordless(): Error | undefined {
+    if (this.options.role === 'accepted' || this.parser.frames > 0) return undefined;
+    return new Error(
+      'it was closed by the other end without an answer. Is this the address of a NameServer or broker, and does it want TLS?',
+    );
+  }
+
   /** Ends the connection at once. */
   private fail(cause: MessagingError | undefined): void {
     if (this.isClosed) return;
@@ -269,6 +280,22 @@ export class TcpChannel extends ChannelBase {
     this.finish(cause);
     this.socket.destroy();
   }
+}
+
+function hintFor(chunk: Buffer | undefined, role: TcpChannelOptions['role']): string {
+  if (chunk !== undefined && looksLikeTls(chunk))
+    return role === 'connected'
+      ? ' That is TLS: give this client the option tls.'
+      : ' That is TLS: give this server tls, or leave it out at the client.';
+  return role === 'connected' ? ' Is this the address of a NameServer or broker?' : '';
+}
+
+/** With TLS 1.3 a server refuses the certificate of a client that believes itself connected. */
+function explained(error: Error | undefined, remote: string): Error | undefined {
+  const problem = error && tlsProblem(error);
+  return problem === undefined
+    ? error
+    : new MessagingError('TLS_FAILED', `${remote} has ended TLS: ${problem}`, { cause: error });
 }
 
 /** The request is kept until it is answered: the answer follows its form, and a second answer must not go out. */

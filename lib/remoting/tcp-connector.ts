@@ -6,6 +6,8 @@ import { SERIALIZE_BINARY, SERIALIZE_JSON } from './frame.js';
 import { RemotingCounters } from './remoting-counters.js';
 import { parseAddress, socketAddress, unixPath } from './socket-address.js';
 import { TcpChannel } from './tcp-channel.js';
+import { type ClientTls, openTlsSocket } from './tls/client-tls.js';
+import { tlsProblem } from './tls/tls-problems.js';
 
 export interface TcpConnectorOptions {
   /** Milliseconds; default 3,000. */
@@ -14,7 +16,9 @@ export interface TcpConnectorOptions {
   readonly idleMillis?: number;
   /** Form of the headers of our requests. Every server understands `json`, the default; `binary` is faster. */
   readonly serialize?: 'json' | 'binary';
-  /** Opens the socket to an address in the network; the place where TLS comes in. It must emit `connect` when data may be sent. Default: plain TCP. */
+  /** Whether to speak TLS, and whom to trust; `true` trusts the authorities that Node.js comes with. Default false. */
+  readonly tls?: boolean | ClientTls;
+  /** Opens the socket without TLS. It must emit `connect` when data may be sent. Default: plain TCP. */
   readonly openSocket?: (host: string, port: number) => Socket;
 }
 
@@ -43,11 +47,24 @@ export class TcpConnector implements Connector {
     private readonly logger: Logger = silentLogger,
   ) {}
 
-  /** `address`: `host:port`, or `unix:path`. Rejects with CONNECT_FAILED, or with CONFIGURATION when `address` is none. */
+  /**
+   * `address`: `host:port`, or `unix:path`, where there is never TLS. Rejects with CONNECT_FAILED, with TLS_FAILED when the
+   * other end does not speak TLS or is not who it should be, with CONFIGURATION when `address` is none or a file of `tls`
+   * cannot be read.
+   */
   async connect(address: string): Promise<Channel> {
     const path = unixPath(address);
-    const socket = path === undefined ? this.openSocket(address) : connectSocket({ path });
-    await this.connected(socket, address);
+    const { tls = false } = this.options;
+    if (path !== undefined) return this.channel(connectSocket({ path }), address, 'connect');
+    const { host, port } = parseAddress(address);
+    if (tls !== false)
+      return this.channel(await openTlsSocket(host, port, tls === true ? {} : tls), address, 'secureConnect');
+    const socket = this.options.openSocket?.(host, port) ?? connectSocket({ host, port, noDelay: true });
+    return this.channel(socket, address, 'connect');
+  }
+
+  private async channel(socket: Socket, address: string, event: 'connect' | 'secureConnect'): Promise<Channel> {
+    await this.connected(socket, address, event);
     return new TcpChannel(
       socket,
       {
@@ -62,12 +79,7 @@ export class TcpConnector implements Connector {
     );
   }
 
-  private openSocket(address: string): Socket {
-    const { host, port } = parseAddress(address);
-    return this.options.openSocket?.(host, port) ?? connectSocket({ host, port, noDelay: true });
-  }
-
-  private connected(socket: Socket, address: string): Promise<void> {
+  private connected(socket: Socket, address: string, event: 'connect' | 'secureConnect'): Promise<void> {
     const milliseconds = this.options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT;
     return new Promise((resolve, reject) => {
       const timer = this.clock.after(milliseconds, () => {
@@ -76,20 +88,26 @@ export class TcpConnector implements Connector {
       const failed = (error: NodeJS.ErrnoException): void => {
         timer.cancel();
         socket.destroy();
-        const code = codeOf(error);
-        const why = MEANING[code] ?? error.message;
-        reject(
-          new MessagingError('CONNECT_FAILED', `Cannot connect to ${address} (${code}): ${why}`, { cause: error }),
-        );
+        reject(connectError(error, address, event === 'secureConnect'));
       };
       socket.once('error', failed);
-      socket.once('connect', () => {
+      socket.once(event, () => {
         timer.cancel();
         socket.off('error', failed);
         resolve();
       });
     });
   }
+}
+
+function connectError(error: NodeJS.ErrnoException, address: string, secure: boolean): MessagingError {
+  const code = codeOf(error);
+  const problem = secure ? tlsProblem(error) : undefined;
+  if (problem !== undefined)
+    return new MessagingError('TLS_FAILED', `No TLS with ${address} (${code}): ${problem}`, { cause: error });
+  const hint = secure && code === 'ECONNRESET' ? ' before TLS was agreed on; it may not speak TLS' : '';
+  const why = `${MEANING[code] ?? error.message}${hint}`;
+  return new MessagingError('CONNECT_FAILED', `Cannot connect to ${address} (${code}): ${why}`, { cause: error });
 }
 
 /** A name with several addresses fails with all their errors at once; the first one speaks for them. */
