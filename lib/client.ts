@@ -3,4 +3,4 @@ export * from './client/index.js';
 export { systemPlatform } from './platform/index.js';
 export type { Logger, Platform } from './platform/index.js';
 export { MessagingError, type MessagingErrorCode } from './protocol/index.js';
-export { TcpConnector, type Connector } from './remoting/index.js';
+export { TcpConnector, type ClientTls, type Connector, type TcpConnectorOptions } from './remoting/index.js';

@@ -16,6 +16,7 @@ export type {
   MessagingModuleOptions,
   MessagingOptionsFactory,
   ProducerSettings,
+  TlsOptions,
   TraceSetting,
 } from './options/index.js';
 export { DefaultMessageConverter, type Duration, type EncodedPayload, type MessageConverter } from './payload/index.js';

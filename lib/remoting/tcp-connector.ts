@@ -71,7 +71,7 @@ export class TcpConnector implements Connector {
         role: 'connected',
         serialize: this.options.serialize === 'binary' ? SERIALIZE_BINARY : SERIALIZE_JSON,
         idleMillis: this.options.idleMillis ?? DEFAULT_IDLE,
-        remoteAddress: path === undefined ? socketAddress(socket) : address,
+        remoteAddress: unixPath(address) === undefined ? socketAddress(socket) : address,
       },
       this.counters,
       this.clock,

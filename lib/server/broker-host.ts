@@ -26,6 +26,7 @@ import { type BrokerSettings, type ResolvedSettings, resolveSettings } from './s
 import type { TopicSetting } from './settings/topics.js';
 import { lockStore } from './store-lock.js';
 import { describeHost } from './summary.js';
+import { loadTls } from './tls-material.js';
 
 /** Stands in the records of a broker that nobody can connect to. */
 const NO_ADDRESS = '127.0.0.1:0';
@@ -111,6 +112,16 @@ export class BrokerHost {
       broker: broker.figures(),
       connections: channels.size + (listener?.connections ?? 0),
     };
+  }
+
+  /**
+   * Reads again what the settings name by a path, without a restart: key and certificates of `tls`. Connections that are
+   * open stay as they are.
+   * @throws MessagingError CONFIGURATION when something is wrong with it; then all stays as it was.
+   */
+  async reload(): Promise<void> {
+    const { settings, listener } = this.parts;
+    if (settings.tls !== undefined) listener?.renewTls(await loadTls(settings.tls, 'broker.tls'));
   }
 
   /** @internal For the test kit: every topic with the number of messages that each of its queues has had. */
@@ -218,7 +229,8 @@ async function listen(
   onChannel: (channel: Channel) => void,
 ): Promise<TcpServer | undefined> {
   if (settings.listen === undefined) return undefined;
-  return TcpServer.listen({ ...settings.listen, onChannel }, platform.clock, platform.logger);
+  const tls = settings.tls && (await loadTls(settings.tls, 'broker.tls'));
+  return TcpServer.listen({ ...settings.listen, tls, onChannel }, platform.clock, platform.logger);
 }
 
 /** Records and message ids hold an address in numbers; a name that clients are told stands for what is listened on. */

@@ -5,10 +5,12 @@ import { VERSION } from './version.js';
 export function describeHost(settings: ResolvedSettings, address: string | undefined, advertised: string): string {
   const parts = [`nestmq ${VERSION} broker ${settings.name}`, describeStore(settings)];
   if (address === undefined) parts.push('no port opened');
-  else
+  else {
     parts.push(
       advertised === address ? `listening on ${address}` : `listening on ${address}, known to clients as ${advertised}`,
     );
+    if (settings.tls !== undefined) parts.push(`TLS ${settings.tls.mode}`);
+  }
   return parts.join('; ');
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MESSAGING_ERROR_CODES } from '../../lib/protocol/errors.js';
 import { readBlocks } from './blocks.js';
@@ -35,6 +35,7 @@ function runBlock(index: number): Promise<{ code: number | null; output: string 
   const args = isProgram ? [script] : [join(folder, 'run-block.js'), script];
   const cwd = join(folder, `run-${index}`);
   mkdirSync(cwd);
+  cpSync('test/certificates', join(cwd, 'certificates'), { recursive: true });
   const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -101,6 +102,8 @@ describe('the README', () => {
     ['lib/nest/template/send-options.ts', 'BatchOptions'],
     ['lib/server/settings/broker-settings.ts', 'BrokerSettings'],
     ['lib/server/settings/topics.ts', 'DedupSetting'],
+    ['lib/server/settings/tls.ts', 'TlsSetting'],
+    ['lib/nest/options/messaging-options.ts', 'TlsOptions'],
     ['lib/store/types.ts', 'RetentionOptions'],
     ['lib/client/admin/message-admin.ts', 'FindOptions'],
     ['lib/nest/metrics/metrics-options.ts', 'MessagingMetricsOptions'],

@@ -38,7 +38,11 @@ export class ConnectionEnvironment {
 
   async openBroker(options: ResolvedConnectionOptions, platform: Platform): Promise<BrokerAccess> {
     if (options.nameServers !== undefined) {
-      return { connector: new TcpConnector({}, platform.clock), host: undefined, close: async () => undefined };
+      return {
+        connector: new TcpConnector({ tls: options.tls }, platform.clock, platform.logger),
+        host: undefined,
+        close: async () => undefined,
+      };
     }
     const host = await BrokerHost.start(options.broker, platform);
     return { connector: host.connector, host, close: () => host.stop() };

@@ -5,6 +5,7 @@ export type {
   MessagingOptionsFactory,
   ProducerSettings,
   ResolvedConnectionOptions,
+  TlsOptions,
   TraceSetting,
 } from './messaging-options.js';
 export { type OptionRule, type OptionRules, checkOptions, oneOf, rule, wholeNumber } from './option-checker.js';

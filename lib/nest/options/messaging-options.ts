@@ -1,3 +1,4 @@
+import type { ClientTls } from '../../remoting/index.js';
 import type { BrokerSettings } from '../../server/index.js';
 import type { Duration, MessageConverter } from '../payload/index.js';
 
@@ -21,6 +22,21 @@ export interface TraceSetting {
   topic?: string;
 }
 
+/** Certificates and keys are PEM texts or paths of PEM files. @publicApi */
+export interface TlsOptions {
+  /** Certificates of the authorities that are trusted. Default: those that Node.js comes with. */
+  ca?: string;
+  /** The application's own certificate, for brokers that ask for one; with `key`. */
+  cert?: string;
+  key?: string;
+  /** Of an encrypted `key`. */
+  passphrase?: string;
+  /** The name that the broker's certificate must have. Default: the host of its address. */
+  servername?: string;
+  /** False takes any certificate, also that of somebody in between. Default: true. */
+  rejectUnauthorized?: boolean;
+}
+
 /** What `forRootAsync`'s factory may give; everything has a default. @publicApi */
 export interface MessagingConnectionOptions {
   /**
@@ -35,6 +51,8 @@ export interface MessagingConnectionOptions {
   namespace?: string;
   /** `host:port`, several separated by `;`. Without it a broker runs inside the application. */
   nameServer?: string;
+  /** Whether connections to NameServers and brokers use TLS, and whom they trust. Only with `nameServer`. Default: false. */
+  tls?: boolean | TlsOptions;
   /** The broker inside: where it stores (`./.nestmq`), whether it listens, topics and so on. Not with `nameServer`. */
   broker?: BrokerSettings;
   /** Tells instances of one application on one machine apart where they keep broadcast positions. */
@@ -69,6 +87,7 @@ export interface ResolvedConnectionOptions {
   readonly application: string;
   readonly namespace: string | undefined;
   readonly nameServers: readonly string[] | undefined;
+  readonly tls: boolean | ClientTls;
   readonly broker: BrokerSettings;
   readonly instance: string | undefined;
   readonly autoStart: boolean;

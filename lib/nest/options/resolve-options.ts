@@ -1,4 +1,5 @@
 import { checkTopic, isSendableTopic, MessagingError, Namespace, TRACE_TOPIC } from '../../protocol/index.js';
+import type { ClientTls } from '../../remoting/index.js';
 import type { BrokerSettings } from '../../server/index.js';
 import { DefaultMessageConverter, durationMillis, parseDuration } from '../payload/index.js';
 import { applicationName, nameSafe } from './application-name.js';
@@ -24,6 +25,10 @@ const CONNECTION_RULES: OptionRules = {
   application: rule.text,
   namespace: nameRule,
   nameServer: rule.text,
+  tls: {
+    what: 'true, false or { ca, cert, key, passphrase, servername, rejectUnauthorized }',
+    accepts: (value) => rule.boolean.accepts(value) || rule.object.accepts(value),
+  },
   broker: rule.object,
   instance: nameRule,
   autoStart: rule.boolean,
@@ -42,6 +47,15 @@ const TRACE_RULES: OptionRules = {
     accepts: (value) => typeof value === 'number' && value > 0 && value <= 1,
   },
   topic: rule.text,
+};
+
+const TLS_RULES: OptionRules = {
+  ca: rule.text,
+  cert: rule.text,
+  key: rule.text,
+  passphrase: rule.text,
+  servername: rule.text,
+  rejectUnauthorized: rule.boolean,
 };
 
 const PRODUCER_RULES: OptionRules = {
@@ -76,6 +90,7 @@ export function resolveOptions(connection: string, options: MessagingConnectionO
     application: options.application === undefined ? applicationName() : checkedApplication(options.application, where),
     nameServers: options.nameServer === undefined ? undefined : nameServers(options.nameServer, where),
     namespace: options.namespace,
+    tls: tlsOf(options, where),
     broker: inNamespace(options.broker ?? {}, options.namespace),
     instance: options.instance,
     autoStart: options.autoStart ?? true,
@@ -84,6 +99,21 @@ export function resolveOptions(connection: string, options: MessagingConnectionO
     producer: options.producer ?? {},
     trace: traceOf(options, where),
   };
+}
+
+function tlsOf({ tls = false, nameServer }: MessagingConnectionOptions, where: string): boolean | ClientTls {
+  if (typeof tls === 'object') checkOptions(`${where}, tls`, tls, TLS_RULES);
+  if (
+    tls === false ||
+    (nameServer !== undefined && (tls === true || (tls.cert === undefined) === (tls.key === undefined)))
+  )
+    return tls;
+  throw new MessagingError(
+    'CONFIGURATION',
+    nameServer === undefined
+      ? `${where}: tls has no meaning without nameServer; for those who connect to the broker inside it is broker.tls`
+      : `${where}, tls: cert and key belong together; give both or none`,
+  );
 }
 
 function traceOf({ trace, namespace }: MessagingConnectionOptions, where: string): ResolvedConnectionOptions['trace'] {

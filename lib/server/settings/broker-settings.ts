@@ -3,6 +3,7 @@ import type { RetentionOptions } from '../../store/index.js';
 import { address, type ListenSetting, port, resolveListen } from './listen.js';
 import { keptMillis } from './retention.js';
 import { check, flag, object, type Rule, type Rules, whole, wrong } from './rules.js';
+import { type ResolvedTls, resolveTls, type TlsSetting } from './tls.js';
 import { MOST_QUEUES, type ResolvedTopic, resolveTopics, type TopicSetting } from './topics.js';
 import { resolveTransactions, type TransactionSetting } from './transactions.js';
 
@@ -32,6 +33,8 @@ export interface BrokerSettings {
   advertisedAddress?: string;
   /** Allows to listen on an address that other machines reach: nothing keeps them from reading and deleting. Default false. */
   insecure?: boolean;
+  /** Encrypts connections, and asks clients for certificates if wanted. Default: none. */
+  tls?: TlsSetting;
   /** Name of the broker in routes. Default `nestmq`. */
   name?: string;
   /** Default `DefaultCluster`. */
@@ -59,6 +62,7 @@ export interface ResolvedSettings {
   readonly segmentBytes: number | undefined;
   readonly listen: { readonly host: string; readonly port: number } | undefined;
   readonly advertisedAddress: string | undefined;
+  readonly tls: ResolvedTls | undefined;
   readonly name: string;
   readonly cluster: string;
   readonly topics: readonly ResolvedTopic[];
@@ -92,6 +96,7 @@ const RULES: Rules<BrokerSettings> = {
   ],
   advertisedAddress: address,
   insecure: flag,
+  tls: object,
   name,
   cluster: name,
   topics: [Array.isArray, 'a list of names or of { name, queues, dedup }'],
@@ -131,6 +136,7 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     segmentBytes: settings.segmentBytes ?? (memory ? MEMORY_SEGMENT : undefined),
     listen,
     advertisedAddress: settings.advertisedAddress,
+    tls: resolveTls(settings.tls, listen !== undefined, 'broker.tls'),
     name: settings.name ?? 'nestmq',
     cluster: settings.cluster ?? 'DefaultCluster',
     topics: resolveTopics(settings.topics ?? [], kept),

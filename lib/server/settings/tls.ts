@@ -26,7 +26,10 @@ export type ResolvedTls = Readonly<TlsSetting> & { readonly mode: 'permissive' |
 
 const MODES: readonly unknown[] = ['disabled', 'permissive', 'enforcing'];
 
-const file: Rule = [(value) => typeof value === 'string' && value.trim() !== '', 'a PEM text or the path of a PEM file'];
+const file: Rule = [
+  (value) => typeof value === 'string' && value.trim() !== '',
+  'a PEM text or the path of a PEM file',
+];
 
 const TLS_RULES: Rules<TlsSetting> = {
   mode: [(value) => MODES.includes(value), "'disabled', 'permissive' or 'enforcing'"],
@@ -34,10 +37,7 @@ const TLS_RULES: Rules<TlsSetting> = {
   cert: file,
   passphrase: [(value) => typeof value === 'string', 'a text'],
   ca: file,
-  requestClientCertificate: [
-    (value) => typeof value === 'boolean' || value === 'require',
-    "true, false or 'require'",
-  ],
+  requestClientCertificate: [(value) => typeof value === 'boolean' || value === 'require', "true, false or 'require'"],
 };
 
 /** Undefined for connections without TLS only. `listens`: whether there is a port at all. */
@@ -49,7 +49,9 @@ export function resolveTls(setting: TlsSetting | undefined, listens: boolean, wh
   if (!listens) throw wrong(`${where} has no meaning without a port: nobody connects. Give listen as well.`);
   if (key === undefined || cert === undefined) throw wrong(`${where} needs key and cert.`);
   if (requestClientCertificate && ca === undefined) {
-    throw wrong(`${where}.requestClientCertificate needs ${where}.ca, the authority that has signed the clients' certificates.`);
+    throw wrong(
+      `${where}.requestClientCertificate needs ${where}.ca, the authority that has signed the clients' certificates.`,
+    );
   }
   return { ...setting, mode };
 }
