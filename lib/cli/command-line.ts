@@ -1,6 +1,11 @@
 import { Command } from 'commander';
 import { VERSION } from '../server/index.js';
 import { addBrokerCommand } from './broker/broker-command.js';
+import { addClusterCommand } from './operate/cluster-command.js';
+import { addDeadLetterCommands } from './operate/dead-letter-commands.js';
+import { addGroupCommands } from './operate/group-commands.js';
+import { addMessageCommands } from './operate/message-commands.js';
+import { addTopicCommands } from './operate/topic-commands.js';
 import { EXIT_CODES, reportFailure } from './failure.js';
 
 /** Runs one command. Resolves with the exit code when the process may end; never rejects. */
@@ -28,6 +33,11 @@ function createProgram(json: boolean): Command {
   // Then the one document that stderr gets says it.
   if (json) program.configureOutput({ outputError: () => {}, writeErr: () => {} });
   addBrokerCommand(program);
+  addTopicCommands(program);
+  addGroupCommands(program);
+  addMessageCommands(program);
+  addDeadLetterCommands(program);
+  addClusterCommand(program);
   return program;
 }
 

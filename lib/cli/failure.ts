@@ -13,6 +13,11 @@ export class NotFoundError extends Error {
   override readonly name = 'NotFoundError';
 }
 
+/** What went wrong stands in the output already. */
+export class ReportedFailure extends Error {
+  override readonly name = 'ReportedFailure';
+}
+
 /** Stable: scripts decide by `code`, which is that of a MessagingError or one of USAGE, NOT_FOUND, INTERNAL. */
 export interface FailureReport {
   readonly code: string;
@@ -24,6 +29,7 @@ export interface FailureReport {
 /** Says on stderr what went wrong, as one JSON document or as one line; returns the exit code. */
 export function reportFailure(error: unknown, json: boolean): number {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.success;
+  if (error instanceof ReportedFailure) return EXIT_CODES.failure;
   const report = describeFailure(error);
   if (json) process.stderr.write(`${JSON.stringify({ error: report })}\n`);
   // What commander finds wrong it has said itself.

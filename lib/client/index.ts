@@ -1,6 +1,7 @@
 export { MessagingAdmin } from './admin/messaging-admin.js';
 export type { AdminAccess, AdminParts } from './admin/admin-calls.js';
-export { TopicAdmin, type QueueStats, type TopicStats } from './admin/topic-admin.js';
+export { type BrokerSummary, ClusterAdmin } from './admin/cluster-admin.js';
+export { type TopicAccess, TopicAdmin, type QueueStats, type TopicStats } from './admin/topic-admin.js';
 export type { TopicWidth, WidenOptions } from './admin/topic-widener.js';
 export {
   type MessageTrace,

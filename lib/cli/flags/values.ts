@@ -49,3 +49,18 @@ export function parseTopic(text: string): { name: string; queues?: number } {
   if (name === undefined) throw new Error('A topic is its name, or its name and its number of queues: orders:8.');
   return queues === undefined ? { name } : { name, queues: Number(queues) };
 }
+
+/** `origin=till-4`; the value may hold further `=`. */
+export function parseProperty(text: string): [name: string, value: string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new Error('A property is name=value.');
+}
+
+/** A duration, or one of RocketMQ's 18 levels: `level:3`. */
+export function parseDelay(text: string): { level: number } | { millis: number } {
+  const [, level] = /^level:(\d{1,2})$/.exec(text) ?? [];
+  if (level === undefined) return { millis: parseDuration(text) };
+  if (Number(level) >= 1 && Number(level) <= 18) return { level: Number(level) };
+  throw new Error('A level is one of level:1 to level:18.');
+}

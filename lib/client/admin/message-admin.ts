@@ -92,11 +92,10 @@ export class MessageAdmin {
     checkOptions('messages.findByTime', options, { ...TIMES, max: option.whole(1, MOST_BY_TIME) });
     const { beginTimestamp, endTimestamp } = range(options);
     const route = await this.calls.route(topic);
-    const { core } = await this.calls.parts();
     const heads: QueueHead[] = [];
     for (const queue of route.readQueues) {
       const reader = new QueueReader(this.calls, queue, this.calls.master(route, queue.brokerName));
-      const head = new QueueHead(reader, await core.brokers.searchOffset(queue, beginTimestamp));
+      const head = new QueueHead(reader, await reader.offsetAt(beginTimestamp));
       await head.fill();
       heads.push(head);
     }

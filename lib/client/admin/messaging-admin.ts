@@ -1,5 +1,6 @@
 import { type AdminAccess, AdminCalls } from './admin-calls.js';
 import { BacklogAdmin } from './backlog-admin.js';
+import { ClusterAdmin } from './cluster-admin.js';
 import { DeadLetterAdmin } from './dead-letter-admin.js';
 import { GroupAdmin } from './group-admin.js';
 import { MessageAdmin } from './message-admin.js';
@@ -13,6 +14,7 @@ import { TraceAdmin } from './trace-admin.js';
  * @publicApi
  */
 export class MessagingAdmin {
+  readonly cluster: ClusterAdmin;
   readonly deadLetters: DeadLetterAdmin;
   readonly backlog: BacklogAdmin;
   readonly topics: TopicAdmin;
@@ -23,6 +25,7 @@ export class MessagingAdmin {
   /** @internal `client.admin`, or inject it. */
   constructor(access: AdminAccess) {
     const calls = new AdminCalls(access);
+    this.cluster = new ClusterAdmin(calls);
     this.groups = new GroupAdmin(calls);
     this.topics = new TopicAdmin(calls, this.groups);
     this.backlog = new BacklogAdmin(calls, this.groups);

@@ -42,6 +42,15 @@ export interface TopicStats {
   writable: boolean;
 }
 
+/** What may be done with a topic. @publicApi */
+export type TopicAccess = 'read-write' | 'read' | 'write';
+
+const ACCESS: Readonly<Record<TopicAccess, number>> = {
+  'read-write': Permission.READ | Permission.WRITE,
+  read: Permission.READ,
+  write: Permission.WRITE,
+};
+
 const WIDEN_RULES = {
   keys: option.flag,
   except: option.texts,
@@ -136,6 +145,27 @@ export class TopicAdmin {
     return new TopicWidener(this.calls, this.groups, topic, queues).widen(options);
   }
 
+  /**
+   * Says on every broker whether the topic may be read and written: `read` while it is drained before its end, say. Its
+   * queues stay as they are.
+   * @throws MessagingError TOPIC_NOT_FOUND, BAD_ARGUMENT.
+   */
+  async setAccess(topic: string, access: TopicAccess): Promise<void> {
+    const { core } = await this.calls.parts();
+    checkTopic(topic, core.settings.namespace);
+    if (!Object.hasOwn(ACCESS, access))
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        `The access to ${topic} must be one of ${Object.keys(ACCESS).join(', ')}, not ${JSON.stringify(access)}`,
+      );
+    const route = await this.calls.route(topic);
+    for (const master of this.calls.masters(route)) {
+      const queues = await this.queuesAt(master, topic);
+      if (queues !== undefined) await this.order(master, topic, queues, ACCESS[access]);
+    }
+    await core.routes.refresh(topic);
+  }
+
   /** Deletes a topic with all its messages, and the positions of its groups. One that is not there is no error. */
   async delete(topic: string): Promise<void> {
     const { core } = await this.calls.parts();
@@ -167,14 +197,19 @@ export class TopicAdmin {
     }
   }
 
-  private async order({ address }: Master, topic: string, queues: number): Promise<void> {
+  private async order(
+    { address }: Master,
+    topic: string,
+    queues: number,
+    perm: number = ACCESS['read-write'],
+  ): Promise<void> {
     const { core } = await this.calls.parts();
     await core.brokers.createTopic(address, {
       topic,
       defaultTopic: DEFAULT_TOPIC,
       readQueueNums: queues,
       writeQueueNums: queues,
-      perm: Permission.READ | Permission.WRITE,
+      perm,
       topicFilterType: 'SINGLE_TAG',
       topicSysFlag: 0,
       order: false,

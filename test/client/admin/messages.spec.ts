@@ -66,6 +66,9 @@ describe('admin.messages', () => {
     const between = { from: new Date(start + 500), to: new Date(start + 520) };
     expect(bodiesOf(await messages().findByTime('orders', between))).toEqual(['50', '51', '52']);
     expect(await messages().findByTime('orders', { from: new Date(start + 3_600_000) })).toEqual([]);
+    // A client that knows no route of the topic yet.
+    const other = await world.client();
+    expect(bodiesOf(await other.admin.messages.findByTime('orders', between))).toEqual(['50', '51', '52']);
   });
 
   it('finds a message by where it was stored', async () => {

@@ -47,6 +47,23 @@ describe('admin.topics', () => {
     expect((await topics.stats('t')).queues).toHaveLength(2);
   });
 
+  it('closes a topic to senders or readers, and opens it again, with the queues that it has', async () => {
+    const { topics } = client.admin;
+    await topics.create('t', 3);
+    await world.drive(client.producer.send(text('t', 'a')));
+    await topics.setAccess('t', 'read');
+    expect(await topics.stats('t')).toMatchObject({ writable: false, messages: 1 });
+    await expect(world.drive(client.producer.send(text('t', 'b'), { retries: 0 }))).rejects.toThrow();
+    await topics.setAccess('t', 'write');
+    expect((await topics.stats('t')).queues).toHaveLength(3);
+    expect(await topics.stats('t')).toMatchObject({ writable: true });
+    await topics.setAccess('t', 'read-write');
+    await world.drive(client.producer.send(text('t', 'c')));
+    expect(await topics.stats('t')).toMatchObject({ messages: 2 });
+    await expect(topics.setAccess('t', 'neither' as never)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+    await expect(topics.setAccess('nowhere', 'read')).rejects.toMatchObject({ code: 'TOPIC_NOT_FOUND' });
+  });
+
   it.each([
     ['a name that is none', () => client.admin.topics.create('no spaces'), 'NAME_INVALID'],
     ['a topic of the broker', () => client.admin.topics.create('SCHEDULE_TOPIC_XXXX', 20), 'BAD_ARGUMENT'],

@@ -1,0 +1,102 @@
+import { MessagingClient } from '../../client/index.js';
+import { silentLogger, systemPlatform } from '../../platform/index.js';
+import { MessagingError } from '../../protocol/index.js';
+import { parseAddress, TcpConnector } from '../../remoting/index.js';
+import { UsageError } from '../failure.js';
+import type { Flag, FlagValues } from '../flags/flag.js';
+import { parseDuration } from '../flags/values.js';
+
+const NAME_SERVER = '127.0.0.1:9876';
+const TIMEOUT_MILLIS = 3_000;
+/** For what a command has still to say when it is done; its answers are there by then. */
+const SHUTDOWN_MILLIS = 1_000;
+
+/** What every operating command takes. */
+export const CONNECTION_FLAGS: readonly Flag[] = [
+  {
+    name: 'name-server',
+    value: 'host:port',
+    env: 'NESTMQ_NAME_SERVER',
+    help: `the NameServer, or the broker that is one as well; several separated by ";"; default ${NAME_SERVER}`,
+  },
+  {
+    name: 'namespace',
+    value: 'name',
+    env: 'NESTMQ_NAMESPACE',
+    help: 'topics and groups of this namespace, by their names within it; default none',
+  },
+  {
+    name: 'timeout',
+    value: 'time',
+    parse: parseDuration,
+    env: 'NESTMQ_TIMEOUT',
+    help: 'for each request; default 3s',
+  },
+];
+
+/** Does the work with a client, which is shut down afterwards, whatever becomes of it. */
+export async function withClient<T>(values: FlagValues, work: (client: MessagingClient) => Promise<T>): Promise<T> {
+  const nameServers = nameServersOf(values);
+  const timeout = (values.get('timeout') as number | undefined) ?? TIMEOUT_MILLIS;
+  if (timeout < 1) throw new UsageError('--timeout must be more than 0 milliseconds.');
+  // What goes wrong comes as an error of the command; a line of log beside it would be no JSON.
+  const platform = systemPlatform({ logger: silentLogger });
+  const connector = new TcpConnector({ connectTimeout: timeout }, platform.clock);
+  const client = new MessagingClient(
+    {
+      application: 'nestmq-cli',
+      namespace: values.get('namespace') as string | undefined,
+      nameServers,
+      connector,
+      requestTimeoutMillis: timeout,
+      sendTimeoutMillis: timeout,
+    },
+    platform,
+  );
+  try {
+    await client.start();
+    return await work(client);
+  } catch (error) {
+    throw error instanceof MessagingError ? forOperators(error, nameServers) : error;
+  } finally {
+    await client.shutdown(SHUTDOWN_MILLIS);
+  }
+}
+
+function nameServersOf(values: FlagValues): string[] {
+  const text = (values.get('name-server') as string | undefined) ?? NAME_SERVER;
+  const addresses = text
+    .split(/[;,]/)
+    .map((address) => address.trim())
+    .filter((address) => address !== '');
+  if (addresses.length === 0) throw new UsageError('--name-server names no address; write host:port.');
+  for (const address of addresses) {
+    try {
+      parseAddress(address);
+    } catch (error) {
+      throw new UsageError(`--name-server: ${(error as Error).message}`);
+    }
+  }
+  return addresses;
+}
+
+/** What the client calls a method is a command here. */
+const COMMANDS: readonly (readonly [RegExp, string])[] = [
+  [/admin\.topics\.list\(\)/g, '`nestmq topic list`'],
+  [/use widen\(\) for more/g, 'use `nestmq topic update --queues` for more'],
+  [/\bgive its queueId as well/g, 'give --queue as well'],
+  [/widen it without `keys`/g, 'leave --keys out'],
+  [/name them in `except`/g, 'name them with --except'],
+  [/\bin `except`/g, 'in --except'],
+];
+
+function forOperators(error: MessagingError, nameServers: readonly string[]): MessagingError {
+  const { code, retryable, cause } = error;
+  let message = COMMANDS.reduce((text, [pattern, command]) => text.replace(pattern, command), error.message);
+  if (code === 'CONNECT_FAILED' || code === 'TIMEOUT') {
+    message += message.includes('No NameServer answers')
+      ? `. Start one (\`nestmq broker\`), or say where it is: --name-server host:port or NESTMQ_NAME_SERVER (now ${nameServers.join(';')}).`
+      : '. If that is a broker which runs, it may be known under an address that does not reach it from here: see its --advertised-address.';
+  }
+  return new MessagingError(code, message, { cause, retryable });
+}
