@@ -2,4 +2,4 @@
 export { systemPlatform } from './platform/index.js';
 export type { Logger, Platform } from './platform/index.js';
 export { MessagingError, type MessagingErrorCode } from './protocol/index.js';
-export { BrokerHost, type BrokerSettings, type TlsSetting } from './server/index.js';
+export { BrokerHost, type BrokerSettings, SharedBroker, type SharingHealth, type TlsSetting } from './server/index.js';

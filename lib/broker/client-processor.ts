@@ -44,6 +44,7 @@ export class ClientProcessor {
     const data = decodeHeartbeatData(request.body ?? NO_BODY);
     checkSize(data);
     const writes: Promise<void>[] = [];
+    if (isInProcess(channel)) this.locks.comeInside(data.clientID);
     for (const consumer of data.consumerDataSet) {
       const write = this.registry.register(consumer);
       if (write !== undefined) writes.push(write);

@@ -74,6 +74,11 @@ export class QueueLocks {
     return { held, durable: writes.length === 0 ? undefined : Promise.all(writes).then(() => undefined) };
   }
 
+  /** The client is in this process now: it dies with the broker, and nobody has to wait for what it held. */
+  comeInside(clientId: string): void {
+    for (const [key, holder] of this.book.all()) if (holder === clientId) this.book.strike(key);
+  }
+
   unlock(group: string, clientId: string, queues: readonly MessageQueue[]): void {
     for (const { topic, queueId } of queues) this.release(group, queueKey(topic, queueId), clientId);
   }

@@ -38,6 +38,11 @@ export interface ClientOptions {
   rebalanceMillis?: number;
   /** Default: 5,000. */
   offsetPersistMillis?: number;
+  /**
+   * How long a group waits for members that a broker which has just come back does not know yet, before their queues are
+   * shared out. Default: 5,000.
+   */
+  memberReturnMillis?: number;
   /** How long a queue's old and new owner wait for handlers that still run when it moves. Default: 10,000. */
   handoverMillis?: number;
   /** Directory for the positions of broadcast groups. Without it they start anew with every start. */
@@ -68,6 +73,7 @@ const CLIENT_DEFAULTS = {
   routeRefreshMillis: 30_000,
   rebalanceMillis: 20_000,
   offsetPersistMillis: 5000,
+  memberReturnMillis: 5000,
   handoverMillis: 10_000,
   maxMessageBytes: 4 * 1024 * 1024,
   compressOverBytes: 4096,

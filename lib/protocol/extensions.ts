@@ -99,6 +99,11 @@ export const ExtensionCode = {
   HOLD_KEYS: 31_030,
   /** Under such a hold: lets the keys hash over another number of queues, and ends it. */
   SPREAD_KEYS: 31_031,
+  /**
+   * The first request on each channel to a process of this machine whose store is shared: who comes, and which store and
+   * versions the two have. Only sent through the local socket that the lock of a store names, so never to Apache.
+   */
+  JOIN_STORE: 31_040,
 } as const;
 
 /** Properties of a message. Reserved like RocketMQ's own: users cannot set them, and do not see them among theirs. */

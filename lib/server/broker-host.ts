@@ -73,14 +73,19 @@ export class BrokerHost {
 
   /**
    * Resolves when messages can be sent.
+   * @param claim For `SharedBroker`: the lock on the store, taken already. It goes over to the host, also when that cannot start.
    * @throws MessagingError CONFIGURATION, STORE_LOCKED, STORE_NEWER, STORE_DAMAGED.
    */
-  static async start(settings: BrokerSettings = {}, platform: Platform = systemPlatform()): Promise<BrokerHost> {
+  static async start(
+    settings: BrokerSettings = {},
+    platform: Platform = systemPlatform(),
+    claim?: FileLock,
+  ): Promise<BrokerHost> {
     const resolved = resolveSettings(settings);
     const world = resolved.memory ? { ...platform, fileSystem: new MemoryFileSystem(memoryLimit()) } : platform;
     const undo: (() => Promise<void>)[] = [];
     try {
-      return new BrokerHost(await open(resolved, world, undo));
+      return new BrokerHost(await open(resolved, world, undo, claim));
     } catch (error) {
       for (const step of undo.reverse()) {
         await step().catch((cause: unknown) =>
@@ -138,6 +143,17 @@ export class BrokerHost {
     for (const { name, queues } of topics) await this.parts.broker.topics.declare(name, queues);
   }
 
+  /** @internal For processes that share the store: what an opened one is. */
+  get storeFacts(): { readonly storeId: string; readonly format: number } {
+    return this.parts.store;
+  }
+
+  /** @internal Takes a channel of another process in as one of its own; returns what serves its requests. */
+  attach(channel: Channel): RequestHandler {
+    register(channel, this.parts);
+    return this.parts.serve;
+  }
+
   /** @internal Whether a send may make a topic. */
   get createsTopics(): boolean {
     return this.parts.settings.autoCreateTopics;
@@ -166,9 +182,14 @@ export class BrokerHost {
   }
 }
 
-async function open(settings: ResolvedSettings, platform: Platform, undo: (() => Promise<void>)[]): Promise<Parts> {
+async function open(
+  settings: ResolvedSettings,
+  platform: Platform,
+  undo: (() => Promise<void>)[],
+  claim: FileLock | undefined,
+): Promise<Parts> {
   const path = settings.memory ? MEMORY_PATH : settings.store;
-  const lock = settings.memory ? undefined : await lockStore(platform.fileSystem, path);
+  const lock = claim ?? (settings.memory ? undefined : await lockStore(platform.fileSystem, path));
   if (lock !== undefined) undo.push(() => lock.release());
   // The port is bound before the store opens, because the address stands in the records; until then everything is put off.
   let serve: RequestHandler = (_request, _channel, respond) => respond(notReady());
@@ -274,12 +295,16 @@ function announced(topic: TopicConfig): AnnouncedTopic {
   return { topicName: name, readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues, keysSpread };
 }
 
-function accept(channel: Channel, { broker, nameServer, channels, serve }: Parts): void {
+function accept(channel: Channel, parts: Parts): void {
+  register(channel, parts);
+  channel.onRequest(parts.serve);
+}
+
+function register(channel: Channel, { broker, nameServer, channels }: Parts): void {
   channels.add(channel);
   channel.onClose(() => channels.delete(channel));
   broker.attach(channel);
   nameServer.attach(channel);
-  channel.onRequest(serve);
 }
 
 function stopped(): Promise<never> {

@@ -1,6 +1,6 @@
 export { MessageStore } from './message-store.js';
 export { markOf, messageOf } from './record-message.js';
-export { STORE_FORMAT } from './store-header.js';
+export { readStoreHeader, STORE_FORMAT } from './store-header.js';
 export type { VisibleListener } from './dispatcher.js';
 export type {
   DispatchEntry,

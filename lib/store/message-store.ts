@@ -47,6 +47,7 @@ export class MessageStore {
   /** Undefined when the store has none. */
   readonly index: MessageIndex | undefined;
   readonly storeId: string;
+  readonly format: number;
   readonly path: string;
   /** How acknowledged messages are kept: `sync` loses nothing to a power cut, `async` up to 500 ms. */
   readonly flush: 'sync' | 'async';
@@ -77,6 +78,7 @@ export class MessageStore {
     this.index = parts.index;
     this.retention = retention;
     this.storeId = parts.header.storeId;
+    this.format = parts.header.format;
     this.path = parts.paths.root;
     this.flush = parts.options.flush;
     this.cleanStart = parts.cleanStart;

@@ -1,9 +1,12 @@
 import { crc32 } from 'node:zlib';
-import type { Platform } from '../platform/index.js';
+import type { FileSystem, Platform } from '../platform/index.js';
 import { MessagingError } from '../protocol/index.js';
 import { readWhole } from './state/read-whole.js';
 
-/** Raised when an older process could not read what a newer one writes. */
+/**
+ * Raised when an older process could not read what a newer one writes. A store of an older format is to be raised only
+ * while no process that cannot read the newer one has joined its host (`LocalServer.joined`): it may take over.
+ */
 export const STORE_FORMAT = 1;
 
 /** What is decided once, when a store is created. */
@@ -14,11 +17,21 @@ export interface StoreHeader {
   readonly segmentBytes: number;
 }
 
+/**
+ * Reads `store.json`; undefined while there is none.
+ * @throws MessagingError STORE_NEWER, STORE_DAMAGED.
+ */
+export async function readStoreHeader(fileSystem: FileSystem, root: string): Promise<StoreHeader | undefined> {
+  const path = `${root}/store.json`;
+  const bytes = await readWhole(fileSystem, path);
+  return bytes === undefined ? undefined : parse(bytes, path);
+}
+
 /** Reads `store.json`, or writes it for a new store. */
 export async function openStoreHeader(platform: Platform, root: string, segmentBytes: number): Promise<StoreHeader> {
   const path = `${root}/store.json`;
-  const bytes = await readWhole(platform.fileSystem, path);
-  if (bytes !== undefined) return parse(bytes, path);
+  const existing = await readStoreHeader(platform.fileSystem, root);
+  if (existing !== undefined) return existing;
   const header: StoreHeader = { format: STORE_FORMAT, storeId: newStoreId(platform), segmentBytes };
   const temporary = `${path}.tmp`;
   await platform.fileSystem.remove(temporary);

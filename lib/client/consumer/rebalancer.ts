@@ -6,9 +6,6 @@ import { ConsumeMode } from '../consume-mode.js';
 import type { GroupContext } from './group-context.js';
 import { compareText, type TopicRoute } from '../connection/topic-route.js';
 
-/** A broker that has just come back does not know all members yet; each of them reconnects by itself. */
-const RETURN_MILLIS = 5000;
-
 /** Divides the queues of a group's topics among its members; each member computes the same from the same lists. */
 export class Rebalancer {
   private running: Promise<void> | undefined;
@@ -73,7 +70,8 @@ export class Rebalancer {
       try {
         const members = [...new Set(await core.brokers.consumerList(address, settings.group))].toSorted(compareText);
         const lacking = this.lastMembers.some((member) => !members.includes(member));
-        if (lacking && core.brokers.isBack(address, RETURN_MILLIS)) {
+        // A broker that has just come back does not know all members yet; each of them reconnects by itself.
+        if (lacking && core.brokers.isBack(address, core.settings.memberReturnMillis)) {
           this.tryLater();
           return undefined;
         }
@@ -88,6 +86,7 @@ export class Rebalancer {
 
   private tryLater(): void {
     this.timer?.cancel();
-    this.timer = this.group.core.platform.clock.after(RETURN_MILLIS, () => void this.request());
+    const { platform, settings } = this.group.core;
+    this.timer = platform.clock.after(settings.memberReturnMillis, () => void this.request());
   }
 }

@@ -6,14 +6,16 @@ import {
 } from '../../client/index.js';
 import { type Clock, type Logger, type Platform, systemPlatform } from '../../platform/index.js';
 import { type Connector, TcpConnector } from '../../remoting/index.js';
-import { BrokerHost } from '../../server/index.js';
+import { type BrokerHost, SharedBroker } from '../../server/index.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
 
 /** The way to the broker of a connection. */
 export interface BrokerAccess {
   readonly connector: Connector;
-  /** The broker inside; undefined when it is elsewhere. */
+  /** The broker inside; undefined when it is elsewhere, or while another process hosts the store. */
   readonly host: BrokerHost | undefined;
+  /** Who hosts it; undefined when it is elsewhere, or always inside. */
+  readonly shared?: SharedBroker;
   /** Lets go of what was opened; stops the broker if it runs inside. */
   close(): Promise<void>;
 }
@@ -44,8 +46,15 @@ export class ConnectionEnvironment {
         close: async () => undefined,
       };
     }
-    const host = await BrokerHost.start(options.broker, platform);
-    return { connector: host.connector, host, close: () => host.stop() };
+    const shared = await SharedBroker.open(options.broker, platform);
+    return {
+      connector: shared.connector,
+      get host() {
+        return shared.host;
+      },
+      shared,
+      close: () => shared.close(),
+    };
   }
 
   createClient(client: ClientOptions, connection: ResolvedConnectionOptions, platform: Platform): MessagingClient {

@@ -1,5 +1,5 @@
 import type { ClientCounters, ConsumerState, SendCounts, TopicLag } from '../../client/index.js';
-import type { HostHealth } from '../../server/index.js';
+import type { HostHealth, SharingHealth } from '../../server/index.js';
 import type { MessagingConnection } from './messaging-connection.js';
 
 /** What a connection is and does at this moment, for metrics and health. */
@@ -14,15 +14,17 @@ export interface ConnectionReport {
   readonly lags: readonly { readonly group: string; readonly topics: readonly TopicLag[] }[] | undefined;
   /** Of the broker inside. */
   readonly host: HostHealth | undefined;
+  /** Of a store that processes may share. */
+  readonly sharing: SharingHealth | undefined;
 }
 
 /** Asks client and broker; everything that is asked takes no longer than `patienceMillis`. Never rejects. */
 export async function reportOn(connection: MessagingConnection, patienceMillis: number): Promise<ConnectionReport> {
-  const { name, openClient: client, clock } = connection;
+  const { name, openClient: client, clock, sharing } = connection;
   const host = connection.host?.health();
   if (client === undefined) {
     const none = { counters: undefined, sends: new Map<string, SendCounts>(), groups: [], lags: undefined };
-    return { name, problem: 'the connection is not open', ...none, host };
+    return { name, problem: 'the connection is not open', ...none, host, sharing };
   }
   const waited = new AbortController();
   const late = clock.sleep(patienceMillis, waited.signal).then(
@@ -40,12 +42,13 @@ export async function reportOn(connection: MessagingConnection, patienceMillis: 
   waited.abort();
   return {
     name,
-    problem: problemOf(host) ?? (failures.length > 0 ? failures.join('; ') : undefined),
+    problem: sharing?.problem ?? problemOf(host) ?? (failures.length > 0 ? failures.join('; ') : undefined),
     counters: client.counters,
     sends: client.sendCounts(),
     groups: client.consumerStates(),
     lags,
     host,
+    sharing,
   };
 }
 

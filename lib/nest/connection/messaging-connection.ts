@@ -15,7 +15,7 @@ import type {
 } from '../../client/index.js';
 import type { Clock, Logger, Platform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
-import type { BrokerHost } from '../../server/index.js';
+import type { BrokerHost, SharingHealth } from '../../server/index.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
 import { type MessageConverter, parseDuration } from '../payload/index.js';
 import type { BrokerAccess, ConnectionEnvironment } from './connection-environment.js';
@@ -88,9 +88,14 @@ export class MessagingConnection {
     return this.client;
   }
 
-  /** The broker inside, while it runs. */
+  /** The broker inside, while it runs in this process. */
   get host(): BrokerHost | undefined {
     return this.broker?.host;
+  }
+
+  /** Who hosts the broker of a store that processes may share; undefined when it is elsewhere, or always inside. */
+  get sharing(): SharingHealth | undefined {
+    return this.broker?.shared?.sharing();
   }
 
   /** Opens the connection; starts the broker first when it runs inside. */
@@ -98,8 +103,9 @@ export class MessagingConnection {
     const { options, platform, environment } = this;
     if (environment.ownsProcess) this.keepAlive = setInterval(() => undefined, KEEP_ALIVE_MILLIS);
     this.broker = await environment.openBroker(options, platform);
-    const { connector, host } = this.broker;
-    if (host !== undefined) this.logger.log(host.summary());
+    const { connector, host, shared } = this.broker;
+    const summary = shared?.summary() ?? host?.summary();
+    if (summary !== undefined) this.logger.log(summary);
     const { producer } = options;
     this.client = environment.createClient(
       {
@@ -116,6 +122,8 @@ export class MessagingConnection {
         compressOverBytes: options.nameServers === undefined ? Number.MAX_SAFE_INTEGER : producer.compressOverBytes,
         // Asking a broker in the same process costs no network, and a crash repeats less.
         offsetPersistMillis: options.nameServers === undefined ? 500 : undefined,
+        // The processes of one machine come back to a new host at once, or not at all.
+        memberReturnMillis: options.nameServers === undefined ? 1000 : undefined,
         localOffsets: this.broadcastPositions(),
         trace: options.trace,
       },

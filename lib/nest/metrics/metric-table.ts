@@ -46,6 +46,11 @@ export const METRICS = {
     'group',
   ),
   lagSeconds: gauge('consumer_lag_seconds', 'Age of the oldest of them.', 'topic', 'group'),
+  brokerHosted: gauge(
+    'broker_hosted',
+    'Whether this process hosts the broker of its store: 1; 0 while another process does, or none.',
+  ),
+  brokerJoined: gauge('broker_joined_processes', 'Other processes that work with the broker inside.'),
   brokerPut: counter('broker_put_total', 'Messages stored by the broker inside.'),
   brokerGet: counter('broker_get_total', 'Messages handed out by the broker inside.'),
   brokerDeadLetters: counter('broker_dead_letters_total', 'Dead letters stored by the broker inside.'),

@@ -38,6 +38,10 @@ export class Samples {
         this.put(METRICS.lagSeconds, { connection, topic, group }, age, Math.max);
       }
     }
+    if (report.sharing !== undefined) {
+      this.put(METRICS.brokerHosted, { connection }, report.sharing.role === 'host' ? 1 : 0);
+      this.put(METRICS.brokerJoined, { connection }, report.sharing.joined.length);
+    }
     if (report.host !== undefined) this.addHost(connection, report.host);
   }
 

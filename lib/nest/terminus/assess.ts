@@ -1,3 +1,4 @@
+import type { SharingHealth } from '../../server/index.js';
 import type { ConnectionReport } from '../connection/connection-report.js';
 import type { ResolvedHealthOptions } from './health-options.js';
 
@@ -10,6 +11,8 @@ export interface ConnectionHealth {
   readonly problems: readonly string[];
   /** Per group, the messages that are stored and not settled. */
   readonly lag: Readonly<Record<string, number>>;
+  /** Of a store that processes may share: whether this one hosts the broker, and the process that does. */
+  readonly broker?: { readonly role: SharingHealth['role']; readonly pid: number | undefined };
 }
 
 /** `sinceDeadLetter`: milliseconds since the last one; undefined for none. */
@@ -37,8 +40,10 @@ export function assess(
   if (store?.diskTight === true) {
     problems.push(`the disk of the store is ${Math.round(store.diskUsedRatio * 100)} % full`);
   }
-  if (report.problem !== undefined) return { status: 'down', problems: [report.problem, ...problems], lag };
-  return { status: problems.length > 0 ? 'degraded' : 'up', problems, lag };
+  const { sharing } = report;
+  const where = sharing === undefined ? {} : { broker: { role: sharing.role, pid: sharing.hostPid } };
+  if (report.problem !== undefined) return { status: 'down', problems: [report.problem, ...problems], lag, ...where };
+  return { status: problems.length > 0 ? 'degraded' : 'up', problems, lag, ...where };
 }
 
 /** The worst of several. */

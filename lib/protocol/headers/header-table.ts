@@ -36,6 +36,7 @@ import { replyMessage } from './replies.js';
 import { EMPTY_HEADER } from './schema.js';
 import type { HeaderSchema } from './schema.js';
 import { consumerSendMsgBack } from './send-back.js';
+import { joinStore, joinStoreResponse } from './sharing.js';
 import { sendMessageResponse, sendMessageV1, sendMessageV2 } from './send.js';
 import { handleAlone } from './suspects.js';
 import { createTopic, getRouteInfo, topicOnly, viewMessage } from './topics.js';
@@ -114,6 +115,7 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [ExtensionCode.DEAD_LETTER_STATES, { request: deadLetterStates }],
   [ExtensionCode.HOLD_KEYS, { request: holdKeys, response: holdKeysResponse }],
   [ExtensionCode.SPREAD_KEYS, { request: spreadKeys }],
+  [ExtensionCode.JOIN_STORE, { request: joinStore, response: joinStoreResponse }],
 ]);
 
 /** How the header of a request with this code travels; a code that is not known here has an empty one. */

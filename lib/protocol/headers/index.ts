@@ -43,6 +43,7 @@ export type {
 } from './topics.js';
 export type { QueryMessageRequestHeader, QueryMessageResponseHeader } from './queries.js';
 export type { ReplyMessageRequestHeader } from './replies.js';
+export type { JoinStoreRequestHeader, JoinStoreResponseHeader } from './sharing.js';
 export type { CheckTransactionStateRequestHeader, EndTransactionRequestHeader } from './transactions.js';
 export type {
   RegisterBrokerRequestHeader,

@@ -23,6 +23,11 @@ export interface BrokerSettings {
    * wants a short `retention.ageMillis`. Default false.
    */
   memory?: boolean;
+  /**
+   * Whether other processes of this machine may use the store as well: the first one runs the broker, the others join it
+   * through a local socket, and one of them takes over when it goes. Not on Windows. Default true; no meaning in memory.
+   */
+  share?: boolean;
   /** `sync` (default): acknowledged once on the disk. `async`: acknowledged once written; a power cut loses up to 500 ms. */
   flush?: 'sync' | 'async';
   /** Size of a log file in bytes; decided when the store is created. Default 64 MiB, 16 MiB in memory. */
@@ -58,6 +63,7 @@ export interface ResolvedSettings {
   /** Absolute. */
   readonly store: string;
   readonly memory: boolean;
+  readonly share: boolean;
   readonly flush: 'sync' | 'async';
   readonly segmentBytes: number | undefined;
   readonly listen: { readonly host: string; readonly port: number } | undefined;
@@ -85,6 +91,7 @@ const name: Rule = [(value) => typeof value === 'string' && NAME.test(value), 'a
 const RULES: Rules<BrokerSettings> = {
   store: [(value) => typeof value === 'string' && value !== '' && !value.includes('\0'), 'the path of a directory'],
   memory: flag,
+  share: flag,
   flush: [(value) => value === 'sync' || value === 'async', "'sync' or 'async'"],
   segmentBytes: [
     (value) => whole(value, SMALLEST_SEGMENT, 2 ** 31),
@@ -121,6 +128,9 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
       'broker.store has no meaning with broker.memory: a broker in memory stores nothing. Leave one of them out.',
     );
   }
+  if (settings.memory === true && settings.share === true) {
+    throw wrong('broker.share has no meaning with broker.memory: only a store on the disk can be shared.');
+  }
   const kept = keptMillis(settings.retention);
   const transactions = resolveTransactions(settings.transactions);
   if (settings.dedup !== undefined) check('broker.dedup', settings.dedup, DEDUP_LIMIT_RULES);
@@ -132,6 +142,7 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
   return {
     store: resolve(settings.store ?? DEFAULT_STORE),
     memory,
+    share: (settings.share ?? true) && !memory,
     flush: settings.flush ?? 'sync',
     segmentBytes: settings.segmentBytes ?? (memory ? MEMORY_SEGMENT : undefined),
     listen,

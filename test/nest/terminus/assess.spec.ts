@@ -12,6 +12,7 @@ const calm: ConnectionReport = {
   groups: [],
   lags: [],
   host: undefined,
+  sharing: undefined,
 };
 
 function withStore(store: object): ConnectionReport {
