@@ -152,6 +152,11 @@ export interface ListenerBinding {
   keyOrder?: KeyOrderOption;
   /** At most so many messages per interval and process, evenly spaced; retries count. Default: no limit. */
   rateLimit?: RateLimit;
+  /**
+   * Whether a request is replied to with what the handler comes to. Otherwise it is a message like any other here, and
+   * somebody else replies. Default: true.
+   */
+  answers?: boolean;
   /** Whether a failed request is retried, instead of replied to with its error. Default: false. */
   retryRequests?: boolean;
   /**

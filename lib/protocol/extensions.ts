@@ -112,8 +112,8 @@ export const ExtensionProperty = {
   CONTENT_TYPE: 'NESTMQ_CONTENT_TYPE',
 
   /**
-   * On replies: `value`, `nothing` (the handler returned nothing) or `error` (the body is JSON of what it threw). A reply
-   * of RocketMQ's own clients has none and is a value.
+   * On replies: `value`, `values` (an array of what the handler gave one after the other), `nothing` (the handler returned
+   * nothing) or `error` (the body is JSON of what it threw). A reply of RocketMQ's own clients has none and is a value.
    */
   REPLY: 'NESTMQ_REPLY',
 

@@ -17,7 +17,7 @@ export class Delivery implements DeliveryView {
   /** Milliseconds since 1970; 0 while it has not failed. Known to orderly queues, which try again themselves. */
   firstFailedAt = 0;
   attempt: number;
-  /** Somebody waits for a reply. */
+  /** Somebody waits for a reply, and this listener gives one. */
   readonly isRequest: boolean;
   /** Milliseconds since 1970; 0: never. */
   readonly expiresAt: number;
@@ -35,7 +35,8 @@ export class Delivery implements DeliveryView {
   ) {
     this.attempt = this.retries + 1;
     // Nobody waits for what is in the dead letters; whoever listens to them handles them as any other message.
-    this.isRequest = !queue.holdsDeadLetters && isRequest(properties);
+    const answers = !queue.holdsDeadLetters && listener?.binding.answers !== false;
+    this.isRequest = answers && isRequest(properties);
     this.expiresAt = expiryOf(topic, properties);
   }
 

@@ -58,20 +58,20 @@ export const OVERDUE: Settlement = Object.freeze({ kind: 'acknowledge' });
 
 /** A reply as it travels. */
 interface Outgoing {
-  readonly kind: 'value' | 'nothing' | 'error';
+  readonly kind: 'value' | 'values' | 'nothing' | 'error';
   readonly body: Buffer;
   readonly contentType?: ContentType;
 }
 
 function success(core: ClientCore, { topic }: Delivery, reply: Reply | undefined): Outgoing {
   if (reply === undefined) return { kind: 'nothing', body: NOTHING };
-  const { body, contentType } = reply;
+  const { body, contentType, several = false } = reply;
   const limit = core.settings.maxMessageBytes;
   if (body.length > limit) {
     const text = `The reply to a request of ${topic} has ${body.length} bytes; at most ${limit} are allowed. Store it elsewhere and reply with a reference`;
     return failed(new MessagingError('MESSAGE_TOO_LARGE', text));
   }
-  return { kind: 'value', body, contentType };
+  return { kind: several ? 'values' : 'value', body, contentType };
 }
 
 function failed(error: unknown): Outgoing {

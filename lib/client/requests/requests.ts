@@ -96,7 +96,7 @@ export class Requests {
       const kind = getProperty(properties, ExtensionProperty.REPLY);
       if (kind === 'error') waiting.reject(new RequestFailedError(waiting.destination, decodeFailure(body)));
       else if (kind === 'nothing') waiting.resolve(undefined);
-      else waiting.resolve({ body, contentType: contentTypeOf(properties) });
+      else waiting.resolve({ body, contentType: contentTypeOf(properties), several: kind === 'values' });
     } catch (error) {
       waiting.reject(error as MessagingError);
     }

@@ -43,6 +43,8 @@ export class MessagingConnection {
   producer: Producer | undefined;
   private readonly platform: Platform;
   private readonly consumers: PushConsumer[] = [];
+  /** Those that start with the connection's listeners. */
+  private readonly listening: PushConsumer[] = [];
   private readonly pullers = new Set<PullConsumer>();
   private draining = false;
   /** Producer groups by the name of their transaction. */
@@ -133,9 +135,11 @@ export class MessagingConnection {
     await this.client.start();
   }
 
-  consumer(options: ConsumerOptions): PushConsumer {
+  /** @param startedBy `others`: it is registered and drained with the listeners, but somebody else starts it. */
+  consumer(options: ConsumerOptions, startedBy: 'us' | 'others' = 'us'): PushConsumer {
     const consumer = this.client!.consumer(options);
     this.consumers.push(consumer);
+    if (startedBy === 'us') this.listening.push(consumer);
     return consumer;
   }
 
@@ -190,15 +194,26 @@ export class MessagingConnection {
 
   /** Stores the start positions of all groups. From its end on, whatever is sent reaches them. */
   async register(): Promise<void> {
-    const topics = this.consumers.flatMap((consumer) => consumer.state().topics);
-    await this.environment.prepareTopics(this.options, topics);
-    await this.environment.during(() => Promise.all(this.consumers.map((consumer) => consumer.register())));
+    await this.registerGroups(this.consumers);
     this.producer = this.client!.producer;
     this.becomeReady(this.producer);
   }
 
-  async startConsumers(): Promise<void> {
-    await this.environment.during(() => Promise.all(this.consumers.map((consumer) => consumer.start())));
+  /** Also for groups that come later than the connection. */
+  async registerGroups(consumers: readonly PushConsumer[]): Promise<void> {
+    const topics = consumers.flatMap((consumer) => consumer.state().topics);
+    await this.environment.prepareTopics(this.options, topics);
+    await this.environment.during(() => Promise.all(consumers.map((consumer) => consumer.register())));
+  }
+
+  async startConsumers(consumers: readonly PushConsumer[] = this.listening): Promise<void> {
+    await this.environment.during(() => Promise.all(consumers.map((consumer) => consumer.start())));
+  }
+
+  /** Stops pulling for these groups and waits for their handlers, as `drain` does for all. */
+  async stopConsumers(consumers: readonly PushConsumer[]): Promise<void> {
+    const budget = this.options.shutdownBudgetMillis;
+    await this.environment.during(() => Promise.all(consumers.map((consumer) => consumer.stop(budget))));
   }
 
   /** For sends before the groups are registered. */

@@ -49,8 +49,7 @@ export class FailureSettler {
    */
   private chosen(failure: unknown, thrown: unknown): unknown {
     if (thrown === failure) return failure;
-    const accident = !(thrown instanceof Error) || thrown.name === 'TypeError' || thrown.name === 'ReferenceError';
-    if (!accident) return thrown;
+    if (thrown instanceof Error && !isAccident(thrown)) return thrown;
     const what = thrown instanceof Error ? thrown.message : `it threw ${typeof thrown}, not an Error`;
     const text =
       `an exception filter failed at a message for ${this.settings.name} (${what}); the original failure stands. ` +
@@ -62,6 +61,11 @@ export class FailureSettler {
     }
     return failure;
   }
+}
+
+/** What a filter throws that cannot do with a message what it does with an HTTP response. */
+export function isAccident(thrown: Error): boolean {
+  return thrown.name === 'TypeError' || thrown.name === 'ReferenceError';
 }
 
 export function undecodable(error: unknown, message: ReceivedMessage): unknown {

@@ -12,7 +12,7 @@ export const DEFAULT_BATCH_SIZE = 32;
 const DEFAULT_BATCH_TIMEOUT = 100;
 
 /** Of options that are checked. */
-export function bindingSettings(options: MessageListenerOptions): BindingSettings {
+export function bindingSettings(options: Omit<MessageListenerOptions, 'topic'>): BindingSettings {
   const { concurrency, maxReconsumeTimes, backoff, keyOrder, rateLimit, consumeTimeout, batch, retryRequests } =
     options;
   return {

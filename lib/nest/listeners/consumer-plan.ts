@@ -1,20 +1,37 @@
 import type { ConsumeMode, DeliveryGuarantee } from '../../client/index.js';
-import { MessagingError } from '../../protocol/index.js';
-import type { ListenerDefinition } from './listener-definition.js';
+import { type MessageFilter, MessagingError } from '../../protocol/index.js';
+
+/** What of a listener decides whether it goes together with the others of its group. */
+export interface Planned {
+  readonly connection: string;
+  readonly group: string;
+  readonly topic: string;
+  readonly filter: MessageFilter;
+  readonly mode: ConsumeMode;
+  readonly from: 'latest' | 'earliest' | Date;
+  readonly delivery: DeliveryGuarantee;
+}
 
 /** One group on one connection: a consumer with the listeners among which it shares its messages out. */
-export interface ConsumerPlan {
+export interface ConsumerPlan<L extends Planned> {
   readonly connection: string;
   readonly group: string;
   readonly mode: ConsumeMode;
   readonly delivery: DeliveryGuarantee;
   readonly from: 'latest' | 'earliest' | Date;
-  readonly listeners: ListenerDefinition[];
+  readonly listeners: L[];
+}
+
+/** How listeners are spoken of. */
+export interface PlanWords<L> {
+  describe(listener: L): string;
+  /** What to do when the two are one and the same, found twice; undefined when they are not. */
+  twice?(a: L, b: L): string | undefined;
 }
 
 /** Puts the listeners of a group together; throws CONFIGURATION when they contradict each other. */
-export function planConsumers(listeners: readonly ListenerDefinition[]): ConsumerPlan[] {
-  const plans = new Map<string, ConsumerPlan>();
+export function planConsumers<L extends Planned>(listeners: readonly L[], words: PlanWords<L>): ConsumerPlan<L>[] {
+  const plans = new Map<string, ConsumerPlan<L>>();
   for (const listener of listeners) {
     // A group's name has no space.
     const key = `${listener.connection} ${listener.group}`;
@@ -24,14 +41,14 @@ export function planConsumers(listeners: readonly ListenerDefinition[]): Consume
       plans.set(key, { connection, group, mode, delivery, from, listeners: [listener] });
       continue;
     }
-    for (const other of plan.listeners) checkPair(other, listener);
+    for (const other of plan.listeners) checkPair(other, listener, words);
     plan.listeners.push(listener);
   }
   return [...plans.values()];
 }
 
-function checkPair(a: ListenerDefinition, b: ListenerDefinition): void {
-  const pair = `${describe(a)} and ${describe(b)} are both in group ${a.group}`;
+function checkPair<L extends Planned>(a: L, b: L, words: PlanWords<L>): void {
+  const pair = `${words.describe(a)} and ${words.describe(b)} are both in group ${a.group}`;
   if (a.mode !== b.mode) {
     throw new MessagingError(
       'CONFIGURATION',
@@ -51,25 +68,20 @@ function checkPair(a: ListenerDefinition, b: ListenerDefinition): void {
     );
   }
   if (a.topic !== b.topic || !a.filter.overlaps(b.filter)) return;
-  const twice = a.host.prototype === b.host.prototype && a.methodName === b.methodName && a.host !== b.host;
-  const cure = twice
-    ? `${a.host.name} is provided by ${a.host.moduleName} and by ${b.host.moduleName}: provide it once and export it`
-    : `a message goes to one listener of a group: give them ${exclusive(a, b)}, or one of them another group`;
+  const cure =
+    words.twice?.(a, b) ??
+    `a message goes to one listener of a group: give them ${exclusive(a, b)}, or one of them another group`;
   throw new MessagingError(
     'CONFIGURATION',
     `${pair} and could match the same message of ${a.topic} (${a.filter.expression} and ${b.filter.expression}); ${cure}`,
   );
 }
 
-function exclusive(a: ListenerDefinition, b: ListenerDefinition): string {
+function exclusive(a: Planned, b: Planned): string {
   if (a.filter.plain && b.filter.plain) return 'different tags';
   return 'tags, or conditions on one property, that exclude each other (what cannot be shown to be exclusive is refused)';
 }
 
-function describe(listener: ListenerDefinition): string {
-  return `${listener.name} (${listener.host.moduleName})`;
-}
-
-function startOf(listener: ListenerDefinition): string {
+function startOf(listener: Planned): string {
   return listener.from instanceof Date ? listener.from.toISOString() : listener.from;
 }

@@ -1,21 +1,12 @@
 import { createHash } from 'node:crypto';
 import { conflictOf, ConsumeMode } from '../../client/index.js';
-import {
-  LIMITS,
-  type MessageFilter,
-  MessagingError,
-  checkGroup,
-  checkTopic,
-  compileFilter,
-  isDeadLetterTopic,
-  isHiddenTopic,
-  isRetryTopic,
-} from '../../protocol/index.js';
+import { LIMITS, type MessageFilter, MessagingError, compileFilter } from '../../protocol/index.js';
 import type { MessageListenerOptions } from '../decorators/index.js';
 import type { HostClass } from '../nest-internals.js';
 import { checkOptions, nameSafe } from '../options/index.js';
 import { bindingSettings, DEFAULT_BATCH_SIZE } from './binding-settings.js';
 import type { ListenerDefinition } from './listener-definition.js';
+import { checkedGroup, checkedTopic } from './listener-names.js';
 import { LISTENER_RULES } from './listener-rules.js';
 
 /** What of a connection goes into the names on it. */
@@ -64,27 +55,6 @@ function refuseConflicts(where: string, options: MessageListenerOptions): void {
 function filterOf({ tag, selector, headers }: MessageListenerOptions): MessageFilter {
   // A copy: what is changed afterwards must not change what brokers are told.
   return compileFilter({ tag, selector, headers: headers && structuredClone(headers) });
-}
-
-function checkedTopic(topic: string, namespace: string | undefined): string {
-  checkTopic(topic, namespace);
-  if (isHiddenTopic(topic)) {
-    throw new MessagingError(
-      'NAME_INVALID',
-      `the topic ${topic} is read by the broker only; listen to one of your own`,
-    );
-  }
-  if (!isRetryTopic(topic)) return topic;
-  throw new MessagingError(
-    'NAME_INVALID',
-    `the topic ${topic} belongs to the retries of a group; listen to the topic itself`,
-  );
-}
-
-function checkedGroup(group: string, namespace: string | undefined): string {
-  checkGroup(group, namespace);
-  if (!isRetryTopic(group) && !isDeadLetterTopic(group)) return group;
-  throw new MessagingError('NAME_INVALID', `the group ${group} begins with a prefix of the broker's own topics`);
 }
 
 /** Kept within the limit of group names by a hash of what is cut off, so that it stays the same over restarts. */

@@ -6,7 +6,7 @@ import { ConnectionEnvironment, type MessagingConnection, MessagingConnections }
 import { BatchHandler, type HandlerSettings, ListenerHandler } from '../handler/index.js';
 import { HandlerPipeline, type LifecycleHooks, installLifecycleHooks, payloadType } from '../nest-internals.js';
 import { type ConsumerPlan, planConsumers } from './consumer-plan.js';
-import type { ListenerDefinition } from './listener-definition.js';
+import { LISTENER_WORDS, type ListenerDefinition } from './listener-definition.js';
 import { ListenerExplorer } from './listener.explorer.js';
 import { MessageListenerRegistry } from './message-listener.registry.js';
 
@@ -44,7 +44,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
   async onFirstInit(): Promise<void> {
     try {
       this.listeners = this.explorer.explore();
-      const plans = planConsumers(this.listeners);
+      const plans = planConsumers(this.listeners, LISTENER_WORDS);
       const transactions = this.transactions.explore();
       this.opened = true;
       for (const connection of this.connections.all()) await connection.open();
@@ -89,7 +89,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
     );
   }
 
-  private prepare(plan: ConsumerPlan): void {
+  private prepare(plan: ConsumerPlan<ListenerDefinition>): void {
     const { group, mode, delivery, from } = plan;
     const consumer = this.connections.get(plan.connection, group).consumer({ group, mode, delivery, from });
     for (const listener of plan.listeners) this.bind(listener, consumer);

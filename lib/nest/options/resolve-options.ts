@@ -68,9 +68,15 @@ const PRODUCER_RULES: OptionRules = {
   compressOverBytes: wholeNumber(1),
 };
 
-/** Checks the options and fills in the defaults; those of the broker are checked where it starts. */
-export function resolveOptions(connection: string, options: MessagingConnectionOptions): ResolvedConnectionOptions {
-  const where = `MessagingModule, connection ${connection}`;
+/**
+ * Checks the options and fills in the defaults; those of the broker are checked where it starts.
+ * @param where Begins what errors say.
+ */
+export function resolveOptions(
+  connection: string,
+  options: MessagingConnectionOptions,
+  where = `MessagingModule, connection ${connection}`,
+): ResolvedConnectionOptions {
   if (!nameRule.accepts(connection)) {
     throw new MessagingError(
       'CONFIGURATION',

@@ -160,10 +160,10 @@ describe('BrokerServer', () => {
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
     const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
-    await until(() => output.includes('ready'), 'the broker');
+    await until(() => output.includes('ready'), 'the broker', 40_000);
     child.kill('SIGTERM');
     expect(await ended).toBe('SIGTERM');
     expect(output).toMatch(/listening on 127\.0\.0\.1:\d+/);
     expect(output).toContain('closed the store');
-  });
+  }, 60_000);
 });
