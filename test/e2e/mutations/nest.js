@@ -227,14 +227,14 @@ export const nestMutations = [
   {
     id: 'nest/retry-topic',
     says: 'a listener may take the retries of a group',
-    file: 'lib/nest/listeners/define-listener.ts',
+    file: 'lib/nest/listeners/listener-names.ts',
     find: 'if (!isRetryTopic(topic))',
     replace: 'if (true)',
   },
   {
     id: 'nest/any-group',
     says: 'a group may have any name',
-    file: 'lib/nest/listeners/define-listener.ts',
+    file: 'lib/nest/listeners/listener-names.ts',
     find: 'if (!isRetryTopic(group) && !isDeadLetterTopic(group))',
     replace: 'if (true)',
   },

@@ -31,7 +31,7 @@ export const transactionMutations = [
   {
     id: 'nest/half-messages-heard',
     says: 'half messages can be listened to',
-    file: 'lib/nest/listeners/define-listener.ts',
+    file: 'lib/nest/listeners/listener-names.ts',
     find: 'if (isHiddenTopic(topic))',
     replace: 'if (false)',
   },
