@@ -22,7 +22,7 @@ export class ConsumerGroup {
   consumeType = '';
   messageModel = '';
   consumeFromWhere = '';
-  /** Its members begin at a date of which only they know. */
+  /** Where its members begin is known to themselves only: at a date, or as a client that pulls by itself was told. */
   looksUpItsStart = false;
   /** Whether members disagree about what the group wants; said once, until they agree again. */
   divided = false;
@@ -113,7 +113,10 @@ export class ConsumerGroup {
     this.consumeType = data.consumeType;
     this.messageModel = data.messageModel;
     this.consumeFromWhere = data.consumeFromWhere;
-    this.looksUpItsStart = data.consumeFromWhere === 'CONSUME_FROM_TIMESTAMP' && data.startAt === undefined;
+    // A Java client that pulls by itself says LAST whatever it was told.
+    this.looksUpItsStart =
+      data.startAt === undefined &&
+      (data.consumeFromWhere === 'CONSUME_FROM_TIMESTAMP' || data.consumeType === 'CONSUME_ACTIVELY');
     let member = this.byClient.get(clientId);
     let changed = false;
     if (member === undefined || member.channel !== channel) {

@@ -56,7 +56,9 @@ export class GroupRegistry {
       );
     }
     const logEnd = this.store.visibleOffset;
-    if (data.consumeFromWhere === 'CONSUME_FROM_LAST_OFFSET') this.startAtEnd(group, missing);
+    // A Java client that pulls by itself says LAST whatever it was told, and looks for its start on its own.
+    if (data.consumeFromWhere === 'CONSUME_FROM_LAST_OFFSET' && data.consumeType !== 'CONSUME_ACTIVELY')
+      this.startAtEnd(group, missing);
     else if (data.startAt !== undefined) await this.startAt(group, missing, data.startAt);
     // Positions first: a crash in between leaves a group that registers again, not one that is registered without them.
     await progress.flush();

@@ -16,6 +16,8 @@ export const PropertyTrait = {
   DEDUP: 128,
   /** Sent again by an order of an administrator: de-duplication lets it pass. */
   AGAIN: 256,
+  /** Where it was first stored. */
+  REGION: 512,
 } as const;
 
 const NAME_END = '\x01';
@@ -63,6 +65,7 @@ const TRAITS: ReadonlyMap<string, number> = new Map<string, number>([
   [PropertyName.TRANSACTION_PREPARED, PropertyTrait.TRANSACTION],
   [PropertyName.UNIQUE_KEY, PropertyTrait.UNIQUE_KEY],
   [PropertyName.REPLY_TO_CLIENT, PropertyTrait.REPLY],
+  [PropertyName.MSG_REGION, PropertyTrait.REGION],
 ]);
 
 /** Which characters a name with traits can begin with: the others are passed over without cutting the name out. */

@@ -47,6 +47,8 @@ const SENDER_FLAGS = SysFlag.COMPRESSED | SysFlag.MULTI_TAGS | 0x700;
 export class SendProcessor {
   private readonly nextUniqueId: () => string;
   private readonly creating = new Map<string, Promise<TopicConfig>>();
+  /** Whether clients can be in other processes. */
+  private readonly reachable: boolean;
   /** Messages stored since the start. */
   stored = 0;
 
@@ -60,6 +62,7 @@ export class SendProcessor {
     private readonly platform: Platform,
   ) {
     const { clock, random } = platform;
+    this.reachable = !options.address.endsWith(':0');
     const ip = options.address.slice(0, options.address.lastIndexOf(':')).replaceAll(/[[\]]/g, '');
     this.nextUniqueId = createUniqueIdFactory({
       ip,
@@ -292,6 +295,9 @@ export class SendProcessor {
       clean = appendProperty(clean, PropertyName.UNIQUE_KEY, this.nextUniqueId());
     // Whoever answers a request finds the topic for replies by the cluster's name.
     if ((traits & PropertyTrait.REPLY) !== 0) clean = appendProperty(clean, PropertyName.CLUSTER, this.options.cluster);
+    // A Java consumer writes no trace of a message without it. Where nobody can connect it would be 25 bytes for nothing.
+    if (this.reachable && (traits & PropertyTrait.REGION) === 0)
+      clean = appendProperty(clean, PropertyName.MSG_REGION, REGION);
     return clean;
   }
 

@@ -51,17 +51,20 @@ export class TopicManager {
   /** The topics that delayed and half messages wait in; they must be there before the first one comes. */
   async ensureSystemTopics(): Promise<void> {
     const queues = [
-      [SCHEDULE_TOPIC, MAX_DELAY_LEVEL],
-      [TIMER_TOPIC, 1],
-      [TRANSACTION_HALF_TOPIC, 1],
-      [TRANSACTION_OP_TOPIC, 1],
-      [TRANSACTION_DEAD_LETTER_TOPIC, 1],
-      [this.replyTopic, 1],
-    ] as const satisfies readonly (readonly [string, number])[];
+      [SCHEDULE_TOPIC, MAX_DELAY_LEVEL, Permission.READ],
+      [TIMER_TOPIC, 1, Permission.READ],
+      [TRANSACTION_HALF_TOPIC, 1, Permission.READ],
+      [TRANSACTION_OP_TOPIC, 1, Permission.READ],
+      [TRANSACTION_DEAD_LETTER_TOPIC, 1, Permission.READ],
+      // A Java client replies only where it finds a queue that it may write to.
+      [this.replyTopic, 1, READ_WRITE],
+    ] as const satisfies readonly (readonly [string, number, number])[];
     await Promise.all(
-      queues.map(([name, count]) =>
-        this.store.createTopic(name, { readQueueNums: count, writeQueueNums: count, perm: Permission.READ }),
-      ),
+      queues.map(async ([name, count, perm]) => {
+        const settings = { readQueueNums: count, writeQueueNums: count, perm };
+        const topic = await this.store.createTopic(name, settings);
+        if (topic.perm !== perm) await this.store.topics.update(name, settings);
+      }),
     );
     // Those of them that clients look for.
     for (const name of [TRANSACTION_DEAD_LETTER_TOPIC, this.replyTopic]) this.changed(name);

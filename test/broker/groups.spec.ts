@@ -71,6 +71,21 @@ describe('consumer groups', () => {
       expect(await position(client, 'billing', 'orders', 5)).toBe(0);
     });
 
+    it('where a client that pulls by itself was told, of which its heartbeat says nothing', async () => {
+      await producer.sent('orders', 'old');
+      const client = broker.client();
+      // Java's lite pull consumer and its pull consumer say LAST and ACTIVELY whatever they are told.
+      await client.join('billing', 'orders', '*', { consumeType: 'CONSUME_ACTIVELY' });
+      expect(await position(client, 'billing', 'orders')).toBe('code 22');
+      await client.invoke(RequestCode.UPDATE_CONSUMER_OFFSET, {
+        consumerGroup: 'billing',
+        topic: 'orders',
+        queueId: 0,
+        commitOffset: 1,
+      });
+      expect(await position(client, 'billing', 'orders')).toBe(1);
+    });
+
     it('at the first message when they ask for it', async () => {
       await producer.sent('orders', 'old');
       const client = broker.client();

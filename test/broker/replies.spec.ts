@@ -51,6 +51,10 @@ describe('replies', () => {
       60_000,
     );
 
+  it('have a topic that may be written to: without one a Java client does not even try', () => {
+    expect(broker.broker.topics.get('DefaultCluster_REPLY_TOPIC')).toMatchObject({ perm: 6, writeQueueNums: 1 });
+  });
+
   it.each([RequestCode.SEND_REPLY_MESSAGE, RequestCode.SEND_REPLY_MESSAGE_V2])(
     'code %i hands it to the client that it names, and answers when that has it',
     async (code) => {

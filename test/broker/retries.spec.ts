@@ -93,7 +93,7 @@ describe('delays, retries and dead letters', () => {
     ])('of %s is there at once, without what asked for the delay', async (_what, entries) => {
       await client.sent('now', 'x', delayed(entries as [string, string][]));
       const [record] = await read('now');
-      expect(Object.keys(properties(record!))).toEqual(['UNIQ_KEY']);
+      expect(Object.keys(properties(record!))).toEqual(['UNIQ_KEY', 'MSG_REGION']);
     });
 
     it('is parked on RocketMQ’s topic of its level', async () => {

@@ -44,7 +44,8 @@ describe('sending', () => {
     const record = await first('orders');
     expect(record.body.toString()).toBe('grün');
     expect(record.flag).toBe(7);
-    expect(record.properties).toBe(properties);
+    // The region is the broker's to say; Java consumers trace only what has one.
+    expect(record.properties).toBe(`${properties}MSG_REGION\u0001DefaultRegion\u0002`);
     expect(record.bornHost).toBe('127.0.0.1:0');
     expect(record.storeHost).toBe('127.0.0.1:9876');
   });
@@ -145,8 +146,23 @@ describe('sending', () => {
         ['NESTMQ_CONTENT_TYPE', 'json'],
         ['mine', '1'],
         ['UNIQ_KEY', 'U'],
+        ['MSG_REGION', 'DefaultRegion'],
       ]),
     );
+  });
+
+  it('says no region twice, and none at all where nobody can connect', async () => {
+    const properties = encodeProperties([
+      ['UNIQ_KEY', 'U'],
+      ['MSG_REGION', 'elsewhere'],
+    ]);
+    await client.sent('orders', 'x', { properties });
+    expect((await first('orders')).properties).toBe(properties);
+    const alone = await TestBroker.start({ address: '127.0.0.1:0' });
+    await alone.client().sent('orders', 'x', { properties: encodeProperties([['UNIQ_KEY', 'U']]) });
+    const { records } = await alone.client().pull('g', 'orders', 0, 0, { sysFlag: 4, subscription: '*' });
+    expect(records[0]!.properties).toBe(encodeProperties([['UNIQ_KEY', 'U']]));
+    await alone.stop();
   });
 
   it('closes the properties of 4.9 clients before it adds its own', async () => {

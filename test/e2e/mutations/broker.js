@@ -60,14 +60,14 @@ export const brokerMutations = [
     id: 'broker/latest-is-earliest',
     says: 'a new group begins with the oldest message',
     file: 'lib/broker/group-registry.ts',
-    find: "if (data.consumeFromWhere === 'CONSUME_FROM_LAST_OFFSET')",
+    find: "if (data.consumeFromWhere === 'CONSUME_FROM_LAST_OFFSET' && data.consumeType !== 'CONSUME_ACTIVELY')",
     replace: 'if (false)',
   },
   {
     id: 'broker/earliest-is-latest',
     says: 'a new group always begins at the end',
     file: 'lib/broker/group-registry.ts',
-    find: "if (data.consumeFromWhere === 'CONSUME_FROM_LAST_OFFSET')",
+    find: "if (data.consumeFromWhere === 'CONSUME_FROM_LAST_OFFSET' && data.consumeType !== 'CONSUME_ACTIVELY')",
     replace: 'if (true)',
   },
   {

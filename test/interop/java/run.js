@@ -1,25 +1,23 @@
 // Real RocketMQ Java clients against our broker: `node test/interop/java/run.js`. Needs a build of the package, a JDK
 // from 17 on and Maven; what it lacks it names in lines `missing: …` and ends with 77, with 1 if NESTMQ_REQUIRE=all.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { checkDeliveries, checkSends } from './expectations.js';
+import { BUILD, isBuilt, load, loadPackage } from './nestmq.js';
+import { java, killAll, start, until } from './processes.js';
+import { runScenarios, TOPICS as SCENARIO_TOPICS, TRANSACTIONS } from './scenarios.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const BUILD = process.env.NESTMQ_BUILD ?? fileURLToPath(new URL('../../../dist', import.meta.url));
 const CLIENTS = (process.env.NESTMQ_ROCKETMQ_CLIENTS ?? '5.3.3,4.9.8').split(',');
 const EXIT_MISSING = 77;
 const REQUIRED = process.env.NESTMQ_REQUIRE === 'all';
-/** For everything that a client has to be done with; far above what it takes. */
-const PATIENCE_MILLIS = 120_000;
 const TOPICS = ['JavaOrders', { name: 'JavaOrderly', queues: 4 }];
+const BINARY = '-Drocketmq.serialize.type=ROCKETMQ';
+/** Single messages travel with the long names of their fields, as other clients send them. */
+const LONG_NAMES = '-Dorg.apache.rocketmq.client.sendSmartMsg=false';
 
-const started = new Set();
 let passed = 0;
 let failed = 0;
 
@@ -31,49 +29,9 @@ function check(name, ok, detail = '') {
   }
 }
 
-function start(command, args, options = {}) {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
-  started.add(child);
-  child.ended = new Promise((resolve) => {
-    child.once('error', (error) => resolve({ code: -1, error }));
-    child.once('close', (code) => resolve({ code }));
-  }).finally(() => started.delete(child));
-  child.lines = [];
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    child.lines.push(line.split('\t'));
-    child.emit('line');
-  });
-  child.errors = '';
-  child.stderr.on('data', (data) => (child.errors += data));
-  return child;
-}
-
-/** Resolves with true once the lines of the child fulfil the condition, with false when it ends or takes too long. */
-async function until(child, condition, deadline = Date.now() + PATIENCE_MILLIS) {
-  while (!condition(child.lines)) {
-    const left = deadline - Date.now();
-    if (left <= 0) return false;
-    const timer = new AbortController();
-    const waited = await Promise.race([
-      once(child, 'line', { signal: timer.signal }).then(
-        () => 'line',
-        () => 'stopped',
-      ),
-      child.ended.then(() => 'ended'),
-      new Promise((resolve) => {
-        const timeout = setTimeout(resolve, left, 'late');
-        timer.signal.addEventListener('abort', () => clearTimeout(timeout));
-      }),
-    ]);
-    timer.abort();
-    if (waited !== 'line') return condition(child.lines);
-  }
-  return true;
-}
-
 async function missingTools() {
   const missing = [];
-  if (!existsSync(join(BUILD, 'broker.js'))) missing.push(`a build of the package in ${BUILD} (npm run build)`);
+  if (!isBuilt()) missing.push(`a build of the package in ${BUILD} (npm run build)`);
   for (const [name, command, args] of [
     ['a JDK (javac)', 'javac', ['-version']],
     ['Maven (mvn)', 'mvn', ['-v']],
@@ -98,50 +56,58 @@ async function compile(version) {
   return undefined;
 }
 
-async function runClient(version, classPath, BrokerHost, platform) {
+/** A broker and a home for its Java clients, for as long as `work` takes. */
+async function withBroker(nestmq, settings, work) {
   const home = await mkdtemp(join(tmpdir(), 'nestmq-interop-'));
-  const host = await BrokerHost.start({ store: join(home, 'store'), listen: 0, topics: TOPICS }, platform);
-  // The client writes its own logs below user.home.
-  const java = (name) =>
-    start('java', [
-      `-Duser.home=${home}`,
-      `-Drocketmq.client.logRoot=${home}`,
-      '-cp',
-      classPath,
-      `interop.${name}`,
-      host.address,
-    ]);
   try {
-    const consumer = java('InteropConsumer');
-    check(
-      `${version} consumers start`,
-      await until(consumer, (lines) => lines.some(([what]) => what === 'READY')),
-      consumer.errors,
-    );
-    const producer = java('InteropProducer');
-    const ended = await producer.ended;
-    check(`${version} producer ends well`, ended.code === 0, producer.errors.slice(0, 2_000));
-    checkSends(producer.lines, host.address, (name, ok, detail) => check(`${version} ${name}`, ok, detail));
-    await checkDeliveries(
-      consumer,
-      until,
-      (name, ok, detail) => check(`${version} ${name}`, ok, detail),
-      async (topic) => readTopic(host, topic),
-    );
-    consumer.stdin.end();
-    check(`${version} consumers stop`, (await consumer.ended).code === 0, consumer.errors.slice(0, 2_000));
-    check(`${version} leaves nobody behind`, host.health().broker.consumerGroups === 0);
+    const host = await nestmq.startBroker({ store: join(home, 'store'), listen: 0, ...settings });
+    try {
+      await work(host, home);
+    } finally {
+      await host.stop();
+    }
   } finally {
-    await host.stop();
     await rm(home, { recursive: true, force: true });
   }
 }
 
+/** Producer and push consumers with the client's own timers. */
+async function runBasics({ nestmq, classPath, name }) {
+  await withBroker(nestmq, { topics: TOPICS }, async (host, home) => {
+    const said = (what, ok, detail) => check(`${name} ${what}`, ok, detail);
+    const setting = { classPath, home, patient: true };
+    const consumer = java(setting, 'InteropConsumer', host.address);
+    said(
+      'consumers start',
+      await until(consumer, (lines) => lines.some(([what]) => what === 'READY')),
+      consumer.errors,
+    );
+    const producer = java(setting, 'InteropProducer', host.address);
+    const ended = await producer.ended;
+    said('producer ends well', ended.code === 0, producer.errors.slice(0, 2_000));
+    checkSends(producer.lines, host.address, said);
+    await checkDeliveries(consumer, until, said, async (topic) => readTopic(host, topic));
+    consumer.stdin.end();
+    said('consumers stop', (await consumer.ended).code === 0, consumer.errors.slice(0, 2_000));
+    said('leaves nobody behind', host.health().broker.consumerGroups === 0);
+  });
+}
+
+/** Everything else that the client does, in one process. */
+async function runAll({ nestmq, classPath, name, options }) {
+  await withBroker(nestmq, { topics: SCENARIO_TOPICS, transactions: TRANSACTIONS }, async (host, home) => {
+    await runScenarios({
+      setting: { classPath, home, options },
+      address: host.address,
+      nestmq,
+      check: (what, ok, detail) => check(`${name} ${what}`, ok, detail),
+    });
+  });
+}
+
 /** The records of queue 0 of a topic. */
 async function readTopic(host, topic) {
-  const { createRequest, decodeRecords, PullSysFlag, RequestCode } = await import(
-    pathToFileURL(join(BUILD, 'protocol/index.js')).href
-  );
+  const { createRequest, decodeRecords, PullSysFlag, RequestCode } = await load('protocol/index.js');
   const channel = await host.connector.connect('');
   const header = {
     consumerGroup: 'interop',
@@ -166,8 +132,7 @@ async function main() {
     for (const what of missing) console.log(`missing: ${what}`);
     return REQUIRED ? 1 : EXIT_MISSING;
   }
-  const { BrokerHost, systemPlatform } = await import(pathToFileURL(join(BUILD, 'broker.js')).href);
-  const quiet = { error: console.error, warn: console.error, log() {}, debug() {}, verbose() {} };
+  const nestmq = await loadPackage();
   const runs = [];
   for (const version of CLIENTS) {
     const classPath = await compile(version);
@@ -177,7 +142,11 @@ async function main() {
       continue;
     }
     // Side by side: a Java consumer looks for its new retry topic only every 30 s.
-    runs.push(runClient(version, classPath, BrokerHost, systemPlatform({ logger: quiet })));
+    const own = { nestmq, classPath };
+    const four = version.startsWith('4.');
+    runs.push(runBasics({ ...own, name: version }));
+    runs.push(runAll({ ...own, name: `${version} JSON`, options: four ? [LONG_NAMES] : [] }));
+    runs.push(runAll({ ...own, name: `${version} binary`, options: four ? [BINARY] : [BINARY, LONG_NAMES] }));
   }
   await Promise.all(runs);
   if (runs.length === 0 && !REQUIRED) return EXIT_MISSING;
@@ -189,6 +158,6 @@ let code = 1;
 try {
   code = await main();
 } finally {
-  for (const child of started) child.kill('SIGKILL');
+  killAll();
 }
 process.exit(code);
