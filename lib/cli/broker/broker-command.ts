@@ -40,4 +40,5 @@ A flag goes before a variable of the environment, that before the settings file 
 The file holds the settings of BrokerSettings:
   { "store": "/var/lib/nestmq", "flush": "sync", "listen": { "port": 9876 }, "retention": { "ageMillis": 86400000 } }
 
-SIGTERM and SIGINT stop it in order: what is under way is acknowledged, the store is closed. A second one ends it at once.`;
+SIGTERM and SIGINT stop it in order: what is under way is acknowledged, the store is closed. A second one ends it at once.
+SIGHUP has it read the files of certificates and keys again.`;

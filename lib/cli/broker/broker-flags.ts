@@ -7,6 +7,12 @@ export interface SettingFlag extends Flag {
   readonly setting: string;
 }
 
+const CLIENT_CERTIFICATE = { none: false, request: true, require: 'require' } as const;
+
+function parseClientCertificate(text: string): boolean | 'require' {
+  return CLIENT_CERTIFICATE[oneOf(...Object.keys(CLIENT_CERTIFICATE))(text) as keyof typeof CLIENT_CERTIFICATE];
+}
+
 export const SETTING_FLAGS: readonly SettingFlag[] = [
   {
     name: 'store',
@@ -85,6 +91,21 @@ export const SETTING_FLAGS: readonly SettingFlag[] = [
     value: 'file',
     env: 'NESTMQ_TLS_CA',
     help: 'PEM file of the authority of the certificates of clients',
+  },
+  {
+    name: 'tls-client-certificate',
+    setting: 'tls.requestClientCertificate',
+    value: 'how',
+    parse: parseClientCertificate,
+    env: 'NESTMQ_TLS_CLIENT_CERTIFICATE',
+    help: 'request: clients are asked for one of --tls-ca; require: only who has one is served; default none',
+  },
+  {
+    name: 'tls-passphrase',
+    setting: 'tls.passphrase',
+    value: 'text',
+    env: 'NESTMQ_TLS_PASSPHRASE',
+    help: 'of an encrypted key; others on the machine see flags, so take the variable',
   },
   {
     name: 'name',

@@ -1,7 +1,7 @@
 import { MessagingClient } from '../../client/index.js';
 import { silentLogger, systemPlatform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
-import { parseAddress, TcpConnector } from '../../remoting/index.js';
+import { type ClientTls, parseAddress, TcpConnector } from '../../remoting/index.js';
 import { UsageError } from '../failure.js';
 import type { Flag, FlagValues } from '../flags/flag.js';
 import { parseDuration } from '../flags/values.js';
@@ -11,8 +11,7 @@ const TIMEOUT_MILLIS = 3_000;
 /** For what a command has still to say when it is done; its answers are there by then. */
 const SHUTDOWN_MILLIS = 1_000;
 
-/** What every operating command takes. */
-export const CONNECTION_FLAGS: readonly Flag[] = [
+const PLACE_FLAGS: readonly Flag[] = [
   {
     name: 'name-server',
     value: 'host:port',
@@ -34,6 +33,39 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
   },
 ];
 
+/** Any of them makes connections use TLS, unless `--no-tls` says otherwise. */
+const TLS_FLAGS: readonly Flag[] = [
+  { name: 'tls', env: 'NESTMQ_CLIENT_TLS', help: 'connect by TLS; any of the following does so too' },
+  {
+    name: 'tls-ca',
+    value: 'file',
+    env: 'NESTMQ_CLIENT_TLS_CA',
+    help: 'PEM file of the authorities to trust; default those of Node.js',
+  },
+  {
+    name: 'tls-cert',
+    value: 'file',
+    env: 'NESTMQ_CLIENT_TLS_CERT',
+    help: 'PEM file of a certificate of one’s own, for servers that ask for it; with --tls-key',
+  },
+  { name: 'tls-key', value: 'file', env: 'NESTMQ_CLIENT_TLS_KEY', help: 'PEM file of its private key' },
+  {
+    name: 'tls-server-name',
+    value: 'name',
+    env: 'NESTMQ_CLIENT_TLS_SERVER_NAME',
+    help: 'that the server’s certificate must have; default the host of its address',
+  },
+  {
+    name: 'tls-verify',
+    on: true,
+    env: 'NESTMQ_CLIENT_TLS_VERIFY',
+    help: 'take any certificate, also that of somebody in between',
+  },
+];
+
+/** What every operating command takes. */
+export const CONNECTION_FLAGS: readonly Flag[] = [...PLACE_FLAGS, ...TLS_FLAGS];
+
 /** Does the work with a client, which is shut down afterwards, whatever becomes of it. */
 export async function withClient<T>(values: FlagValues, work: (client: MessagingClient) => Promise<T>): Promise<T> {
   const nameServers = nameServersOf(values);
@@ -41,7 +73,7 @@ export async function withClient<T>(values: FlagValues, work: (client: Messaging
   if (timeout < 1) throw new UsageError('--timeout must be more than 0 milliseconds.');
   // What goes wrong comes as an error of the command; a line of log beside it would be no JSON.
   const platform = systemPlatform({ logger: silentLogger });
-  const connector = new TcpConnector({ connectTimeout: timeout }, platform.clock);
+  const connector = new TcpConnector({ connectTimeout: timeout, tls: tlsOf(values) }, platform.clock);
   const client = new MessagingClient(
     {
       application: 'nestmq-cli',
@@ -61,6 +93,16 @@ export async function withClient<T>(values: FlagValues, work: (client: Messaging
   } finally {
     await client.shutdown(SHUTDOWN_MILLIS);
   }
+}
+
+function tlsOf(values: FlagValues): false | ClientTls {
+  const text = (name: string): string | undefined => values.get(name) as string | undefined;
+  const rejectUnauthorized = values.get('tls-verify') as boolean | undefined;
+  const [ca, cert, key, servername] = ['tls-ca', 'tls-cert', 'tls-key', 'tls-server-name'].map(text);
+  if ((cert === undefined) !== (key === undefined)) throw new UsageError('--tls-cert and --tls-key go together.');
+  const details = ca ?? cert ?? servername ?? (rejectUnauthorized === false ? true : undefined);
+  const wanted = (values.get('tls') as boolean | undefined) ?? details !== undefined;
+  return wanted ? { ca, cert, key, servername, rejectUnauthorized } : false;
 }
 
 function nameServersOf(values: FlagValues): string[] {
@@ -88,6 +130,7 @@ const COMMANDS: readonly (readonly [RegExp, string])[] = [
   [/widen it without `keys`/g, 'leave --keys out'],
   [/name them in `except`/g, 'name them with --except'],
   [/\bin `except`/g, 'in --except'],
+  [/\btls\.(ca|cert|key)\b/g, '--tls-$1'],
 ];
 
 function forOperators(error: MessagingError, nameServers: readonly string[]): MessagingError {

@@ -5,6 +5,8 @@ import type { Logger } from '../../platform/index.js';
 export interface Server {
   summary(): string;
   stop(): Promise<void>;
+  /** Reads again what may change while it runs. */
+  reload?(): Promise<void>;
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -31,8 +33,19 @@ export async function serveUntilSignalled(start: () => Promise<Server>, logger: 
   // A signal listener alone does not keep a process alive; a listening server does.
   const server = await start();
   logger.log(server.summary());
+  if (server.reload !== undefined) process.on('SIGHUP', () => void reload(server, logger));
   await stopping;
   logger.log(`${first!.signal}: stopping; once more ends it at once`);
   await server.stop();
   logger.log('stopped');
+}
+
+/** What is wrong keeps the server running with what it had. */
+async function reload(server: Server, logger: Logger): Promise<void> {
+  try {
+    await server.reload?.();
+    logger.log('SIGHUP: certificates were read again');
+  } catch (error) {
+    logger.error(`SIGHUP: nothing has changed: ${(error as Error).message}`);
+  }
 }
