@@ -43,7 +43,8 @@ describe('the settings of nestmq broker', () => {
     const settings = [...body.matchAll(/^ {2}(\w+)\??:/gm)].map((match) => match[1]!);
     const flagged = new Set(SETTING_FLAGS.map(({ setting }) => setting.split('.')[0]!));
     expect(settings).not.toHaveLength(0);
-    expect(settings.filter((name) => !flagged.has(name))).toEqual([]);
+    // Processes that share a store are those of applications.
+    expect(settings.filter((name) => !flagged.has(name))).toEqual(['share']);
   });
 
   it('are all in the help, with their variables', async () => {
@@ -119,6 +120,7 @@ describe('the settings of nestmq broker', () => {
       '{ "retention": { "ageMillis": "1h" } }',
       /"retention\.ageMillis" in \S*settings\.json must be a number of milliseconds/,
     ],
+    ['shares its store', '{ "share": true }', /"share" in \S*settings\.json is true/],
     ['does not listen', '{ "listen": false }', /"listen" in \S*settings\.json is false/],
     ['listens on what is no port', '{ "listen": "here" }', /"listen" in \S*settings\.json must be true, false, a port/],
     ['reaches for the prototype', '{ "__proto__": { "memory": true } }', /has no setting "__proto__"/],

@@ -23,6 +23,11 @@ const SEGMENT_BYTES = 1024 ** 3;
  * @throws UsageError naming the flag, or the setting and its file.
  */
 export function brokerSettings(values: FlagValues, file?: SettingsFile): BrokerSettings {
+  if (file?.content['share'] === true) {
+    throw new UsageError(
+      `"share" in ${file.path} is true, but a broker on its own keeps its store to itself; others connect to its port. Leave it out.`,
+    );
+  }
   const content: Tree = { ...file?.content, listen: listenOf(file) };
   let settings: Tree = content;
   for (const { name, setting } of SETTING_FLAGS)
