@@ -2,7 +2,8 @@ import type { Platform, Timer } from '../platform/index.js';
 import { ExtensionCode, RequestCode, ResponseCode } from '../protocol/index.js';
 import type { Channel, RequestHandler } from '../remoting/index.js';
 import type { MessageStore } from '../store/index.js';
-import { AdminProcessor } from './admin-processor.js';
+import { administration } from './administration/administration.js';
+import { inWordsOf, Version } from './administration/rocketmq-versions.js';
 import { refusal } from './answers.js';
 import { ClientProcessor } from './client-processor.js';
 import { Consumers, type MembershipListener } from './consumers.js';
@@ -16,7 +17,6 @@ import { LockProcessor } from './lock-processor.js';
 import { OffsetBook } from './offset-book.js';
 import { OffsetProcessor } from './offset-processor.js';
 import { type BrokerOptions, type ResolvedBrokerOptions, resolveBrokerOptions } from './options.js';
-import { PositionProcessor } from './position-processor.js';
 import { PositionResets } from './position-resets.js';
 import { ProcessDeaths } from './process-deaths.js';
 import { Producers } from './producers.js';
@@ -28,6 +28,7 @@ import { ReplyProcessor } from './reply-processor.js';
 import { SendBackProcessor } from './send-back-processor.js';
 import { SendProcessor } from './send-processor.js';
 import { TopicManager } from './topic-manager.js';
+import { Traffic } from './traffic/traffic.js';
 import { TransactionChecks } from './transactions/transaction-checks.js';
 import { TransactionProcessor } from './transactions/transaction-processor.js';
 
@@ -67,6 +68,7 @@ export class Broker {
   private readonly duplicates: DuplicateFilter;
   private readonly resets: PositionResets;
   private readonly keys: KeyHolds;
+  private readonly traffic: Traffic;
   private readonly sends: SendProcessor;
   private readonly pulls: PullProcessor;
   private readonly sendBacks: SendBackProcessor;
@@ -94,12 +96,14 @@ export class Broker {
         this.deaths.left(group, member, unregistered);
         this.resets.left(group.name, member, unregistered);
       },
+      notifies: (group) => store.groups.get(group)?.notifyMembers ?? true,
     };
     this.consumers = new Consumers(platform, membership, this.options.sqlFilters);
     this.topics.onChange((name, topic) => {
       if (topic === undefined) {
         this.deaths.forgetTopic(name);
         this.resets.forgetTopic(name);
+        this.traffic.forgetTopic(name);
       } else this.consumers.topicChanged(name);
     });
     this.deaths = new ProcessDeaths(store, platform);
@@ -107,17 +111,28 @@ export class Broker {
     this.offsets = new OffsetBook(store, this.topics, this.consumers);
     this.duplicates = new DuplicateFilter(store);
     this.keys = new KeyHolds(store, platform.clock);
-    this.sends = new SendProcessor(store, this.topics, this.locks, this.duplicates, this.keys, this.options, platform);
+    this.traffic = new Traffic(platform.clock);
+    this.sends = new SendProcessor(
+      store,
+      this.topics,
+      this.locks,
+      this.duplicates,
+      this.keys,
+      this.traffic,
+      this.options,
+      platform,
+    );
     this.pulls = new PullProcessor(
       store,
       this.topics,
       this.consumers,
       this.offsets,
       this.resets,
+      this.traffic,
       this.options,
       platform,
     );
-    this.sendBacks = new SendBackProcessor(store, this.topics, this.options, platform);
+    this.sendBacks = new SendBackProcessor(store, this.topics, this.traffic, this.options, platform);
     this.producers = new Producers(platform.clock);
     const { address, transactions } = this.options;
     this.transactions = new TransactionProcessor(store, address, platform);
@@ -191,6 +206,7 @@ export class Broker {
       this.consumers.sweep();
       this.locks.sweep();
       this.producers.sweep();
+      this.traffic.sample();
     } catch (error) {
       // Out of a timer it would end the host's process.
       this.platform.logger.error('The broker could not sort out members and locks that have run out.', error);
@@ -207,27 +223,24 @@ export class Broker {
       this.options.sqlFilters,
     );
     const offsets = new OffsetProcessor(this.store, this.offsets, this.consumers, this.deaths, this.resets);
-    const positions = new PositionProcessor(
-      this.store,
-      this.consumers,
-      this.offsets,
-      this.resets,
-      this.pulls.held,
-      this.options.name,
-    );
     const keys = new KeyProcessor(this.keys, this.offsets, this.topics);
     const letters = new LetterProcessor(this.store, this.offsets);
     const locks = new LockProcessor(this.locks, this.consumers, this.topics, this.options.name);
-    const admin = new AdminProcessor(
-      this.store,
-      this.topics,
-      this.consumers,
-      this.pulls.held,
-      this.options,
-      this.platform,
-    );
+    const admin = administration({
+      store: this.store,
+      topics: this.topics,
+      consumers: this.consumers,
+      producers: this.producers,
+      offsets: this.offsets,
+      resets: this.resets,
+      held: this.pulls.held,
+      traffic: this.traffic,
+      options: this.options,
+      platform: this.platform,
+    });
     const replies = new ReplyProcessor(this.producers, this.options, this.platform);
     const handlers: [number, RequestHandler][] = [
+      ...admin,
       [RequestCode.SEND_REPLY_MESSAGE, replies.handle],
       [RequestCode.SEND_REPLY_MESSAGE_V2, replies.handle],
       [RequestCode.SEND_MESSAGE, this.sends.handle],
@@ -250,22 +263,11 @@ export class Broker {
       [RequestCode.LOCK_BATCH_MQ, locks.lock],
       [RequestCode.UNLOCK_BATCH_MQ, locks.unlock],
       [RequestCode.CONSUMER_SEND_MSG_BACK, this.sendBacks.handle],
-      [RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, positions.groups],
-      [RequestCode.GET_CONSUME_STATS, positions.stats],
-      [RequestCode.QUERY_TOPIC_CONSUME_BY_WHO, positions.groupsOf],
-      [RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, positions.reset],
       [ExtensionCode.MARK_DEAD_LETTERS, letters.mark],
       [ExtensionCode.DEAD_LETTER_STATES, letters.states],
       [ExtensionCode.HOLD_KEYS, keys.hold],
       [ExtensionCode.SPREAD_KEYS, keys.spread],
-      [RequestCode.UPDATE_AND_CREATE_TOPIC, admin.createTopic],
-      [RequestCode.DELETE_TOPIC_IN_BROKER, admin.deleteTopic],
-      [RequestCode.GET_TOPIC_STATS_INFO, admin.topicStats],
       [RequestCode.QUERY_MESSAGE, new QueryProcessor(this.store, this.options.name).handle],
-      [RequestCode.VIEW_MESSAGE_BY_ID, admin.viewMessage],
-      [RequestCode.GET_BROKER_RUNTIME_INFO, admin.runtimeInfo],
-      [RequestCode.UPDATE_BROKER_CONFIG, admin.refuseConfig],
-      [RequestCode.GET_BROKER_CONFIG, admin.refuseConfig],
     ];
     return new Map(handlers.map(([code, handler]) => [code, this.whileRunning(handler)]));
   }
@@ -273,7 +275,8 @@ export class Broker {
   private whileRunning(handler: RequestHandler): RequestHandler {
     return (request, channel, respond) => {
       if (this.stopped) respond(refusal(ResponseCode.SERVICE_NOT_AVAILABLE, 'SHUTTING_DOWN: the broker is stopping'));
-      else handler(request, channel, respond);
+      else if (request.version >= Version.V5_0_0) handler(request, channel, respond);
+      else handler(request, channel, (answer) => respond(inWordsOf(request.version, answer)));
     };
   }
 }

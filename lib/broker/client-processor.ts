@@ -53,7 +53,7 @@ export class ClientProcessor {
       if (noted !== undefined) writes.push(noted);
     }
     const enter = (): RemotingCommand => {
-      this.producers.heartbeat(data.producerDataSet, data.clientID, channel);
+      this.producers.heartbeat(data.producerDataSet, data.clientID, channel, request.language, request.version);
       for (const consumer of data.consumerDataSet) {
         this.consumers.heartbeat(consumer, data.clientID, channel, request.language, request.version);
       }

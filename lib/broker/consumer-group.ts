@@ -19,6 +19,8 @@ export class ConsumerGroup {
   private readonly byClient = new Map<string, GroupMember>();
   /** By topic and queue: who pulled there last. */
   private readonly pullers = new Map<string, (GroupMember | undefined)[]>();
+  /** ... and from which offset on. */
+  private readonly pulled = new Map<string, number[]>();
   consumeType = '';
   messageModel = '';
   consumeFromWhere = '';
@@ -53,6 +55,10 @@ export class ConsumerGroup {
     return this.byClient.has(clientId);
   }
 
+  member(clientId: string): GroupMember | undefined {
+    return this.byClient.get(clientId);
+  }
+
   memberOf(channel: Channel): GroupMember | undefined {
     return this.byChannel.get(channel);
   }
@@ -62,12 +68,23 @@ export class ConsumerGroup {
     return false;
   }
 
-  notePull(channel: Channel, topic: string, queueId: number): void {
+  notePull(channel: Channel, topic: string, queueId: number, offset: number): void {
     const member = this.byChannel.get(channel);
     if (member === undefined) return;
     const queues = this.pullers.get(topic);
     if (queues === undefined) this.pullers.set(topic, [...Array<undefined>(queueId), member]);
     else queues[queueId] = member;
+    let offsets = this.pulled.get(topic);
+    if (offsets === undefined) this.pulled.set(topic, (offsets = []));
+    // Dense, or it would become a hash table.
+    while (offsets.length < queueId) offsets.push(-1);
+    offsets[queueId] = offset;
+  }
+
+  /** How far members have got that pull the queue; undefined when none has. */
+  pulledTo(topic: string, queueId: number): number | undefined {
+    const offset = this.pulled.get(topic)?.[queueId] ?? -1;
+    return offset < 0 ? undefined : offset;
   }
 
   /** A member that has left: its channel must not be kept for as long as nobody else pulls what it pulled. */
@@ -130,7 +147,11 @@ export class ConsumerGroup {
     }
     member.lastSeen = now;
     if (!subscribe(member.subscriptions, data.subscriptionDataSet, this.sqlFilters)) return changed;
-    for (const topic of this.pullers.keys()) if (!this.subscribes(topic)) this.pullers.delete(topic);
+    for (const topic of this.pullers.keys()) {
+      if (this.subscribes(topic)) continue;
+      this.pullers.delete(topic);
+      this.pulled.delete(topic);
+    }
     return true;
   }
 

@@ -12,6 +12,8 @@ export interface MembershipListener {
   groupOnline(group: string): void;
   /** A member has left: `unregistered` with a good-bye, otherwise by a closed channel or for want of heartbeats. */
   memberLeft(group: ConsumerGroup, member: GroupMember, unregistered: boolean): void;
+  /** Whether members of the group are told at once when others come and go. */
+  notifies(group: string): boolean;
 }
 
 /** All consumer groups with members. */
@@ -119,6 +121,7 @@ export class Consumers {
   }
 
   private notify(group: ConsumerGroup, topic?: string): void {
+    if (!this.listener.notifies(group.name)) return;
     for (const member of group.members()) {
       const header = { consumerGroup: group.name, topic };
       member.channel.oneway(createRequest(RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, header));

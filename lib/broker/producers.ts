@@ -5,28 +5,48 @@ import type { Channel } from '../remoting/index.js';
 /** A producer whose heartbeats have stopped for this long is gone. */
 const PRODUCER_EXPIRY = 120_000;
 
-interface Member {
+/** One client of a producer group. */
+export interface ProducerMember {
   readonly clientId: string;
+  /** Position in `LANGUAGES`. */
+  readonly language: number;
+  /** MQVersion ordinal. */
+  readonly version: number;
   /** On the monotonic clock. */
-  lastSeen: number;
+  readonly lastSeen: number;
 }
 
 /** The producers that are connected, by group: whom the broker can ask about a transaction. */
 export class Producers {
-  private readonly groups = new Map<string, Map<Channel, Member>>();
+  private readonly groups = new Map<string, Map<Channel, ProducerMember>>();
   /** By id, of those that have sent a heartbeat. */
   private readonly clients = new Map<string, Channel>();
 
   constructor(private readonly clock: Clock) {}
 
-  heartbeat(groups: readonly ProducerData[], clientId: string, channel: Channel): void {
+  heartbeat(
+    groups: readonly ProducerData[],
+    clientId: string,
+    channel: Channel,
+    language: number,
+    version: number,
+  ): void {
     if (channel.closed) return;
     this.clients.set(clientId, channel);
     for (const { groupName } of groups) {
       let members = this.groups.get(groupName);
       if (members === undefined) this.groups.set(groupName, (members = new Map()));
-      members.set(channel, { clientId, lastSeen: this.clock.monotonic() });
+      members.set(channel, { clientId, language, version, lastSeen: this.clock.monotonic() });
     }
+  }
+
+  /** The groups that have members. */
+  names(): IterableIterator<string> {
+    return this.groups.keys();
+  }
+
+  members(group: string): [Channel, ProducerMember][] {
+    return [...(this.groups.get(group) ?? [])].filter(([channel]) => !channel.closed);
   }
 
   has(group: string): boolean {
@@ -70,7 +90,7 @@ export class Producers {
         if (now - lastSeen > PRODUCER_EXPIRY) this.remove(group, members, channel);
   }
 
-  private remove(group: string, members: Map<Channel, Member>, channel: Channel): void {
+  private remove(group: string, members: Map<Channel, ProducerMember>, channel: Channel): void {
     members.delete(channel);
     if (members.size === 0) this.groups.delete(group);
   }

@@ -22,6 +22,7 @@ import type { ResolvedBrokerOptions } from './options.js';
 import type { PositionResets } from './position-resets.js';
 import { compileSubscription, type Subscription, type SubscriptionProblem } from './subscription.js';
 import type { TopicManager } from './topic-manager.js';
+import type { Traffic } from './traffic/traffic.js';
 
 /** Clients give up on a pull after 30 s: the answer must be there before. */
 const LONGEST_WAIT = 30_000;
@@ -66,6 +67,7 @@ export class PullProcessor {
     private readonly consumers: Consumers,
     private readonly offsets: OffsetBook,
     private readonly resets: PositionResets,
+    private readonly traffic: Traffic,
     private readonly options: ResolvedBrokerOptions,
     private readonly platform: Platform,
   ) {
@@ -82,6 +84,11 @@ export class PullProcessor {
       const subscription = this.subscriptionOf(header, channel, topic);
       if ('code' in subscription) {
         respond(subscription);
+        return;
+      }
+      const barred = this.barred(header);
+      if (barred !== undefined) {
+        respond(barred);
         return;
       }
       if (this.startsAnew(header, channel, respond)) return;
@@ -138,7 +145,7 @@ export class PullProcessor {
           `GROUP_NOT_FOUND: ${what} on this broker; send a heartbeat first`,
         );
       }
-      group!.notePull(channel, topic.name, header.queueId);
+      group!.notePull(channel, topic.name, header.queueId, header.queueOffset);
       if (subscription.version < header.subVersion) {
         return refusal(
           ResponseCode.SUBSCRIPTION_NOT_LATEST,
@@ -215,7 +222,7 @@ export class PullProcessor {
         result.status === 'OFFSET_OVERFLOW_BADLY'
           ? this.offsets.goOn(consumerGroup, topic, queueId)
           : result.nextBeginOffset;
-      this.answer(code, result, next, respond);
+      this.answer(code, result, next, pull);
       return;
     }
     if (channel.closed) return;
@@ -242,6 +249,11 @@ export class PullProcessor {
         );
         return;
       }
+      const barred = this.barred(pull.header);
+      if (barred !== undefined) {
+        pull.respond(barred);
+        return;
+      }
       if (this.startsAnew(pull.header, pull.channel, pull.respond)) return;
       // Tags' hashes have told that there is something; beyond them only the messages can.
       const mayWait = woken && pull.subscription.accepts !== undefined;
@@ -249,6 +261,18 @@ export class PullProcessor {
     } catch (error) {
       pull.respond(failure(error));
     }
+  }
+
+  /** What an operator has forbidden the group. */
+  private barred({ consumerGroup, topic }: PullMessageRequestHeader): RemotingCommand | undefined {
+    const group = this.store.groups.get(consumerGroup);
+    if (group === undefined) return undefined;
+    let why: string | undefined;
+    if (!group.consumeEnable) why = `Group ${consumerGroup} may not consume now (consumeEnable is false)`;
+    else if (group.forbidden?.includes(topic) === true) why = `Group ${consumerGroup} may not read ${topic} now`;
+    else if (!group.consumeBroadcastEnable && this.consumers.group(consumerGroup)?.broadcasting === true)
+      why = `Group ${consumerGroup} may not consume as a broadcast group (consumeBroadcastEnable is false)`;
+    return why === undefined ? undefined : refusal(ResponseCode.NO_PERMISSION, `NO_PERMISSION: ${why}`);
   }
 
   /** Answers a member whose position was moved under it as RocketMQ 5 does. */
@@ -265,7 +289,7 @@ export class PullProcessor {
     return true;
   }
 
-  private answer(code: number, result: ReadResult, nextBeginOffset: number, respond: Respond): void {
+  private answer(code: number, result: ReadResult, nextBeginOffset: number, { header: asked, respond }: Pull): void {
     const header: PullMessageResponseHeader = {
       suggestWhichBrokerId: 0,
       nextBeginOffset,
@@ -275,8 +299,9 @@ export class PullProcessor {
     let body: Buffer | undefined;
     if (code === ResponseCode.SUCCESS) {
       this.delivered += result.messageCount;
-      body = result.chunks.length === 1 ? result.chunks[0] : Buffer.concat(result.chunks);
-    }
+      body = result.chunks.length === 1 ? result.chunks[0]! : Buffer.concat(result.chunks);
+      this.traffic.delivered(asked.consumerGroup, asked.topic, result.messageCount, body.length);
+    } else this.traffic.missed.add(1, 0);
     respond(createResponse(code, header, result.status, body));
   }
 }

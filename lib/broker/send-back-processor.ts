@@ -26,6 +26,7 @@ import {
 import { parkOnLevel, parkUntil } from './delays.js';
 import type { ResolvedBrokerOptions } from './options.js';
 import type { TopicManager } from './topic-manager.js';
+import type { Traffic } from './traffic/traffic.js';
 
 /** Clients before V3_4_9 send a retry limit that nobody chose. */
 const FIRST_VERSION_WITH_LIMIT = 121;
@@ -50,6 +51,7 @@ export class SendBackProcessor {
   constructor(
     private readonly store: MessageStore,
     private readonly topics: TopicManager,
+    private readonly traffic: Traffic,
     private readonly options: ResolvedBrokerOptions,
     private readonly platform: Platform,
   ) {}
@@ -85,6 +87,7 @@ export class SendBackProcessor {
     const limit = chosen === undefined || chosen < 0 ? group.retryMaxTimes : chosen;
     if (header.delayLevel < 0 || retries >= limit) await this.giveUp(group, failed);
     else await this.retry(group, failed, header);
+    this.traffic.gaveBack(group.name, record.topic);
   }
 
   /**

@@ -37,6 +37,7 @@ import type { KeyHolds } from './key-holds.js';
 import type { ResolvedBrokerOptions } from './options.js';
 import type { QueueLocks } from './queue-locks.js';
 import type { TopicManager } from './topic-manager.js';
+import type { Traffic } from './traffic/traffic.js';
 
 const NO_BODY = Buffer.alloc(0);
 const REGION = 'DefaultRegion';
@@ -58,6 +59,7 @@ export class SendProcessor {
     private readonly locks: QueueLocks,
     private readonly duplicates: DuplicateFilter,
     private readonly keys: KeyHolds,
+    private readonly traffic: Traffic,
     private readonly options: ResolvedBrokerOptions,
     private readonly platform: Platform,
   ) {
@@ -202,6 +204,7 @@ export class SendProcessor {
       if (error !== undefined) respond(failure(error));
       else {
         this.stored++;
+        this.traffic.stored(topic.name, 1, result!.size);
         const id = encodeOffsetMessageId(this.options.address, result!.physicalOffset);
         const transactionId = half ? getProperty(message.properties, PropertyName.UNIQUE_KEY) : undefined;
         respond(this.answer(queueId, result!, id, transactionId));
@@ -210,13 +213,17 @@ export class SendProcessor {
   }
 
   private storeOnce(topic: TopicConfig, queueId: number, message: StoreMessage, respond: Respond): void {
+    const size = message.body.length;
     this.duplicates.send(topic, queueId, message, (error, sent) => {
       if (error !== undefined) {
         respond(failure(error));
         return;
       }
       const { place, duplicate } = sent!;
-      if (!duplicate) this.stored++;
+      if (!duplicate) {
+        this.stored++;
+        this.traffic.stored(topic.name, 1, size);
+      }
       const answer = this.answer(
         place.queueId,
         place,
@@ -282,6 +289,9 @@ export class SendProcessor {
         return;
       }
       this.stored += results!.length;
+      let bytes = 0;
+      for (const { size } of results!) bytes += size;
+      this.traffic.stored(topic.name, results!.length, bytes);
       const ids = results!.map((result) => encodeOffsetMessageId(this.options.address, result.physicalOffset));
       respond(this.answer(queueId, results![0]!, ids.join(',')));
     });

@@ -19,6 +19,8 @@ export interface SubscriptionProblem {
 /** What a member wants of one topic, compiled once per change. */
 export interface Subscription {
   readonly topic: string;
+  /** As it came. */
+  readonly wanted: Wanted;
   /** The same for two that want the same. */
   readonly wish: string;
   readonly version: number;
@@ -64,7 +66,7 @@ export function compileSubscription(wanted: Wanted, sqlFilters: boolean): Subscr
     problem = { code: ResponseCode.SUBSCRIPTION_PARSE_FAILED, remark };
   }
   const { codes, test } = filter;
-  return { topic, wish, version, problem, matches: codes && codes.has.bind(codes), accepts: test };
+  return { topic, wanted, wish, version, problem, matches: codes && codes.has.bind(codes), accepts: test };
 }
 
 function specsOf(wanted: Wanted): readonly FilterSpec[] | 'unknown type' {
@@ -81,4 +83,18 @@ function isTag({ expressionType }: Wanted): boolean {
 function byTags({ subString }: Wanted): RecordFilter {
   const { matchesAll, codes } = parseTagExpression(subString);
   return { codes: matchesAll ? undefined : codes, test: undefined };
+}
+
+/** As tools are told of it. */
+export function subscriptionDataOf(wanted: Wanted): SubscriptionData {
+  const tags = isTag(wanted) ? parseTagExpression(wanted.subString) : undefined;
+  return {
+    topic: wanted.topic,
+    subString: wanted.subString,
+    tagsSet: [...(tags?.tags ?? [])],
+    codeSet: [...(tags?.codes ?? [])],
+    subVersion: wanted.subVersion,
+    expressionType: isTag(wanted) ? TAG : wanted.expressionType,
+    classFilterMode: false,
+  };
 }

@@ -95,9 +95,14 @@ export class TopicManager {
 
   /** An order from outside: no bound on the number of topics, and what exists takes over the new settings. */
   async createOrUpdate(name: string, settings: TopicSettings): Promise<void> {
+    this.check(name);
+    await this.put(name, settings);
+  }
+
+  /** Throws NAME_INVALID for a name that `createOrUpdate` does not take. */
+  check(name: string): void {
     checkTopic(name);
     this.refuseSystem(name);
-    await this.put(name, settings);
   }
 
   private async put(name: string, settings: TopicSettings): Promise<void> {

@@ -47,6 +47,9 @@ const SYSTEM_TOPICS: ReadonlySet<string> = new Set([
   'CHECKPOINT_TOPIC',
 ]);
 
+/** Names that no client can take for a topic of its own; brokers have more that begin with `rmq_sys_`. */
+export const SYSTEM_TOPIC_NAMES: readonly string[] = [...SYSTEM_TOPICS];
+
 const NAME = /^[%|a-zA-Z0-9_-]+$/;
 
 function checkName(kind: 'topic' | 'group', name: string, limit: number, namespace?: string): void {

@@ -11,6 +11,7 @@ export {
 export { FrameParser, type FrameSink } from './frame-parser.js';
 export { type FieldSource, requestFields, responseFields } from './header-fields.js';
 export { createInProcessPair, IN_PROCESS_ADDRESS, InProcessConnector } from './in-process-channel.js';
+export { languageName } from './languages.js';
 export type { RemotingCounters } from './remoting-counters.js';
 export { formatAddress, parseAddress, unixAddress, unixPath } from './socket-address.js';
 export { TcpConnector, type TcpConnectorOptions } from './tcp-connector.js';

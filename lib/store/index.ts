@@ -10,6 +10,7 @@ export type {
   PutBatchCallback,
   PutCallback,
   PutResult,
+  QueueEntry,
   ReadQuery,
   ReadResult,
   ReadStatus,

@@ -13,13 +13,14 @@ import type { Segments } from './commitlog/segments.js';
 import type { HandlePool } from './handle-pool.js';
 import type { StorePaths } from './paths.js';
 import type { ConsumeQueue } from './queue/consume-queue.js';
-import { entryPhysicalOffset, entrySize } from './queue/entry-blocks.js';
+import { entryPhysicalOffset, entrySize, entryTagsCode } from './queue/entry-blocks.js';
+import { ENTRY_BYTES } from './queue/queue-files.js';
 import type { QueueTable } from './queue/queue-table.js';
 import type { DamageList } from './recovery/damage.js';
 import { scanSegment } from './recovery/scan.js';
 import type { QueueBounds } from './state/queue-bounds.js';
 import type { TopicTable } from './state/topic-table.js';
-import type { LogReader, SegmentInfo } from './types.js';
+import type { LogReader, QueueEntry, SegmentInfo } from './types.js';
 
 /** Read at first for a record whose size is not known: most records are smaller. */
 const FIRST_READ = 4_096;
@@ -78,6 +79,26 @@ export class LogAccess implements LogReader {
     // The empty entries in front of a record name that record's place, see `ConsumeQueue.skipTo`.
     const entry = await this.entryAt(topic, queueId, queueOffset);
     return entry === undefined ? undefined : entryPhysicalOffset(entry, 0);
+  }
+
+  /** See MessageStore.queueEntries. */
+  async entriesFrom(topic: string, queueId: number, queueOffset: number, count: number): Promise<QueueEntry[]> {
+    const queue = this.parts.queues.find(topic, queueId);
+    const entries: QueueEntry[] = [];
+    if (queue === undefined || queueOffset < queue.minOffset) return entries;
+    const end = Math.min(queueOffset + count, queue.maxOffset);
+    while (queueOffset + entries.length < end) {
+      const bytes = await queue.read(queueOffset + entries.length, end - queueOffset - entries.length);
+      if (bytes.length === 0) break;
+      for (let at = 0; at < bytes.length; at += ENTRY_BYTES) {
+        entries.push({
+          physicalOffset: entryPhysicalOffset(bytes, at),
+          size: entrySize(bytes, at),
+          tagsCode: entryTagsCode(bytes, at),
+        });
+      }
+    }
+    return entries;
   }
 
   async recordAt(physicalOffset: number): Promise<MessageRecord> {

@@ -21,6 +21,7 @@ import type {
   PutBatchCallback,
   PutCallback,
   PutResult,
+  QueueEntry,
   ReadQuery,
   ReadResult,
   StoreHealth,
@@ -241,6 +242,11 @@ export class MessageStore {
   /** Milliseconds since 1970; -1 when the queue does not have the message. */
   storeTimestampAt(topic: string, queueId: number, offset: number): Promise<number> {
     return this.parts.access.storeTimestampAt(topic, queueId, offset);
+  }
+
+  /** Entries of a consume queue from an offset on; fewer where it ends. Of what damage has swallowed the size is 0. */
+  queueEntries(topic: string, queueId: number, offset: number, count: number): Promise<QueueEntry[]> {
+    return this.parts.access.entriesFrom(topic, queueId, offset, count);
   }
 
   /** The log itself: segments, scans, deletion of the oldest segment. */

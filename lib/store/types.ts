@@ -134,6 +134,14 @@ export interface LogAppender {
   put(message: StoreMessage, done: PutCallback): void;
 }
 
+/** Where one message of a queue lies in the log. */
+export interface QueueEntry {
+  readonly physicalOffset: number;
+  readonly size: number;
+  /** Hash of the tag, or the time of delivery for SCHEDULE_TOPIC_XXXX. */
+  readonly tagsCode: number;
+}
+
 /** The narrow face of the log for timers and retention: reading and deleting. */
 export interface LogReader {
   /** Log offset of the oldest byte. */

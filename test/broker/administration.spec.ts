@@ -110,19 +110,13 @@ describe('administration', () => {
     );
   });
 
-  it('tells what tools ask for, and neither shows nor changes settings', async () => {
-    const info = await client.invoke(RequestCode.GET_BROKER_RUNTIME_INFO);
-    expect(JSON.parse(info.body!.toString()).table).toMatchObject({
-      brokerVersionDesc: 'V5_3_3',
-      brokerActive: 'true',
-    });
-    for (const code of [RequestCode.UPDATE_BROKER_CONFIG, RequestCode.GET_BROKER_CONFIG]) {
-      expect((await client.invoke(code, {}, Buffer.from('rocketmqHome=/tmp'))).code).toBe(ResponseCode.NO_PERMISSION);
-    }
+  it('changes no setting outside of its list', async () => {
+    const answer = await client.invoke(RequestCode.UPDATE_BROKER_CONFIG, {}, Buffer.from('rocketmqHome=/tmp'));
+    expect(answer.code).toBe(ResponseCode.NO_PERMISSION);
   });
 
   it('answers every other code with REQUEST_CODE_NOT_SUPPORTED', async () => {
-    for (const code of [0, 9, 12, 200, 326, 200_050, -1, 2 ** 31 - 1]) {
+    for (const code of [0, 9, 12, 43, 326, 370, 400, 200_050, -1, 2 ** 31 - 1]) {
       expect((await client.invoke(code)).code).toBe(ResponseCode.REQUEST_CODE_NOT_SUPPORTED);
     }
   });
@@ -165,8 +159,28 @@ describe('administration', () => {
       41,
       42,
       46,
+      18,
+      21,
+      25,
+      200,
       202,
+      203,
+      207,
+      208,
+      222,
+      223,
+      225,
+      303,
+      307,
+      308,
+      309,
       310,
+      314,
+      315,
+      317,
+      321,
+      323,
+      353,
       320,
       361,
       31_001,

@@ -22,7 +22,7 @@ describe('what a group remembers of pulls', () => {
   it('goes with the member, so that its channel is not kept', () => {
     const group = new ConsumerGroup('g');
     join(group, 'orders');
-    group.notePull(channel, 'orders', 3);
+    group.notePull(channel, 'orders', 3, 0);
     const member = group.memberOf(channel)!;
     expect(group.queuesOf(member)).toEqual([['orders', 3]]);
     group.removeClient('one');
@@ -34,8 +34,8 @@ describe('what a group remembers of pulls', () => {
     const group = new ConsumerGroup('g');
     join(group, 'orders', 'payments');
     const member = group.memberOf(channel)!;
-    group.notePull(channel, 'orders', 0);
-    group.notePull(channel, 'payments', 1);
+    group.notePull(channel, 'orders', 0, 0);
+    group.notePull(channel, 'payments', 1, 0);
     join(group, 'payments');
     expect(group.queuesOf(member)).toEqual([['payments', 1]]);
   });

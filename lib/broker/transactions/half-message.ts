@@ -28,6 +28,19 @@ const WAITING: readonly string[] = [
 ];
 const HALF_ONLY: readonly string[] = [...WAITING, TRANSACTION_PREPARED];
 
+/** What only describes the dead letter of a half message. */
+const LETTER_ONLY: readonly string[] = [
+  ExtensionProperty.DLQ_ERROR_CLASS,
+  ExtensionProperty.DLQ_ERROR_MESSAGE,
+  ExtensionProperty.DLQ_ATTEMPTS,
+  ExtensionProperty.DLQ_LAST_FAILED_AT,
+  ExtensionProperty.DLQ_TOPIC,
+  ExtensionProperty.DLQ_QUEUE_ID,
+  ExtensionProperty.COPIED_FROM,
+  ExtensionProperty.FIRST_STORED_AT,
+  TRANSACTION_SOURCE,
+];
+
 export function producerGroupOf(half: MessageRecord): string {
   return getProperty(half.properties, PRODUCER_GROUP) ?? '';
 }
@@ -71,6 +84,17 @@ export function transactionDeadLetter(
   ] as const)
     properties = setProperty(properties, name, value);
   return settling(half, TRANSACTION_DEAD_LETTER_TOPIC, 0, properties);
+}
+
+/** Of a dead letter: the half message that it was, for its producers to be asked about anew; undefined when it was none. */
+export function resumedHalf(letter: MessageRecord): StoreMessage | undefined {
+  const topic = getProperty(letter.properties, ExtensionProperty.DLQ_TOPIC);
+  if (topic === undefined) return undefined;
+  const queueId = Number(getProperty(letter.properties, ExtensionProperty.DLQ_QUEUE_ID) ?? 0);
+  const properties = setProperty(removeProperties(letter.properties, LETTER_ONLY), TRANSACTION_PREPARED, 'true');
+  const message = { ...messageOf(letter, topic, queueId, properties), preparedTransactionOffset: 0 };
+  hideAsHalf(message, producerGroupOf(letter));
+  return message;
 }
 
 /** The mark of a rollback, by the log offset of the half message. */

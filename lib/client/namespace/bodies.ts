@@ -168,6 +168,7 @@ const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>(
   [RequestCode.DELETE_TOPIC_IN_NAMESRV, NO_NAMES],
   [RequestCode.GET_ROUTEINFO_BY_TOPIC, NO_NAMES],
   [RequestCode.GET_BROKER_CLUSTER_INFO, NO_NAMES],
+  [RequestCode.GET_BROKER_RUNTIME_INFO, NO_NAMES],
   [RequestCode.QUERY_TOPIC_CONSUME_BY_WHO, { response: groupList }],
   [RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, { response: groupTable }],
   [ExtensionCode.HANDLE_ALONE, NO_NAMES],

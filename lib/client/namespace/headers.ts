@@ -2,7 +2,15 @@ import { isRetryTopic, type Namespace, RequestCode, SysFlag } from '../../protoc
 
 /** RocketMQ names these fields alike in all headers. */
 export const TOPIC_FIELDS: readonly string[] = ['topic', 'originTopic'];
-export const GROUP_FIELDS: readonly string[] = ['group', 'consumerGroup', 'producerGroup'];
+export const GROUP_FIELDS: readonly string[] = [
+  'group',
+  'groupName',
+  'consumerGroup',
+  'producerGroup',
+  'srcGroup',
+  'destGroup',
+  'compareGroup',
+];
 
 type Fields = Record<string, unknown>;
 

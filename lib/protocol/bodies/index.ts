@@ -25,11 +25,13 @@ export {
   decodeConsumeStats,
   decodeQueueOffsets,
   decodeTopicStats,
+  encodeBrokerConsumeStats,
   encodeConsumeStats,
+  encodeQueueOffsetList,
   encodeQueueOffsets,
   encodeTopicStats,
 } from './queue-table.js';
-export type { QueueEnds, QueueOffset, QueueProgress } from './queue-table.js';
+export type { QueueEnds, QueueOffset, QueueProgress, TopicConsumeStats } from './queue-table.js';
 export { decodeTopicRouteData, encodeTopicRouteData } from './route.js';
 export type { BrokerData, QueueData, TopicRouteData } from './route.js';
 export { Permission, decodeTopicConfig, encodeTopicConfig } from './topic-config.js';
@@ -53,10 +55,44 @@ export {
   encodeTopicList,
 } from './lists.js';
 export type { ClusterInfo, ConsumerListBody, GroupList, TopicList } from './lists.js';
-export { decodeSubscriptionGroups, encodeSubscriptionGroups } from './subscription-groups.js';
+export {
+  decodeSubscriptionGroup,
+  decodeSubscriptionGroupList,
+  decodeSubscriptionGroups,
+  encodeSubscriptionGroup,
+  encodeSubscriptionGroups,
+} from './subscription-groups.js';
 export type { SubscriptionGroup } from './subscription-groups.js';
 export { decodeCompressedRegistration, encodeCompressedRegistration } from './compressed-registration.js';
 export { decodeBrokerMembers, encodeBrokerMembers } from './broker-members.js';
 export type { BrokerMembers } from './broker-members.js';
 export { decodeConfigText, encodeConfigText } from './config-text.js';
 export { decodeKvConfigFile, decodeKvTable, encodeKvConfigFile, encodeKvTable } from './kv-table.js';
+export {
+  encodeConsumerConnection,
+  encodeGroupForbidden,
+  encodeGroupSubscription,
+  encodeProducerConnection,
+  encodeProducerTable,
+} from './connections.js';
+export type { Connection, ConsumerConnection, ProducerInfo } from './connections.js';
+export { decodeTopicConfigList, encodeTopicTable } from './topic-tables.js';
+export { encodeBrokerStats, encodeCorrections, encodeTimeSpans } from './figures.js';
+export type { BrokerStatsData, QueueTimeSpan, StatsWindow } from './figures.js';
+export { encodeConsumeQueue } from './consume-queue.js';
+export type { ConsumeQueueBody, ConsumeQueueEntry } from './consume-queue.js';
+export {
+  decodeDirectResult,
+  decodeMemberPositions,
+  encodeDirectResult,
+  encodeGroupPositions,
+  encodeMemberPositions,
+  encodeRunningInfo,
+} from './consumer-state.js';
+export type {
+  ConsumerRunningInfo,
+  ConsumeStatus,
+  DirectResult,
+  DirectResultName,
+  ProcessQueueInfo,
+} from './consumer-state.js';

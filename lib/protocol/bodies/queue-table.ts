@@ -1,4 +1,4 @@
-import { asObject, numberOf, readObject, tableOf } from './json-fields.js';
+import { asObject, numberOf, readObject, tableOf, writeJson } from './json-fields.js';
 import type { JsonObject, JsonValue } from './json-reader.js';
 import { messageQueueFromKey } from './message-queue.js';
 import type { MessageQueue } from './message-queue.js';
@@ -22,6 +22,15 @@ export interface QueueProgress {
   consumerOffset: number;
   /** When the last message before the position was stored, in milliseconds since 1970; 0 when that is not known. */
   lastTimestamp: number;
+  /** How far members have pulled, since RocketMQ 5; at least the position. Absent: not known. */
+  pullOffset?: number | undefined;
+}
+
+/** What GET_BROKER_CONSUME_STATS says of one group in one topic. */
+export interface TopicConsumeStats {
+  /** Messages per second that the group pulled within the last minute. */
+  consumeTps: number;
+  queues: readonly QueueProgress[];
 }
 
 /** One queue of the answer to INVOKE_BROKER_TO_RESET_OFFSET, and of RESET_CONSUMER_CLIENT_OFFSET. */
@@ -34,11 +43,15 @@ export interface QueueOffset {
  * RocketMQ's tables keyed by a queue are no JSON: the key is an object, `{{"brokerName":"b","queueId":0,"topic":"t"}:1}`.
  * Go takes what is JSON for something else.
  */
-function encodeTable(rows: readonly (readonly [MessageQueue, string])[], more = ''): Buffer {
+export function queueTableText(rows: readonly (readonly [MessageQueue, string])[]): string {
   const entries = rows.map(([{ brokerName, queueId, topic }, value]) => {
     return `${JSON.stringify({ brokerName, queueId, topic })}:${value}`;
   });
-  return Buffer.from(`{${more}"offsetTable":{${entries.join(',')}}}`);
+  return `{${entries.join(',')}}`;
+}
+
+function encodeTable(rows: readonly (readonly [MessageQueue, string])[]): Buffer {
+  return Buffer.from(`{"offsetTable":${queueTableText(rows)}}`);
 }
 
 function decodeTable<T>(body: Buffer, what: string, read: (queue: MessageQueue, value: JsonValue) => T): T[] {
@@ -49,8 +62,10 @@ function decodeTable<T>(body: Buffer, what: string, read: (queue: MessageQueue, 
 
 const row = (value: JsonValue): JsonObject => asObject(value, 'the entry of a queue');
 
-export function encodeTopicStats(queues: readonly QueueEnds[]): Buffer {
-  return encodeTable(queues.map(({ queue, ...ends }) => [queue, JSON.stringify(ends)]));
+/** @param topicPutTps since RocketMQ 5: messages per second that are sent to the topic. */
+export function encodeTopicStats(queues: readonly QueueEnds[], topicPutTps = 0): Buffer {
+  const table = queueTableText(queues.map(({ queue, ...ends }) => [queue, JSON.stringify(ends)]));
+  return Buffer.from(`{"offsetTable":${table},"topicPutTps":${topicPutTps.toFixed(2)}}`);
 }
 
 export function decodeTopicStats(body: Buffer): QueueEnds[] {
@@ -62,11 +77,34 @@ export function decodeTopicStats(body: Buffer): QueueEnds[] {
   }));
 }
 
-export function encodeConsumeStats(queues: readonly QueueProgress[]): Buffer {
-  return encodeTable(
-    queues.map(({ queue, ...progress }) => [queue, JSON.stringify(progress)]),
-    '"consumeTps":0.0,',
-  );
+export function encodeConsumeStats(queues: readonly QueueProgress[], consumeTps = 0): Buffer {
+  return Buffer.from(consumeStatsText({ consumeTps, queues }));
+}
+
+/** Body of the answer to GET_BROKER_CONSUME_STATS, by group. */
+export function encodeBrokerConsumeStats(
+  groups: ReadonlyMap<string, readonly TopicConsumeStats[]>,
+  brokerAddr: string,
+): Buffer {
+  let totalDiff = 0;
+  let totalInflightDiff = 0;
+  const lists = [...groups].map(([group, stats]) => {
+    for (const { queues } of stats) {
+      for (const { brokerOffset, consumerOffset, pullOffset = consumerOffset } of queues) {
+        totalDiff += brokerOffset - consumerOffset;
+        totalInflightDiff += pullOffset - consumerOffset;
+      }
+    }
+    return `{${JSON.stringify(group)}:[${stats.map(consumeStatsText).join(',')}]}`;
+  });
+  const fields = JSON.stringify({ brokerAddr, totalDiff, totalInflightDiff }).slice(1);
+  return Buffer.from(`{"consumeStatsList":[${lists.join(',')}],${fields}`);
+}
+
+/** Java's decoder wants a number with a point. */
+function consumeStatsText({ consumeTps, queues }: TopicConsumeStats): string {
+  const table = queueTableText(queues.map(({ queue, ...progress }) => [queue, JSON.stringify(progress)]));
+  return `{"consumeTps":${consumeTps.toFixed(1)},"offsetTable":${table}}`;
 }
 
 export function decodeConsumeStats(body: Buffer): QueueProgress[] {
@@ -80,6 +118,15 @@ export function decodeConsumeStats(body: Buffer): QueueProgress[] {
 
 export function encodeQueueOffsets(queues: readonly QueueOffset[]): Buffer {
   return encodeTable(queues.map(({ queue, offset }) => [queue, String(offset)]));
+}
+
+/** The same as C++ clients read it. */
+export function encodeQueueOffsetList(queues: readonly QueueOffset[]): Buffer {
+  return writeJson({
+    offsetTable: queues.map(({ queue: { brokerName, queueId, topic }, offset }) => {
+      return { brokerName, offset, queueId, topic };
+    }),
+  });
 }
 
 export function decodeQueueOffsets(body: Buffer): QueueOffset[] {

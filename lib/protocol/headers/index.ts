@@ -12,6 +12,27 @@ export type {
   ResetClientOffsetRequestHeader,
   ResetOffsetRequestHeader,
 } from './positions.js';
+export type {
+  BrokerConfigResponseHeader,
+  BrokerConsumeStatsRequestHeader,
+  BrokerStatsRequestHeader,
+  CloneOffsetRequestHeader,
+  ConsumeDirectlyRequestHeader,
+  ConsumeQueueRequestHeader,
+  ConsumerRunningInfoRequestHeader,
+  ConsumerStatusRequestHeader,
+  ConsumeTimeSpanRequestHeader,
+  CorrectionOffsetRequestHeader,
+  DeleteGroupRequestHeader,
+  GetAllGroupsRequestHeader,
+  GetAllGroupsResponseHeader,
+  GetAllTopicConfigRequestHeader,
+  GetAllTopicConfigResponseHeader,
+  GroupForbiddenRequestHeader,
+  GroupRequestHeader,
+  ProducerGroupRequestHeader,
+  ResumeHalfRequestHeader,
+} from './administration.js';
 export type { HoldKeysRequestHeader, HoldKeysResponseHeader, SpreadKeysRequestHeader } from './keys.js';
 export type { PullMessageRequestHeader, PullMessageResponseHeader } from './pull.js';
 export type { ConsumerSendMsgBackRequestHeader } from './send-back.js';

@@ -5,6 +5,8 @@ export interface GetConsumeStatsRequestHeader {
   consumerGroup: string;
   /** Absent or empty: all topics of the group. */
   topic?: string;
+  /** Since RocketMQ 5, in its place: several, with `;` between them. */
+  topicList?: string;
 }
 
 /** QUERY_TOPIC_CONSUME_BY_WHO */
@@ -34,7 +36,11 @@ export interface ResetClientOffsetRequestHeader {
   stored?: boolean;
 }
 
-export const getConsumeStats = defineHeader<GetConsumeStatsRequestHeader>({ consumerGroup: text, topic: optionalText });
+export const getConsumeStats = defineHeader<GetConsumeStatsRequestHeader>({
+  consumerGroup: text,
+  topic: optionalText,
+  topicList: optionalText,
+});
 
 export const resetOffset = defineHeader<ResetOffsetRequestHeader>({
   topic: text,

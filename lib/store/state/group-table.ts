@@ -7,8 +7,16 @@ export interface GroupSettings {
   retryMaxTimes?: number;
   /** Queues of the group's retry topic. Default 1. */
   retryQueueNums?: number;
+  /** Whether members get messages. Default true. */
   consumeEnable?: boolean;
+  /** Whether members may consume as broadcast groups do. Default true. */
   consumeBroadcastEnable?: boolean;
+  /** Whether members are told at once when others come and go. Default true. */
+  notifyMembers?: boolean;
+  /** Kept for RocketMQ's tools, which show it; it means nothing. Default true. */
+  consumeFromMinEnable?: boolean;
+  /** Topics that the group may not read for now. Default: none. */
+  forbidden?: readonly string[];
   /** Every consumer reads everything and keeps its positions itself. Default false. */
   broadcast?: boolean;
 }
@@ -19,6 +27,10 @@ export interface GroupConfig {
   readonly retryQueueNums: number;
   readonly consumeEnable: boolean;
   readonly consumeBroadcastEnable: boolean;
+  /** These three are absent in groups that nobody has given them, and then mean the default. */
+  readonly notifyMembers?: boolean;
+  readonly consumeFromMinEnable?: boolean;
+  readonly forbidden?: readonly string[];
   readonly broadcast: boolean;
   /** Topic → the log's end when the group first subscribed to it: queues born later are read from 0. */
   readonly topics: Readonly<Record<string, number>>;
