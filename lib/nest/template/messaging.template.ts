@@ -1,6 +1,7 @@
 import {
   type OutgoingMessage,
   type Producer,
+  type ReceivedReply,
   type SendOptions as ProducerOptions,
   type SendResult,
   type TransactionSendResult,
@@ -45,7 +46,10 @@ export interface SendCallbacks {
 export class MessagingTemplate {
   private readonly destinations = new Destinations();
 
-  constructor(private readonly connection: MessagingConnection) {}
+  constructor(
+    /** @internal */
+    readonly connection: MessagingConnection,
+  ) {}
 
   /** Resolves when the broker has the message safely (on disk, unless it was told otherwise). */
   syncSend(destination: string, payload: unknown, options?: SendOptions): Promise<SendResult> {
@@ -168,13 +172,18 @@ export class MessagingTemplate {
    * its listener says `retryRequests: true`.
    */
   async request<R = unknown>(destination: string, payload: unknown, options?: RequestOptions): Promise<R> {
+    const reply = await this.ask(destination, payload, options);
+    if (reply === undefined) return undefined as R;
+    return this.connection.converter.decode(reply.body, reply.contentType, undefined) as R;
+  }
+
+  /** @internal The reply as it came; undefined: the listener returned nothing. */
+  async ask(destination: string, payload: unknown, options?: RequestOptions): Promise<ReceivedReply | undefined> {
     checkOptionNames(options, REQUEST_OPTIONS, 'request');
     const message = this.message(destination, payload, options, 'request');
     const { timeoutMillis } = producerOptions(options, 'request');
     keepBody(message);
-    const reply = await this.connection.request(message, timeoutMillis);
-    if (reply === undefined) return undefined as R;
-    return this.connection.converter.decode(reply.body, reply.contentType, undefined) as R;
+    return this.connection.request(message, timeoutMillis);
   }
 
   /**

@@ -5,3 +5,6 @@ export { MessagingServer, type MessagingServerEvents, type MessagingServerStatus
 export type { MessagingPattern, PatternObject, PatternOptions } from './pattern.js';
 export { EventPattern, MessagePattern } from './patterns.decorator.js';
 export type { MessagingServerOptions } from './server-options.js';
+export type { MessagingClientOptions } from './client-options.js';
+export { MessagingClient, type MessagingClientEvents } from './messaging.client.js';
+export { MessagingRecord, MessagingRecordBuilder, type MessagingRecordOptions } from './messaging.record.js';

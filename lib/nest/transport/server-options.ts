@@ -5,9 +5,7 @@ import {
   resolveOptions,
   rule,
 } from '../options/index.js';
-
-/** Where a `BrokerServer` or `nestmq broker` listens. */
-export const DEFAULT_NAME_SERVER = '127.0.0.1:9876';
+import { withBroker } from './default-broker.js';
 
 /** @publicApi */
 export interface MessagingServerOptions extends MessagingConnectionOptions {
@@ -34,10 +32,4 @@ export function resolveServerOptions(options: MessagingServerOptions): ResolvedS
   const { group, transportId, ...rest } = options;
   const own = resolveOptions('microservice', withBroker(rest), 'MessagingServer');
   return { group, transportId, autoStart: own.autoStart, own };
-}
-
-/** A service without a word about its broker has one beside it on the machine. */
-export function withBroker(options: MessagingConnectionOptions): MessagingConnectionOptions {
-  if (options.nameServer !== undefined || options.broker !== undefined) return options;
-  return { ...options, nameServer: DEFAULT_NAME_SERVER };
 }
