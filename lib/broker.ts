@@ -2,4 +2,12 @@
 export { systemPlatform } from './platform/index.js';
 export type { Logger, Platform } from './platform/index.js';
 export { MessagingError, type MessagingErrorCode } from './protocol/index.js';
-export { BrokerHost, type BrokerSettings, SharedBroker, type SharingHealth, type TlsSetting } from './server/index.js';
+export {
+  BrokerHost,
+  type BrokerSettings,
+  NameServerHost,
+  type NameServerSettings,
+  SharedBroker,
+  type SharingHealth,
+  type TlsSetting,
+} from './server/index.js';

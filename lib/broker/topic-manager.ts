@@ -17,8 +17,11 @@ import {
 import type { MessageStore, TopicConfig, TopicDedup, TopicSettings } from '../store/index.js';
 import type { ResolvedBrokerOptions } from './options.js';
 
-/** Who announces the topics to the NameServer; undefined: the topic of that name is no longer served. */
-export type TopicListener = (name: string, topic: TopicConfig | undefined) => void;
+/**
+ * Who announces the topics to the NameServer; undefined: the topic of that name is no longer served. What it returns is
+ * awaited before the change counts as made, and never rejects.
+ */
+export type TopicListener = (name: string, topic: TopicConfig | undefined) => void | Promise<void>;
 
 const READ_WRITE = Permission.READ | Permission.WRITE;
 
@@ -67,7 +70,7 @@ export class TopicManager {
       }),
     );
     // Those of them that clients look for.
-    for (const name of [TRANSACTION_DEAD_LETTER_TOPIC, this.replyTopic]) this.changed(name);
+    await Promise.all([TRANSACTION_DEAD_LETTER_TOPIC, this.replyTopic].map((name) => this.changed(name)));
   }
 
   /** The topic that a producer sends to for the first time. */
@@ -108,12 +111,12 @@ export class TopicManager {
   private async put(name: string, settings: TopicSettings): Promise<void> {
     if (this.get(name) === undefined) await this.store.createTopic(name, settings);
     else await this.store.topics.update(name, settings);
-    this.changed(name);
+    await this.changed(name);
   }
 
   async spreadKeys(name: string, orderedQueues: number): Promise<void> {
     await this.store.topics.spreadKeys(name, orderedQueues);
-    this.changed(name);
+    await this.changed(name);
   }
 
   /**
@@ -143,7 +146,7 @@ export class TopicManager {
     await this.store.groups.forgetTopic(name);
     this.store.progress.removeTopic(name);
     await this.store.progress.flush();
-    this.changed(name);
+    await this.changed(name);
   }
 
   private refuseSystem(name: string): void {
@@ -170,12 +173,13 @@ export class TopicManager {
     }
     const settings = { readQueueNums: queues, writeQueueNums: queues, perm: READ_WRITE };
     const topic = await this.store.createTopic(name, settings);
-    this.changed(name);
+    await this.changed(name);
     return topic;
   }
 
-  private changed(name: string): void {
+  private async changed(name: string): Promise<void> {
     const topic = this.get(name);
-    for (const listener of this.listeners) listener(name, topic);
+    // Every listener hears of it now, in this turn: whoever asks for the route next finds it.
+    await Promise.all(this.listeners.map((listener) => listener(name, topic)));
   }
 }

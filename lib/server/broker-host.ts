@@ -1,27 +1,22 @@
-import { isIP } from 'node:net';
 import { totalmem } from 'node:os';
 import { Broker, type BrokerFigures, serveByTable } from '../broker/index.js';
-import { type AnnouncedTopic, type LocalBroker, NameServer } from '../nameserver/index.js';
+import { KvConfig } from '../nameserver/index.js';
 import { type FileLock, MemoryFileSystem, type Platform, systemPlatform } from '../platform/index.js';
-import {
-  createResponse,
-  DEFAULT_TOPIC,
-  Permission,
-  type RemotingCommand,
-  ResponseCode,
-  MessagingError,
-} from '../protocol/index.js';
+import { createResponse, MessagingError, type RemotingCommand, ResponseCode } from '../protocol/index.js';
 import {
   type Channel,
   type Connector,
-  formatAddress,
   IN_PROCESS_ADDRESS,
   InProcessConnector,
-  parseAddress,
   type RequestHandler,
+  TcpConnector,
   TcpServer,
 } from '../remoting/index.js';
-import { MessageStore, type StoreHealth, type TopicConfig } from '../store/index.js';
+import { MessageStore, type StoreHealth } from '../store/index.js';
+import { advertisedAddress, storeHostOf } from './advertised.js';
+import type { Announcer, Registration } from './routes/announcer.js';
+import { OwnNameServer } from './routes/own-name-server.js';
+import { Registrar } from './routes/registrar.js';
 import { type BrokerSettings, type ResolvedSettings, resolveSettings } from './settings/broker-settings.js';
 import type { TopicSetting } from './settings/topics.js';
 import { lockStore } from './store-lock.js';
@@ -42,6 +37,8 @@ export interface HostHealth {
   readonly store: StoreHealth;
   readonly broker: BrokerFigures;
   readonly connections: number;
+  /** At which NameServers the broker is registered; none when it is its own. */
+  readonly registrations: readonly Registration[];
 }
 
 /** What is there once a host has started. */
@@ -52,8 +49,7 @@ interface Parts {
   readonly listener: TcpServer | undefined;
   readonly store: MessageStore;
   readonly broker: Broker;
-  readonly nameServer: NameServer;
-  readonly local: LocalBroker;
+  readonly announcer: Announcer;
   readonly channels: Set<Channel>;
   readonly serve: RequestHandler;
 }
@@ -106,16 +102,17 @@ export class BrokerHost {
 
   /** One line for the log: what is stored where, what a crash can cost, who can connect. */
   summary(): string {
-    return describeHost(this.parts.settings, this.address, this.parts.local.address);
+    return describeHost(this.parts.settings, this.address, this.parts.announcer.address);
   }
 
   health(): HostHealth {
-    const { store, broker, listener, channels } = this.parts;
+    const { store, broker, listener, channels, announcer } = this.parts;
     return {
       state: this.stopping === undefined ? 'running' : 'stopped',
       store: store.health(),
       broker: broker.figures(),
       connections: channels.size + (listener?.connections ?? 0),
+      registrations: announcer.registrations(),
     };
   }
 
@@ -165,10 +162,11 @@ export class BrokerHost {
   }
 
   private async close(): Promise<void> {
-    const { broker, nameServer, store, listener, channels, lock } = this.parts;
-    nameServer.stop();
+    const { broker, announcer, store, listener, channels, lock } = this.parts;
     // Answers to what is under way leave while the store closes, so the channels close after it.
     const steps: (() => Promise<unknown> | undefined)[] = [
+      // First, so that clients go elsewhere while there is still somebody to answer those that do not know it yet.
+      () => announcer.stop(),
       () => broker.stop(),
       () => store.close(),
       () => Promise.all([...channels].map((channel) => channel.close())),
@@ -202,8 +200,9 @@ async function open(
     attach(channel);
   });
   if (listener !== undefined) undo.push(() => listener.close());
-  const advertised = settings.advertisedAddress ?? listener?.address;
-  const storeHost = storeHostOf(advertised, listener?.address);
+  const bound = listener?.address;
+  const advertised = settings.advertisedAddress ?? (bound === undefined ? undefined : advertisedAddress(bound));
+  const storeHost = advertised === undefined || bound === undefined ? NO_ADDRESS : storeHostOf(advertised, bound);
   const { flush, segmentBytes, retention, dedupMemoryBytes, index } = settings;
   // Nothing is ever recovered from memory.
   const checkpointMillis = settings.memory ? MEMORY_CHECKPOINT_MILLIS : undefined;
@@ -228,20 +227,35 @@ async function open(
     store,
     platform,
   );
-  const nameServer = new NameServer(platform);
-  const local: LocalBroker = { brokerName: name, clusterName: cluster, address: advertised ?? IN_PROCESS_ADDRESS };
-  announceTopics(broker, nameServer, local);
+  const announcer = await announcerOf(broker, settings, advertised, path, platform);
   await broker.start();
   undo.push(() => broker.stop());
   for (const { name: topic, queues, dedup } of settings.topics) await broker.topics.declare(topic, queues, dedup);
-  nameServer.start();
-  serve = serveByTable(new Map([...nameServer.handlers, ...broker.handlers]));
+  serve = serveByTable(new Map([...announcer.handlers, ...broker.handlers]));
   attach = (channel) => {
     broker.attach(channel);
-    nameServer.attach(channel);
+    announcer.attach(channel);
   };
   for (const channel of early) attach(channel);
-  return { platform, settings, lock, listener, store, broker, nameServer, local, channels: new Set(), serve };
+  await announcer.start();
+  undo.push(() => announcer.stop());
+  return { platform, settings, lock, listener, store, broker, announcer, channels: new Set(), serve };
+}
+
+async function announcerOf(
+  broker: Broker,
+  settings: ResolvedSettings,
+  advertised: string | undefined,
+  path: string,
+  platform: Platform,
+): Promise<Announcer> {
+  const { nameServers, registerMillis, memory } = settings;
+  if (nameServers !== undefined) {
+    const connector = new TcpConnector({}, platform.clock, platform.logger);
+    return new Registrar(broker, advertised!, { nameServers, registerMillis }, connector, platform);
+  }
+  const kv = memory ? KvConfig.inMemory(platform) : await KvConfig.open(platform, `${path}/namesrv`);
+  return new OwnNameServer(broker, advertised ?? IN_PROCESS_ADDRESS, advertised !== undefined, platform, kv);
 }
 
 async function listen(
@@ -254,15 +268,6 @@ async function listen(
   return TcpServer.listen({ ...settings.listen, tls, onChannel }, platform.clock, platform.logger);
 }
 
-/** Records and message ids hold an address in numbers; a name that clients are told stands for what is listened on. */
-function storeHostOf(advertised: string | undefined, bound: string | undefined): string {
-  if (advertised === undefined || bound === undefined) return NO_ADDRESS;
-  const { host, port } = parseAddress(advertised);
-  if (isIP(host) !== 0) return formatAddress(host, port);
-  const own = parseAddress(bound);
-  return formatAddress(own.host, own.port);
-}
-
 /** Without a limit what nobody takes away would end the process: refused sends can be seen and mended, a dead process not. */
 function memoryLimit(): number {
   // 0 or a number beyond everything where no container sets a limit.
@@ -270,41 +275,16 @@ function memoryLimit(): number {
   return Math.floor(MEMORY_SHARE * Math.min(totalmem(), constrained));
 }
 
-function announceTopics(broker: Broker, nameServer: NameServer, local: LocalBroker): void {
-  const { autoCreateTopics, defaultQueues } = broker.options;
-  const all: AnnouncedTopic[] = broker.topics.list().map(announced);
-  if (autoCreateTopics) {
-    // Clients take the queues of a topic that does not exist yet from this one.
-    all.push({
-      topicName: DEFAULT_TOPIC,
-      readQueueNums: defaultQueues,
-      writeQueueNums: defaultQueues,
-      perm: Permission.READ | Permission.WRITE | Permission.INHERIT,
-      topicSysFlag: 0,
-    });
-  }
-  nameServer.announce(local, all);
-  broker.topics.onChange((name, topic) => {
-    if (topic === undefined) nameServer.withdrawTopic(local, name);
-    else nameServer.announce(local, [announced(topic)]);
-  });
-}
-
-function announced(topic: TopicConfig): AnnouncedTopic {
-  const { name, readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues, keysSpread } = topic;
-  return { topicName: name, readQueueNums, writeQueueNums, perm, topicSysFlag, orderedQueues, keysSpread };
-}
-
 function accept(channel: Channel, parts: Parts): void {
   register(channel, parts);
   channel.onRequest(parts.serve);
 }
 
-function register(channel: Channel, { broker, nameServer, channels }: Parts): void {
+function register(channel: Channel, { broker, announcer, channels }: Parts): void {
   channels.add(channel);
   channel.onClose(() => channels.delete(channel));
   broker.attach(channel);
-  nameServer.attach(channel);
+  announcer.attach(channel);
 }
 
 function stopped(): Promise<never> {

@@ -1,7 +1,12 @@
 export { BrokerHost } from './broker-host.js';
 export type { HostHealth } from './broker-host.js';
+export { NameServerHost } from './name-server-host.js';
+export type { NameServerHealth } from './name-server-host.js';
+export type { Registration } from './routes/announcer.js';
 export { resolveSettings } from './settings/broker-settings.js';
 export type { BrokerSettings } from './settings/broker-settings.js';
+export { resolveNameServerSettings } from './settings/name-server-settings.js';
+export type { NameServerSettings } from './settings/name-server-settings.js';
 export type { ListenSetting } from './settings/listen.js';
 export type { TopicSetting } from './settings/topics.js';
 export type { JoinedProcess } from './sharing/local-server.js';

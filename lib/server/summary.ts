@@ -11,6 +11,7 @@ export function describeHost(settings: ResolvedSettings, address: string | undef
     );
     if (settings.tls !== undefined) parts.push(`TLS ${settings.tls.mode}`);
   }
+  if (settings.nameServers !== undefined) parts.push(`registers at the NameServer ${settings.nameServers.join(', ')}`);
   return parts.join('; ');
 }
 

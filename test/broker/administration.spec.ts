@@ -40,7 +40,7 @@ describe('administration', () => {
 
   it('creates topics, changes them and says so to whoever announces them', async () => {
     const heard: string[] = [];
-    broker.broker.topics.onChange((name, topic) => heard.push(`${name}:${topic?.writeQueueNums}`));
+    broker.broker.topics.onChange((name, topic) => void heard.push(`${name}:${topic?.writeQueueNums}`));
     expect((await create('orders')).code).toBe(0);
     expect((await create('orders', { readQueueNums: 12, writeQueueNums: 12 })).code).toBe(0);
     expect(broker.store.topics.get('orders')).toMatchObject({ writeQueueNums: 12, orderedQueues: 8 });

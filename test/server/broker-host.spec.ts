@@ -216,7 +216,11 @@ describe('a broker host', () => {
     ['a tiny segment', { segmentBytes: 100 }, /segmentBytes/],
     ['an address for nobody', { advertisedAddress: '1.2.3.4:5' }, /without broker.listen/],
     ['an open port', { listen: { host: '0.0.0.0' } }, /other machines.*insecure/],
-    ['an open port that nobody finds', { listen: { host: '0.0.0.0', port: 0 }, insecure: true }, /advertisedAddress/],
+    ['a NameServer that leads nowhere', { nameServer: 'a:1' }, /nameServer needs broker.listen/],
+    ['a NameServer that is none', { nameServer: 'a:1;b', listen: true }, /nameServer must be host:port/],
+    ['no NameServer at all', { nameServer: ';', listen: true }, /nameServer must be host:port/],
+    ['times to register nowhere', { registerMillis: 1_000 }, /without broker.nameServer/],
+    ['times to register too rarely', { nameServer: 'a:1', registerMillis: 90_000 }, /registerMillis/],
     ['no object', 'broker' as unknown as object, /must be an object/],
   ])('refuses settings with %s, and says what may be', async (_what, settings, message) => {
     await expect(BrokerHost.start(settings as BrokerSettings, quiet)).rejects.toMatchObject({

@@ -91,6 +91,13 @@ export function resolveOptions(
       `${where}: nameServer and broker exclude each other; with nameServer the broker runs elsewhere`,
     );
   }
+  if (options.broker?.nameServer !== undefined) {
+    throw new MessagingError(
+      'CONFIGURATION',
+      `${where}: a broker inside is its own NameServer. Run one of several on its own (BrokerHost, BrokerServer or "nestmq broker"), ` +
+        'and connect to them with nameServer',
+    );
+  }
   return {
     connection,
     application: options.application === undefined ? applicationName() : checkedApplication(options.application, where),

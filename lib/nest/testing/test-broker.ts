@@ -19,6 +19,8 @@ const NOT_SHARED: readonly string[] = [
   'store',
   'listen',
   'advertisedAddress',
+  'nameServer',
+  'registerMillis',
   'insecure',
   'memory',
   'flush',

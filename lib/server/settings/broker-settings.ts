@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { RetentionOptions } from '../../store/index.js';
-import { address, type ListenSetting, port, resolveListen } from './listen.js';
+import { address, BROKER_PORT, type ListenSetting, NAME_SERVER_PORT, port, resolveListen } from './listen.js';
+import { nameServerList, nameServers, REGISTER_MILLIS, registerMillis } from './name-servers.js';
 import { keptMillis } from './retention.js';
 import { check, flag, object, type Rule, type Rules, whole, wrong } from './rules.js';
 import { type ResolvedTls, resolveTls, type TlsSetting } from './tls.js';
@@ -34,8 +35,18 @@ export interface BrokerSettings {
   segmentBytes?: number;
   /** Whether others can connect: `true` for 127.0.0.1:9876, a port of 127.0.0.1, or host and port. Default false. */
   listen?: boolean | number | ListenSetting;
-  /** `host:port` that clients are told to connect to. Default: what is listened on. */
+  /**
+   * `host:port` that clients are told to connect to. Default: what is listened on; when that is every address (`0.0.0.0`),
+   * the host's first one that others reach.
+   */
   advertisedAddress?: string;
+  /**
+   * `host:port;host:port` of NameServers, ours or Apache's, at which the broker registers: it is one of several then, under a
+   * `name` of its own, and answers broker requests only. Default: it is its own NameServer.
+   */
+  nameServer?: string;
+  /** Between two registrations, beside one at every change of its topics. Default 30,000 ms. */
+  registerMillis?: number;
   /** Allows to listen on an address that other machines reach: nothing keeps them from reading and deleting. Default false. */
   insecure?: boolean;
   /** Encrypts connections, and asks clients for certificates if wanted. Default: none. */
@@ -69,6 +80,9 @@ export interface ResolvedSettings {
   readonly listen: { readonly host: string; readonly port: number } | undefined;
   readonly advertisedAddress: string | undefined;
   readonly tls: ResolvedTls | undefined;
+  /** Undefined: the broker is its own. */
+  readonly nameServers: readonly string[] | undefined;
+  readonly registerMillis: number;
   readonly name: string;
   readonly cluster: string;
   readonly topics: readonly ResolvedTopic[];
@@ -102,6 +116,8 @@ const RULES: Rules<BrokerSettings> = {
     'true, false, a port, or { host, port }',
   ],
   advertisedAddress: address,
+  nameServer: nameServers,
+  registerMillis,
   insecure: flag,
   tls: object,
   name,
@@ -134,9 +150,16 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
   const kept = keptMillis(settings.retention);
   const transactions = resolveTransactions(settings.transactions);
   if (settings.dedup !== undefined) check('broker.dedup', settings.dedup, DEDUP_LIMIT_RULES);
-  const listen = resolveListen(settings);
+  const names = nameServerList(settings.nameServer);
+  const listen = resolveListen(settings, names === undefined ? NAME_SERVER_PORT : BROKER_PORT);
   if (settings.advertisedAddress !== undefined && listen === undefined) {
     throw wrong('broker.advertisedAddress has no meaning without broker.listen: nobody could connect there.');
+  }
+  if (names !== undefined && listen === undefined) {
+    throw wrong('broker.nameServer needs broker.listen: clients that are led here by a NameServer could not connect.');
+  }
+  if (names === undefined && settings.registerMillis !== undefined) {
+    throw wrong('broker.registerMillis has no meaning without broker.nameServer: there is nobody to register at.');
   }
   const memory = settings.memory ?? false;
   return {
@@ -148,6 +171,8 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     listen,
     advertisedAddress: settings.advertisedAddress,
     tls: resolveTls(settings.tls, listen !== undefined, 'broker.tls'),
+    nameServers: names,
+    registerMillis: settings.registerMillis ?? REGISTER_MILLIS,
     name: settings.name ?? 'nestmq',
     cluster: settings.cluster ?? 'DefaultCluster',
     topics: resolveTopics(settings.topics ?? [], kept),

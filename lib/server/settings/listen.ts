@@ -5,11 +5,14 @@ import { check, type Rule, type Rules, whole, wrong } from './rules.js';
 export interface ListenSetting {
   /** Default `127.0.0.1`. Any address that others can reach needs `insecure: true`. */
   host?: string;
-  /** Default 9876; 0 takes a free one. */
+  /** Default 9876, 10911 for a broker with `nameServer`; 0 takes a free one. */
   port?: number;
 }
 
-const DEFAULT_PORT = 9876;
+/** A broker that answers as NameServer as well, and a NameServer alone. */
+export const NAME_SERVER_PORT = 9876;
+/** A broker that registers at NameServers. */
+export const BROKER_PORT = 10911;
 const LOOPBACK = '127.0.0.1';
 
 export const port: Rule = [isPort, 'a port from 0 to 65535'];
@@ -20,27 +23,22 @@ const LISTEN_RULES: Rules<ListenSetting> = {
   port,
 };
 
-/** Where to listen; undefined for nowhere. `insecure` and `advertisedAddress` are those of the broker. */
-export function resolveListen(settings: {
-  listen?: boolean | number | ListenSetting;
-  insecure?: boolean;
-  advertisedAddress?: string;
-}): { readonly host: string; readonly port: number } | undefined {
+/** Where to listen; undefined for nowhere. `what` is named in errors. */
+export function resolveListen(
+  settings: { listen?: boolean | number | ListenSetting; insecure?: boolean },
+  defaultPort: number,
+  what: 'broker' | 'nameServer' = 'broker',
+): { readonly host: string; readonly port: number } | undefined {
   const { listen } = settings;
   if (listen === undefined || listen === false) return undefined;
-  if (listen === true) return { host: LOOPBACK, port: DEFAULT_PORT };
+  if (listen === true) return { host: LOOPBACK, port: defaultPort };
   if (typeof listen === 'number') return { host: LOOPBACK, port: listen };
-  check('broker.listen', listen, LISTEN_RULES);
-  const { host = LOOPBACK, port = DEFAULT_PORT } = listen;
+  check(`${what}.listen`, listen, LISTEN_RULES);
+  const { host = LOOPBACK, port = defaultPort } = listen;
   if (!isLoopback(host) && settings.insecure !== true) {
     throw wrong(
-      `broker.listen would open ${host}:${port} to other machines, and nothing here asks who they are: whoever reaches the port can read and ` +
-        'delete everything. Listen on 127.0.0.1, or set broker.insecure to true if the network itself is closed.',
-    );
-  }
-  if (isWildcard(host) && settings.advertisedAddress === undefined) {
-    throw wrong(
-      `broker.listen on ${host} does not say where clients can connect to; set broker.advertisedAddress to host:port.`,
+      `${what}.listen would open ${host}:${port} to other machines, and nothing here asks who they are: whoever reaches the port can read and ` +
+        `delete everything. Listen on 127.0.0.1, or set ${what}.insecure to true if the network itself is closed.`,
     );
   }
   return { host, port };
@@ -64,6 +62,6 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
 
-function isWildcard(host: string): boolean {
+export function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }

@@ -1,0 +1,92 @@
+import { KvConfig, NameServer } from '../nameserver/index.js';
+import { type FileLock, type Platform, systemPlatform } from '../platform/index.js';
+import { TcpServer } from '../remoting/index.js';
+import {
+  type NameServerSettings,
+  resolveNameServerSettings,
+  type ResolvedNameServerSettings,
+} from './settings/name-server-settings.js';
+import { lockStore } from './store-lock.js';
+import { loadTls } from './tls-material.js';
+import { VERSION } from './version.js';
+
+export interface NameServerHealth {
+  readonly state: 'running' | 'stopped';
+  /** Addresses of brokers that are registered, and topics that they have. */
+  readonly brokers: number;
+  readonly topics: number;
+  readonly connections: number;
+}
+
+interface Parts {
+  readonly settings: ResolvedNameServerSettings;
+  readonly lock: FileLock | undefined;
+  readonly listener: TcpServer;
+  readonly nameServer: NameServer;
+}
+
+/** A NameServer on its own: brokers register at it, clients ask it where topics are. Several know nothing of each other. */
+export class NameServerHost {
+  /** `ip:port` that is listened on. */
+  readonly address: string;
+  private stopping: Promise<void> | undefined;
+
+  /**
+   * Resolves when brokers can register.
+   * @throws MessagingError CONFIGURATION, STORE_LOCKED, STORE_DAMAGED.
+   */
+  static async start(
+    settings: NameServerSettings = {},
+    platform: Platform = systemPlatform(),
+  ): Promise<NameServerHost> {
+    const resolved = resolveNameServerSettings(settings);
+    const { store, brokerExpiryMillis, scanMillis } = resolved;
+    const lock = store === undefined ? undefined : await lockStore(platform.fileSystem, store);
+    try {
+      const kv = store === undefined ? KvConfig.inMemory(platform) : await KvConfig.open(platform, store);
+      const nameServer = new NameServer(platform, { brokerExpiryMillis, scanMillis }, kv);
+      const onChannel = nameServer.accept.bind(nameServer);
+      const tls = resolved.tls && (await loadTls(resolved.tls, 'nameServer.tls'));
+      const listener = await TcpServer.listen({ ...resolved.listen, tls, onChannel }, platform.clock, platform.logger);
+      nameServer.start();
+      return new NameServerHost({ settings: resolved, lock, listener, nameServer });
+    } catch (error) {
+      await lock?.release();
+      throw error;
+    }
+  }
+
+  private constructor(private readonly parts: Parts) {
+    this.address = parts.listener.address;
+  }
+
+  /** One line for the log: where it listens, what it keeps, when it forgets. */
+  summary(): string {
+    const { store, brokerExpiryMillis } = this.parts.settings;
+    const kept = store === undefined ? 'configuration in memory' : `configuration in ${store}`;
+    const expiry = `brokers are forgotten after ${brokerExpiryMillis} ms of silence`;
+    return [`nestmq ${VERSION} NameServer`, `listening on ${this.address}`, kept, expiry].join('; ');
+  }
+
+  health(): NameServerHealth {
+    const { nameServer, listener } = this.parts;
+    const { addresses, topics } = nameServer.size;
+    const state = this.stopping === undefined ? 'running' : 'stopped';
+    return { state, brokers: addresses, topics, connections: listener.connections };
+  }
+
+  /** Closes all connections. Brokers and clients go on with what they know, and with other NameServers. */
+  stop(): Promise<void> {
+    return (this.stopping ??= this.close());
+  }
+
+  private async close(): Promise<void> {
+    const { nameServer, listener, lock } = this.parts;
+    nameServer.stop();
+    try {
+      await listener.close();
+    } finally {
+      await lock?.release();
+    }
+  }
+}
