@@ -6,6 +6,8 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkDeliveries, checkSends } from './expectations.js';
 import { BUILD, isBuilt, load, loadPackage } from './nestmq.js';
+import { checkRecorded, writeRecorded } from './recorded.js';
+import { Recorder } from './recorder.js';
 import { java, killAll, start, until } from './processes.js';
 import { runScenarios, TOPICS as SCENARIO_TOPICS, TRANSACTIONS } from './scenarios.js';
 
@@ -14,6 +16,8 @@ const CLIENTS = (process.env.NESTMQ_ROCKETMQ_CLIENTS ?? '5.3.3,4.9.8').split(','
 const EXIT_MISSING = 77;
 const REQUIRED = process.env.NESTMQ_REQUIRE === 'all';
 const TOPICS = ['JavaOrders', { name: 'JavaOrderly', queues: 4 }];
+/** Replaces the committed frames. */
+const RECORD = process.argv.includes('--record');
 const BINARY = '-Drocketmq.serialize.type=ROCKETMQ';
 /** Single messages travel with the long names of their fields, as other clients send them. */
 const LONG_NAMES = '-Dorg.apache.rocketmq.client.sendSmartMsg=false';
@@ -93,16 +97,29 @@ async function runBasics({ nestmq, classPath, name }) {
   });
 }
 
-/** Everything else that the client does, in one process. */
-async function runAll({ nestmq, classPath, name, options }) {
-  await withBroker(nestmq, { topics: SCENARIO_TOPICS, transactions: TRANSACTIONS }, async (host, home) => {
+/** Everything else that the client does, in one process; every frame of it passes the recorder. */
+async function runAll({ nestmq, classPath, version, form, options, frames }) {
+  const name = `${version} ${form}`;
+  const recorder = new Recorder(version, await load('remoting/index.js'), await load('protocol/index.js'));
+  const advertisedAddress = await recorder.listen();
+  const settings = { topics: SCENARIO_TOPICS, transactions: TRANSACTIONS, advertisedAddress };
+  await withBroker(nestmq, settings, async (host, home) => {
+    recorder.lead(host.address);
     await runScenarios({
       setting: { classPath, home, options },
-      address: host.address,
+      address: advertisedAddress,
       nestmq,
       check: (what, ok, detail) => check(`${name} ${what}`, ok, detail),
     });
   });
+  await recorder.close();
+  const problems = [...recorder.problems];
+  check(
+    `${name} frames come back as they were (${recorder.seen})`,
+    problems.length === 0,
+    problems.slice(0, 5).join('\n'),
+  );
+  for (const [kind, frame] of recorder.frames) frames.set(kind, frame);
 }
 
 /** The records of queue 0 of a topic. */
@@ -134,6 +151,7 @@ async function main() {
   }
   const nestmq = await loadPackage();
   const runs = [];
+  const frames = new Map();
   for (const version of CLIENTS) {
     const classPath = await compile(version);
     if (classPath === undefined) {
@@ -142,13 +160,15 @@ async function main() {
       continue;
     }
     // Side by side: a Java consumer looks for its new retry topic only every 30 s.
-    const own = { nestmq, classPath };
+    const own = { nestmq, classPath, version, frames };
     const four = version.startsWith('4.');
     runs.push(runBasics({ ...own, name: version }));
-    runs.push(runAll({ ...own, name: `${version} JSON`, options: four ? [LONG_NAMES] : [] }));
-    runs.push(runAll({ ...own, name: `${version} binary`, options: four ? [BINARY] : [BINARY, LONG_NAMES] }));
+    runs.push(runAll({ ...own, form: 'JSON', options: four ? [LONG_NAMES] : [] }));
+    runs.push(runAll({ ...own, form: 'binary', options: four ? [BINARY] : [BINARY, LONG_NAMES] }));
   }
   await Promise.all(runs);
+  if (RECORD) writeRecorded(frames);
+  else checkRecorded(frames, check);
   if (runs.length === 0 && !REQUIRED) return EXIT_MISSING;
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;

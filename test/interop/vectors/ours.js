@@ -147,8 +147,86 @@ function bodies(protocol) {
   return Object.fromEntries(Object.entries(made).map(([name, bytes]) => [name, bytes.toString('hex')]));
 }
 
+const SEND = {
+  producerGroup: 'p',
+  topic: 'orders',
+  defaultTopic: 'TBW102',
+  defaultTopicQueueNums: 4,
+  queueId: 3,
+  sysFlag: 1,
+  bornTimestamp: 1_700_000_000_123,
+  flag: -7,
+  properties: 'name\x01Grüße 世界 😀\x02',
+  reconsumeTimes: 0,
+  unitMode: false,
+  maxReconsumeTimes: 16,
+  batch: false,
+  brokerName: 'a',
+};
+const PLACE = { topic: 'orders', queueId: 2 };
+const OF_GROUP = { consumerGroup: 'billing', ...PLACE };
+const GREAT = 2 ** 52 + 1;
+
+/** By code: a request, the class of its header there, and the same of its answer. */
+const EXCHANGES = [
+  [10, SEND, 'SendMessageRequestHeader'],
+  [310, SEND, 'SendMessageRequestHeaderV2', { msgId: 'A'.repeat(32), queueId: 3, queueOffset: GREAT, transactionId: 'B', regionId: 'r', traceOn: true }, 'SendMessageResponseHeader'],
+  [11, { ...OF_GROUP, queueOffset: GREAT, maxMsgNums: 32, sysFlag: 7, commitOffset: 0, suspendTimeoutMillis: 15_000, subVersion: 1, subscription: 'a || ü', expressionType: 'TAG' }, 'PullMessageRequestHeader', { suggestWhichBrokerId: 0, nextBeginOffset: GREAT, minOffset: 0, maxOffset: GREAT }, 'PullMessageResponseHeader'],
+  [14, OF_GROUP, 'QueryConsumerOffsetRequestHeader', { offset: GREAT }, 'QueryConsumerOffsetResponseHeader'],
+  [15, { ...OF_GROUP, commitOffset: GREAT }, 'UpdateConsumerOffsetRequestHeader'],
+  [29, { ...PLACE, timestamp: 1_700_000_000_123 }, 'SearchOffsetRequestHeader', { offset: 7 }, 'SearchOffsetResponseHeader'],
+  [30, PLACE, 'GetMaxOffsetRequestHeader', { offset: GREAT }, 'GetMaxOffsetResponseHeader'],
+  [31, PLACE, 'GetMinOffsetRequestHeader', { offset: 0 }, 'GetMinOffsetResponseHeader'],
+  [32, PLACE, 'GetEarliestMsgStoretimeRequestHeader', { timestamp: -1 }, 'GetEarliestMsgStoretimeResponseHeader'],
+  [33, { offset: GREAT }, 'ViewMessageRequestHeader'],
+  [36, { offset: GREAT, group: 'billing', delayLevel: -1, originMsgId: 'A', originTopic: 'orders', unitMode: false, maxReconsumeTimes: 3 }, 'ConsumerSendMsgBackRequestHeader'],
+  [37, { producerGroup: 'p', tranStateTableOffset: 1, commitLogOffset: GREAT, commitOrRollback: 8, fromTransactionCheck: true, msgId: 'A', transactionId: 'B' }, 'EndTransactionRequestHeader'],
+  [38, { consumerGroup: 'billing' }, 'GetConsumerListByGroupRequestHeader'],
+  [39, { tranStateTableOffset: 1, commitLogOffset: GREAT, msgId: 'A', transactionId: 'B', offsetMsgId: 'C' }, 'CheckTransactionStateRequestHeader'],
+  [40, { consumerGroup: 'billing' }, 'NotifyConsumerIdsChangedRequestHeader'],
+  [220, { topic: 'orders', group: 'billing', timestamp: -1 }, 'ResetOffsetRequestHeader'],
+  [326, { ...SEND, bornHost: V4, storeHost: V4, storeTimestamp: 1_700_000_000_456 }, 'ReplyMessageRequestHeader'],
+  [12, { topic: 'orders', key: 'k', maxNum: 32, beginTimestamp: 0, endTimestamp: GREAT }, 'QueryMessageRequestHeader', { indexLastUpdateTimestamp: 5, indexLastUpdatePhyoffset: GREAT }, 'QueryMessageResponseHeader'],
+];
+
+/** Whole frames, in both forms; what stands in them is told beside. */
+function frames(protocol, { encodeFrame, decodeFrame, requestFields, responseFields }) {
+  const made = [];
+  const add = (name, command, fields, headerClass) => {
+    for (const type of [0, 1]) {
+      const bytes = encodeFrame(command, type, fields);
+      const { code, language, version, opaque, flag, remark, extFields, body } = decodeFrame(bytes, 0, bytes.length);
+      made.push({
+        name: `${name} ${type === 1 ? 'binary' : 'JSON'}`,
+        ...{ code, language, version, opaque, flag, headerClass },
+        remark: remark ?? null,
+        extFields: Object.fromEntries(extFields),
+        body: body?.toString('hex') ?? '',
+        hex: bytes.toString('hex'),
+      });
+    }
+  };
+  for (const [code, header, headerClass, answer, answerClass] of EXCHANGES) {
+    const request = { ...protocol.createRequest(code, header, Buffer.from('body')), opaque: 2 ** 31 - 1 };
+    add(`request ${code}`, request, requestFields, headerClass);
+    if (answer === undefined) continue;
+    const response = { ...protocol.createResponse(0, answer), opaque: -1 };
+    add(`answer to ${code}`, response, responseFields(code), answerClass);
+  }
+  const refusal = protocol.createResponse(17, {}, 'Thema „orders“ gibt es nicht 😀');
+  add('refusal', refusal, responseFields(310));
+  return made;
+}
+
 /** `build` is the folder of the compiled package. */
 export async function makeOurs(build) {
   const protocol = await import(pathToFileURL(join(build, 'protocol', 'index.js')).href);
-  return { records: records(protocol), batch: batch(protocol), ...ids(protocol), bodies: bodies(protocol) };
+  const remoting = await import(pathToFileURL(join(build, 'remoting', 'index.js')).href);
+  return {
+    records: records(protocol),
+    batch: batch(protocol),
+    ...ids(protocol),
+    bodies: bodies(protocol),
+    frames: frames(protocol, remoting),
+  };
 }

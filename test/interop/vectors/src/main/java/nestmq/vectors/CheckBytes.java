@@ -3,6 +3,8 @@ package nestmq.vectors;
 import com.alibaba.fastjson.JSON;
 import com.alibaba.fastjson.JSONArray;
 import com.alibaba.fastjson.JSONObject;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -18,6 +20,8 @@ import org.apache.rocketmq.common.message.MessageClientIDSetter;
 import org.apache.rocketmq.common.message.MessageDecoder;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageId;
+import org.apache.rocketmq.remoting.CommandCustomHeader;
+import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.apache.rocketmq.remoting.protocol.RemotingSerializable;
 import org.apache.rocketmq.remoting.protocol.body.ClusterInfo;
 import org.apache.rocketmq.remoting.protocol.body.LockBatchRequestBody;
@@ -43,6 +47,7 @@ public final class CheckBytes {
         batch(made.getJSONObject("batch"));
         ids(made);
         bodies(made.getJSONObject("bodies"));
+        frames(made.getJSONArray("frames"));
         System.out.println("reverse: RocketMQ read what we encoded, " + checks + " comparisons");
         System.exit(0);
     }
@@ -129,6 +134,47 @@ public final class CheckBytes {
         TopicConfig topic = body.getTopicConfigSerializeWrapper().getTopicConfigTable().get("orders");
         same("registered topic", new TopicConfig("orders", 8, 4, 6), topic);
         same("registered version", 3L, body.getTopicConfigSerializeWrapper().getDataVersion().getCounter().get());
+    }
+
+    /** Every field by the transport's decoder, and once more by that of its header's class. */
+    private static void frames(JSONArray frames) throws Exception {
+        for (Object entry : frames) {
+            JSONObject want = (JSONObject) entry;
+            String name = want.getString("name");
+            ByteBuffer frame = ByteBuffer.wrap(Hex.bytes(want.getString("hex")));
+            same(name + " length", frame.remaining() - 4, frame.getInt());
+            RemotingCommand command = RemotingCommand.decode(frame);
+            same(name + " code", want.getIntValue("code"), command.getCode());
+            same(name + " language", want.getIntValue("language"), (int) command.getLanguage().getCode());
+            same(name + " version", want.getIntValue("version"), command.getVersion());
+            same(name + " opaque", want.getIntValue("opaque"), command.getOpaque());
+            same(name + " flag", want.getIntValue("flag"), command.getFlag());
+            same(name + " remark", want.getString("remark"), command.getRemark());
+            same(name + " body", want.getString("body"), command.getBody() == null ? "" : Hex.of(command.getBody()));
+            Map<String, Object> fields = new TreeMap<>(want.getJSONObject("extFields"));
+            Map<String, String> read = command.getExtFields() == null ? Map.of() : command.getExtFields();
+            same(name + " fields", fields, new TreeMap<>(read));
+            if (want.getString("headerClass") != null) {
+                header(name, command, want.getString("headerClass"), fields);
+            }
+        }
+    }
+
+    private static void header(String name, RemotingCommand command, String className, Map<String, Object> fields) throws Exception {
+        Class<? extends CommandCustomHeader> type = Class
+            .forName("org.apache.rocketmq.remoting.protocol.header." + className).asSubclass(CommandCustomHeader.class);
+        CommandCustomHeader header = command.decodeCommandCustomHeader(type);
+        int found = 0;
+        for (Field field : type.getDeclaredFields()) {
+            Object text = fields.get(field.getName());
+            if (text == null || Modifier.isStatic(field.getModifiers())) {
+                continue;
+            }
+            field.setAccessible(true);
+            same(name + " " + field.getName(), text, String.valueOf(field.get(header)));
+            found++;
+        }
+        same(name + " has fields that are known", true, found > 0);
     }
 
     private static <T> T decode(JSONObject bodies, String name, Class<T> type) {
