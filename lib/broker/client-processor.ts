@@ -3,8 +3,10 @@ import {
   decodeClientConfig,
   decodeHeartbeatData,
   encodeConsumerListBody,
+  EXTENSIONS_VERSION,
   type GetConsumerListByGroupRequestHeader,
   type HeartbeatData,
+  type HeartbeatResponseHeader,
   MessagingError,
   type RemotingCommand,
   ResponseCode,
@@ -28,6 +30,8 @@ const MOST_SUBSCRIPTIONS_OF_CLIENT = 10_000;
 const MOST_FILTER_CHARACTERS = 256 * 1024;
 const LONGEST_CLIENT_ID = 1_024;
 const NO_BODY = Buffer.alloc(0);
+/** Never written to. */
+const GREETING: HeartbeatResponseHeader = Object.freeze({ extensions: EXTENSIONS_VERSION });
 
 /** HEART_BEAT, UNREGISTER_CLIENT, GET_CONSUMER_LIST_BY_GROUP, CHECK_CLIENT_CONFIG. */
 export class ClientProcessor {
@@ -57,7 +61,7 @@ export class ClientProcessor {
       for (const consumer of data.consumerDataSet) {
         this.consumers.heartbeat(consumer, data.clientID, channel, request.language, request.version);
       }
-      return success();
+      return createResponse(ResponseCode.SUCCESS, GREETING);
     };
     // A member becomes visible to its group, and may pull, only once its start position cannot be lost any more.
     if (writes.length === 0) respond(enter());

@@ -1,28 +1,26 @@
 import type { Platform } from '../platform/index.js';
 import {
   type ConsumerSendMsgBackRequestHeader,
+  deadLetterProperties,
   decodeProperties,
   encodeOffsetMessageId,
+  type FailureReason,
   isDeadLetterTopic,
   type MessageRecord,
   MessagingError,
+  type Origin,
+  originOf,
+  parseReason,
   PropertyName,
   type RemotingCommand,
   retryDelayLevel,
+  retryProperties,
   retryTopic,
   SysFlag,
 } from '../protocol/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
 import { type GroupConfig, type MessageStore, messageOf, type StoreMessage } from '../store/index.js';
 import { answerLater, success } from './answers.js';
-import {
-  deadLetterProperties,
-  type FailureReason,
-  type Origin,
-  originOf,
-  parseReason,
-  retryProperties,
-} from './dead-letters.js';
 import { parkOnLevel, parkUntil } from './delays.js';
 import type { ResolvedBrokerOptions } from './options.js';
 import type { TopicManager } from './topic-manager.js';

@@ -5,6 +5,7 @@ import {
   closeProperties,
   createResponse,
   createUniqueIdFactory,
+  deadLetterProperties,
   decodeBatchBody,
   decodeProperties,
   encodeOffsetMessageId,
@@ -13,6 +14,7 @@ import {
   isSendableTopic,
   LIMITS,
   MessagingError,
+  originOf,
   PropertyName,
   Permission,
   type RemotingCommand,
@@ -29,7 +31,6 @@ import type { MessageStore, PutResult, StoreMessage, TopicConfig } from '../stor
 import { failure, refusal } from './answers.js';
 import type { DuplicateFilter } from './dedup/duplicate-filter.js';
 import { notDeduplicated, unknownToDedup, wantsDedup } from './dedup/refusals.js';
-import { deadLetterProperties, originOf } from './dead-letters.js';
 import { parkIfDelayed } from './delays.js';
 import { dropTraits, PropertyTrait, scanProperties } from './incoming-properties.js';
 import { hideAsHalf } from './transactions/half-message.js';

@@ -19,6 +19,7 @@ import type { RequestHandler } from '../remoting/index.js';
 import type { AdminParts } from './admin/admin-calls.js';
 import { MessagingAdmin } from './admin/messaging-admin.js';
 import { BrokerCalls } from './connection/broker-calls.js';
+import { Capabilities } from './connection/capabilities.js';
 import type { ClientCore } from './connection/client-core.js';
 import { Connections } from './connection/connections.js';
 import { createCounters, type ClientCounters } from './counters.js';
@@ -115,6 +116,7 @@ export class MessagingClient {
       sends: this.sends,
       routes: this.routes,
       brokers,
+      capabilities: new Capabilities(brokers, (address) => this.heartbeats.repeat(address)),
       heartbeats: this.heartbeats,
       suspects: new Suspects(platform, this.counters),
       tracer,

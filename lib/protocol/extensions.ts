@@ -7,6 +7,11 @@ export const EXTENSION_PREFIX = 'NESTMQ_';
 /** Extension fields of a request's header. */
 export const ExtensionField = {
   /**
+   * On the answer to HEART_BEAT: the version of these extensions, 1 at present. Absent from Apache: the client does what
+   * `lib/client/connection/capabilities.ts` says, by the version of the broker and by its settings.
+   */
+  EXTENSIONS: 'NESTMQ_EXTENSIONS',
+  /**
    * On CONSUMER_SEND_MSG_BACK: milliseconds until the retry, exact.
    * Apache ignores it: the client also sets `delayLevel` to the level nearest to it from above.
    */
@@ -174,6 +179,15 @@ export const ExtensionProperty = {
   /** On a record that retention appended again: when the original was stored (ms since 1970). */
   FIRST_STORED_AT: 'NESTMQ_FIRST_STORED_AT',
 } as const;
+
+/**
+ * Before the name of a concurrent group under which its members lock queues on Apache's broker: a RocketMQ 5 broker makes
+ * a dead letter of every retry that is sent while its group holds a lock under its own name.
+ */
+export const LOCK_GROUP_PREFIX = 'NESTMQ_LOCK_';
+
+/** The version of these extensions. */
+export const EXTENSIONS_VERSION = 1;
 
 /**
  * Delays that are no level use RocketMQ 5's own TIMER_DELIVER_MS. Our broker keeps any duration to the millisecond;

@@ -2,6 +2,14 @@ export * from './batch.js';
 export * from './bodies/index.js';
 export * from './codes.js';
 export * from './command.js';
+export {
+  deadLetterProperties,
+  type FailureReason,
+  type Origin,
+  originOf,
+  parseReason,
+  retryProperties,
+} from './dead-letters.js';
 export * from './compression.js';
 export * from './delay-level.js';
 export { type Duration, durationMillis } from './duration.js';

@@ -17,6 +17,7 @@ import {
   type EndTransactionRequestHeader,
   type HandleAloneRequestHeader,
   type HeartbeatData,
+  type HeartbeatResponseHeader,
   type MessageQueue,
   type PullMessageRequestHeader,
   PullSysFlag,
@@ -30,11 +31,20 @@ import type { Connections } from './connections.js';
 import { ResponseError, responseError } from './response-error.js';
 import type { RouteTable } from './route-table.js';
 
+/** What a broker has said of itself in its last answer to a heartbeat. */
+export interface Greeting {
+  /** RocketMQ's ordinal. */
+  readonly version: number;
+  /** The version of our extensions; 0 for Apache's broker. */
+  readonly extensions: number;
+}
+
 /** What a client asks of brokers beside sending and pulling. Every method rejects with a `MessagingError`. */
 export class BrokerCalls {
   /** Channels that the broker knows this client's groups on. */
   private readonly greeted = new Map<string, Channel>();
   private readonly greeting = new Map<string, Promise<Channel>>();
+  private readonly greetings = new Map<string, Greeting>();
 
   constructor(
     private readonly connections: Connections,
@@ -65,6 +75,11 @@ export class BrokerCalls {
       this.greeting.set(address, greeting);
     }
     return greeting;
+  }
+
+  /** Undefined before the first heartbeat to the broker. */
+  greetingOf(address: string): Greeting | undefined {
+    return this.greetings.get(address);
   }
 
   /** Whether the connection to the broker broke and came back within the last `milliseconds`. */
@@ -266,8 +281,11 @@ export class BrokerCalls {
         ? await this.connections.open(address)
         : (this.peek(address) ?? (await this.open(address)));
     const response = await channel.invoke(request, this.timeoutMillis);
-    if (request.code === RequestCode.HEART_BEAT && response.code === ResponseCode.SUCCESS)
+    if (request.code === RequestCode.HEART_BEAT && response.code === ResponseCode.SUCCESS) {
       this.greeted.set(address, channel);
+      const { extensions = 0 } = response.header as HeartbeatResponseHeader;
+      this.greetings.set(address, { version: response.version, extensions });
+    }
     return response;
   }
 

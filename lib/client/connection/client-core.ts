@@ -1,6 +1,7 @@
 import type { Platform } from '../../platform/index.js';
 import type { ConsumerData } from '../../protocol/index.js';
 import type { BrokerCalls } from './broker-calls.js';
+import type { Capabilities } from './capabilities.js';
 import type { ClientCounters } from '../counters.js';
 import type { TopicSends } from '../counts.js';
 import type { ClientSettings } from '../options.js';
@@ -18,6 +19,8 @@ export interface ClientCore {
   readonly sends: TopicSends;
   readonly routes: RouteTable;
   readonly brokers: BrokerCalls;
+  /** What the brokers can do. */
+  readonly capabilities: Capabilities;
   readonly heartbeats: Heartbeats;
   readonly suspects: Suspects;
   /** Undefined when nothing is traced. */

@@ -1,4 +1,5 @@
-import { messageQueueKey, type MessageQueue } from '../../protocol/index.js';
+import { LOCK_GROUP_PREFIX, messageQueueKey, type MessageQueue } from '../../protocol/index.js';
+import { ConsumeMode } from '../consume-mode.js';
 import type { GroupContext } from './group-context.js';
 
 /** How long a lock counts after the broker confirmed it; the broker itself keeps it for 60 s. */
@@ -24,7 +25,7 @@ export class QueueLocks {
       [...byBroker(queues)].map(async ([brokerName, ofBroker]) => {
         const asked = core.platform.clock.monotonic();
         try {
-          const locked = await core.brokers.lock(brokerName, settings.group, core.clientId, ofBroker);
+          const locked = await core.brokers.lock(brokerName, await this.owner(brokerName), core.clientId, ofBroker);
           // What the broker does not confirm counts for nothing from now on.
           for (const queue of ofBroker) this.until.delete(messageQueueKey(queue));
           for (const queue of locked) {
@@ -62,9 +63,17 @@ export class QueueLocks {
     return new Set(refused);
   }
 
+  /** Orderly members of RocketMQ's own clients are to be kept out of a queue, so those lock under the group's name. */
+  private async owner(brokerName: string): Promise<string> {
+    const { core, settings } = this.group;
+    if (settings.mode === ConsumeMode.ORDERLY) return settings.group;
+    const { kind } = await core.capabilities.of(core.brokers.master(brokerName));
+    return kind === 'ours' ? settings.group : LOCK_GROUP_PREFIX + settings.group;
+  }
+
   /** Never rejects: a lock that is not given back runs out at the broker. */
   async release(queues: readonly MessageQueue[]): Promise<void> {
-    const { core, settings } = this.group;
+    const { core } = this.group;
     for (const queue of queues) {
       this.until.delete(messageQueueKey(queue));
       this.wanted.delete(messageQueueKey(queue));
@@ -72,7 +81,7 @@ export class QueueLocks {
     await Promise.all(
       [...byBroker(queues)].map(async ([brokerName, ofBroker]) => {
         try {
-          await core.brokers.unlock(brokerName, settings.group, core.clientId, ofBroker);
+          await core.brokers.unlock(brokerName, await this.owner(brokerName), core.clientId, ofBroker);
         } catch (error) {
           core.platform.logger.debug(
             `Queues of ${brokerName} stay locked until that runs out: ${(error as Error).message}`,

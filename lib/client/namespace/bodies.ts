@@ -156,6 +156,7 @@ const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>(
   [RequestCode.CONSUMER_SEND_MSG_BACK, NO_NAMES],
   [RequestCode.END_TRANSACTION, NO_NAMES],
   [RequestCode.UNREGISTER_CLIENT, NO_NAMES],
+  [RequestCode.GET_BROKER_CONFIG, NO_NAMES],
   [RequestCode.GET_CONSUMER_LIST_BY_GROUP, NO_NAMES],
   [RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, NO_NAMES],
   [RequestCode.QUERY_CONSUMER_OFFSET, NO_NAMES],

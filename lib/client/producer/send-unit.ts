@@ -19,6 +19,8 @@ export interface SendUnit {
   readonly shardingKey: string | undefined;
   readonly dedupId: string | undefined;
   readonly delayed: boolean;
+  /** To be delivered then, in milliseconds since 1970; undefined without a delay, and for one by its level. */
+  readonly deliverAt: number | undefined;
   readonly compressible: boolean;
   /** The producer group of a transactional message. */
   readonly transactionGroup: string | undefined;
@@ -45,6 +47,7 @@ export function batchUnit(units: readonly SendUnit[], deadline: number, retries:
     shardingKey,
     dedupId: undefined,
     delayed: false,
+    deliverAt: undefined,
     compressible: false,
     transactionGroup: undefined,
     deadline,

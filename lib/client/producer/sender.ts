@@ -2,7 +2,9 @@ import {
   createRequest,
   DEFAULT_TOPIC,
   MessagingError,
+  PropertyName,
   ResponseCode,
+  setProperty,
   SysFlag,
   type MessageQueue,
   type RemotingCommand,
@@ -11,6 +13,7 @@ import {
 } from '../../protocol/index.js';
 import type { Asker } from '../../remoting/index.js';
 import { compressFor, type WireBody } from './body-codec.js';
+import { keptTime } from '../connection/capabilities.js';
 import type { ClientCore } from '../connection/client-core.js';
 import type { SendResult, SendStatus } from './messages.js';
 import type { QueueSelector } from './queue-selector.js';
@@ -68,7 +71,8 @@ export class Sender {
     return new Promise((resolve, reject) => {
       this.unsettled.begin();
       const call = new SendCall(this, unit, ordered, resolve, reject);
-      if (unit.compressible || !this.attemptAtOnce(call)) void this.finish(call, undefined);
+      if (unit.compressible || unit.deliverAt !== undefined || !this.attemptAtOnce(call))
+        void this.finish(call, undefined);
     });
   }
 
@@ -149,7 +153,7 @@ export class Sender {
           const address = masterAddress(route, brokerName)!;
           const channel = this.core.brokers.peek(address) ?? (await this.within(this.core.brokers.open(address), unit));
           if (unit.compressible && wire.sysFlag === 0) wire = await compressFor(channel, wire);
-          const request = this.request(unit, queue, wire.body, wire.sysFlag);
+          const request = this.request(await this.timed(unit, address), queue, wire.body, wire.sysFlag);
           const response = await channel.invoke(request, this.remaining(unit));
           const status = STATUS.get(response.code);
           if (status !== undefined) return this.succeeded(unit, queue, status, response, route);
@@ -197,7 +201,7 @@ export class Sender {
       const channel = brokers.peek(address) ?? (await this.within(brokers.open(address), unit));
       let wire: WireBody = { body: unit.body, sysFlag: 0 };
       if (unit.compressible) wire = await compressFor(channel, wire);
-      channel.oneway(this.request(unit, queue, wire.body, wire.sysFlag));
+      channel.oneway(this.request(await this.timed(unit, address), queue, wire.body, wire.sysFlag));
       if (route.provisional) this.learnRealRoute(unit.topic);
     } finally {
       this.unsettled.end();
@@ -228,6 +232,15 @@ export class Sender {
       // The attempt goes by the route that is known.
       platform.logger.debug(`The route of ${unit.topic} could not be refreshed: ${(error as Error).message}`);
     }
+  }
+
+  /** The unit with its delivery time as the broker keeps it. */
+  private async timed(unit: SendUnit, address: string): Promise<SendUnit> {
+    if (unit.deliverAt === undefined) return unit;
+    const profile = await this.within(this.core.capabilities.of(address), unit);
+    const at = keptTime(profile, unit.deliverAt, this.core.platform.clock.now(), unit.topic);
+    if (at === unit.deliverAt) return unit;
+    return { ...unit, properties: setProperty(unit.properties, PropertyName.TIMER_DELIVER_MS, String(at)) };
   }
 
   private request(unit: SendUnit, queue: MessageQueue, body: Buffer, sysFlag: number): RemotingCommand {

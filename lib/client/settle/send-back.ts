@@ -1,12 +1,9 @@
 import {
-  APACHE_TIMER_MAX_MILLIS,
   appendProperty,
   DEFAULT_TOPIC,
-  DELAY_LEVELS,
   ExtensionProperty,
   getProperty,
   LIMITS,
-  MAX_DELAY_LEVEL,
   PropertyName,
   removeProperties,
   retryDelayLevel,
@@ -16,6 +13,8 @@ import {
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Delivery } from '../consumer/process-queue.js';
 import { ResponseError } from '../connection/response-error.js';
+import { ApacheRetries } from './apache-retries.js';
+import { levelFor } from './delay-level.js';
 import { failureReason, type FailureReason } from './settle.js';
 
 /** Before another try to hand a failed message over. */
@@ -28,7 +27,11 @@ const DEAD_LETTER_LEVEL = -1;
 
 /** Hands failed messages to the broker that stored them, for another attempt or as dead letters. */
 export class SendBack {
-  constructor(private readonly group: GroupContext) {}
+  private readonly apache: ApacheRetries;
+
+  constructor(private readonly group: GroupContext) {
+    this.apache = new ApacheRetries(group);
+  }
 
   /**
    * Resolves with true once the broker has the message: it may then be settled. While the broker cannot be reached it is
@@ -94,7 +97,14 @@ export class SendBack {
     reason: FailureReason,
     tries: number,
   ): Promise<void> {
-    const { brokers, platform } = this.group.core;
+    const { brokers, platform, capabilities } = this.group.core;
+    const profile = await capabilities.of(brokers.master(delivery.brokerName));
+    if (profile.kind !== 'ours') {
+      if (header.delayLevel < 0 || delivery.retries >= header.maxReconsumeTimes!)
+        await this.apache.bury(delivery, reason);
+      else await this.apache.again(delivery, profile, reason, header.retryDelayMs);
+      return;
+    }
     try {
       await brokers.sendBack(delivery.brokerName, header);
     } catch (error) {
@@ -182,11 +192,4 @@ function withReason(properties: string, { queueOffset, record, retries }: Delive
   add(ExtensionProperty.DLQ_ERROR_CLASS, reason.errorClass);
   add(ExtensionProperty.DLQ_ERROR_MESSAGE, reason.message);
   return text;
-}
-
-/** For brokers that know levels only: the level that is nearest from above; 0 lets the broker's ladder decide. */
-function levelFor(delayMillis: number | undefined): number {
-  if (delayMillis === undefined) return 0;
-  const index = DELAY_LEVELS.findIndex((millis) => millis >= Math.min(delayMillis, APACHE_TIMER_MAX_MILLIS));
-  return index < 0 ? MAX_DELAY_LEVEL : index + 1;
 }

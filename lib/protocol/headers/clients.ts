@@ -18,6 +18,15 @@ export interface NotifyConsumerIdsChangedRequestHeader {
   topic?: string;
 }
 
+export interface HeartbeatResponseHeader {
+  /** Extension: the version of ours that the broker knows; absent from Apache. */
+  extensions?: number;
+}
+
+export const heartbeatResponse = defineHeader<HeartbeatResponseHeader>({
+  extensions: { kind: 'int', required: false, wire: ExtensionField.EXTENSIONS },
+});
+
 export const unregisterClient = defineHeader<UnregisterClientRequestHeader>({
   clientID: text,
   producerGroup: optionalText,

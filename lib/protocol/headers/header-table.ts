@@ -21,7 +21,7 @@ import {
   producerGroupOnly,
   resumeHalf,
 } from './administration.js';
-import { consumerGroupOnly, consumerIdsChanged, unregisterClient } from './clients.js';
+import { consumerGroupOnly, consumerIdsChanged, heartbeatResponse, unregisterClient } from './clients.js';
 import { deadLetterStates, markDeadLetters } from './dead-letters.js';
 import {
   getMaxOffset,
@@ -102,6 +102,7 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.GET_MAX_OFFSET, { request: getMaxOffset, response: offsetResponse }],
   [RequestCode.GET_MIN_OFFSET, { request: getMinOffset, response: offsetResponse }],
   [RequestCode.GET_EARLIEST_MSG_STORETIME, { request: getMinOffset, response: timestampResponse }],
+  [RequestCode.HEART_BEAT, { request: EMPTY_HEADER, response: heartbeatResponse }],
   [RequestCode.UNREGISTER_CLIENT, { request: unregisterClient }],
   [RequestCode.GET_CONSUMER_LIST_BY_GROUP, { request: consumerGroupOnly }],
   [RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, { request: consumerIdsChanged }],

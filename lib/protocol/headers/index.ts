@@ -53,6 +53,7 @@ export type {
 } from './offsets.js';
 export type {
   GetConsumerListByGroupRequestHeader,
+  HeartbeatResponseHeader,
   NotifyConsumerIdsChangedRequestHeader,
   UnregisterClientRequestHeader,
 } from './clients.js';

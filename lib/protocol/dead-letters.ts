@@ -1,4 +1,7 @@
-import { encodeProperties, ExtensionProperty, LIMITS, PropertyName } from '../protocol/index.js';
+import { ExtensionProperty } from './extensions.js';
+import { LIMITS } from './names.js';
+import { encodeProperties } from './properties.js';
+import { PropertyName } from './property-names.js';
 
 /** What the client says about the failure, as it comes in a send-back. */
 export interface FailureReason {
