@@ -18,11 +18,10 @@ export async function until(condition, withinMillis, what) {
 /** One started process. */
 class Worker {
   errors = [];
-  logs = [];
   answers = new Map();
   nextId = 0;
 
-  constructor(lib, store, record) {
+  constructor(lib, store, record, logs) {
     this.child = fork(new URL('./process.js', import.meta.url), [lib, store, record], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
@@ -32,7 +31,7 @@ class Worker {
         if (message.ready !== undefined) resolve(message);
         else if (message.failed !== undefined) reject(Object.assign(new Error(message.text), { code: message.failed }));
         else if (message.level === 'error') this.errors.push(message.text);
-        else if (message.level === 'log') this.logs.push(message.text);
+        else if (message.level === 'log') logs.push(`${Date.now()} ${this.pid} ${message.text}`);
         else this.answers.get(message.id)?.(message.answer);
       });
       this.gone.then((how) => reject(new Error(`it ended before it was ready: ${JSON.stringify(how)}`)));
@@ -61,6 +60,8 @@ class Worker {
 
 export class Machine {
   workers = [];
+  /** What all of them have said. */
+  logs = [];
 
   /** @param pathLength Of the store's path; 0 for a short one. */
   constructor(lib, pathLength = 0) {
@@ -71,7 +72,7 @@ export class Machine {
   }
 
   async start() {
-    const worker = new Worker(this.lib, this.store, this.record);
+    const worker = new Worker(this.lib, this.store, this.record, this.logs);
     this.workers.push(worker);
     await worker.ready;
     return worker;

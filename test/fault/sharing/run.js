@@ -1,5 +1,5 @@
 // Processes of one machine on one store: the host killed under load, left in order, stopped.
-//   node test/fault/sharing/run.js [--scenario kill|leave|stopped] [--rounds 5] [--processes 3] [--path-length 150] [--lib <URL>]
+//   node test/fault/sharing/run.js [--scenario kill|leave|stopped] [--rounds 5] [--processes 3] [--path-length 150] [--within <ms>] [--lib <URL>]
 // Without a scenario all of them run. Prints one line of JSON for each.
 import { parseArgs } from 'node:util';
 import { countDisordered } from './machine.js';
@@ -11,12 +11,18 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     processes: { type: 'string', default: '3' },
     'path-length': { type: 'string', default: '0' },
+    within: { type: 'string' },
     lib: { type: 'string', default: new URL('../../../dist/', import.meta.url).href },
   },
 });
 const { lib } = values;
 const rounds = Number(values.rounds);
-const options = { rounds, processes: Number(values.processes), pathLength: Number(values['path-length']) };
+const options = {
+  rounds,
+  processes: Number(values.processes),
+  pathLength: Number(values['path-length']),
+  within: values.within && Number(values.within),
+};
 
 const ALL = {
   kill: () => kill(lib, options),

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Machine, until } from './machine.js';
 
-export const TAKEN_OVER_WITHIN_MS = 2_000;
-export const LEFT_WITHIN_MS = 1_000;
+const TAKEN_OVER_WITHIN_MS = 2_000;
+const LEFT_WITHIN_MS = 1_000;
 const DRAINED_WITHIN_MS = 30_000;
 const LOAD_MS = 700;
 
@@ -18,15 +18,16 @@ async function withMachine(lib, pathLength, run) {
   }
 }
 
-function check(result, limit, times) {
+function check(result, limit, times, logs) {
   const worst = Math.max(...times);
   if (result.lost + result.disordered > 0) throw new Error(`lost or out of order: ${JSON.stringify(result)}`);
-  if (worst > limit) throw new Error(`taken over after ${times.join(', ')} ms, not within ${limit} ms`);
+  if (worst > limit)
+    throw new Error(`taken over after ${times.join(', ')} ms, not within ${limit} ms:\n${logs.join('\n')}`);
   return { ...result, takenOverMillis: times };
 }
 
 /** The host dies by SIGKILL under load, again and again; a new process comes for each that died. */
-export function kill(lib, { rounds, processes = 3, pathLength = 0 }) {
+export function kill(lib, { rounds, processes = 3, pathLength = 0, within = TAKEN_OVER_WITHIN_MS }) {
   return withMachine(lib, pathLength, async (machine) => {
     // All at once: the lock decides.
     await Promise.all(Array.from({ length: processes }, () => machine.start()));
@@ -43,12 +44,12 @@ export function kill(lib, { rounds, processes = 3, pathLength = 0 }) {
       if (!existsSync(socket)) throw new Error('there was no stale socket to get over');
       await (await machine.start()).ask('send');
     }
-    return check(await machine.judge(DRAINED_WITHIN_MS), TAKEN_OVER_WITHIN_MS, times);
+    return check(await machine.judge(DRAINED_WITHIN_MS), within, times, machine.logs);
   });
 }
 
 /** As a watch mode restarts: the new process starts before the old one is told to go. Nobody sees an error. */
-export function leave(lib, { rounds, pathLength = 0 }) {
+export function leave(lib, { rounds, pathLength = 0, within = LEFT_WITHIN_MS }) {
   return withMachine(lib, pathLength, async (machine) => {
     let old = await machine.start();
     await old.ask('send');
@@ -69,7 +70,7 @@ export function leave(lib, { rounds, pathLength = 0 }) {
     }
     const result = await machine.judge(DRAINED_WITHIN_MS);
     if (result.failed > 0) throw new Error(`sends failed: ${JSON.stringify(result)}`);
-    return check(result, LEFT_WITHIN_MS, times);
+    return check(result, within, times, machine.logs);
   });
 }
 
