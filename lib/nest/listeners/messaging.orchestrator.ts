@@ -2,7 +2,14 @@ import { Injectable, Logger } from '@nestjs/common';
 import { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
 import type { ListenerBinding, PushConsumer } from '../../client/index.js';
 import { bindingOf, type TransactionDefinition, TransactionExplorer } from '../transactions/index.js';
-import { ConnectionEnvironment, type MessagingConnection, MessagingConnections } from '../connection/index.js';
+import {
+  ConnectionEnvironment,
+  isLinkedTransport,
+  LINK_TRANSPORT,
+  type MessagingConnection,
+  MessagingConnections,
+  TransportHost,
+} from '../connection/index.js';
 import { BatchHandler, type HandlerSettings, ListenerHandler } from '../handler/index.js';
 import { HandlerPipeline, type LifecycleHooks, installLifecycleHooks, payloadType } from '../nest-internals.js';
 import { type ConsumerPlan, planConsumers } from './consumer-plan.js';
@@ -25,6 +32,8 @@ export class MessagingOrchestrator implements LifecycleHooks {
   private readonly handlers = new Map<string, ListenerHandler>();
   private readonly batchHandlers = new Map<string, BatchHandler>();
   private listeners: ListenerDefinition[] = [];
+  /** For strategies of `nestmq/microservices`. */
+  private readonly transports: TransportHost;
   private opened = false;
   private hooksCheck: NodeJS.Timeout | undefined;
   private draining: Promise<void> | undefined;
@@ -39,6 +48,10 @@ export class MessagingOrchestrator implements LifecycleHooks {
     private readonly environment: ConnectionEnvironment,
   ) {
     installLifecycleHooks(modules, this);
+    this.transports = new TransportHost(connections, environment);
+    modules.getRpcTargetRegistry().subscribe((target: unknown) => {
+      if (isLinkedTransport(target)) target[LINK_TRANSPORT](this.transports);
+    });
   }
 
   async onFirstInit(): Promise<void> {
@@ -49,6 +62,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
       this.opened = true;
       for (const connection of this.connections.all()) await connection.open();
       for (const plan of plans) this.prepare(plan);
+      this.transports.prepare();
       await Promise.all(transactions.map((transaction) => this.bindTransaction(transaction)));
       await Promise.all(this.connections.all().map((connection) => connection.register()));
     } catch (error) {
@@ -62,7 +76,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
     for (const listener of this.listeners) this.createHandler(listener);
     this.registry.startWith((connection) => this.start(connection));
     const automatic = this.connections.all().filter((connection) => connection.options.autoStart);
-    await Promise.all(automatic.map((connection) => this.startOne(connection)));
+    await Promise.all([...automatic.map((connection) => this.startOne(connection)), this.transports.start()]);
     for (const listener of this.listeners) this.logger.log(bootLine(listener, this.connectionOf(listener)));
     // An application context is initialised before anybody can switch its hooks on.
     if (this.environment.ownsProcess) {
@@ -145,7 +159,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
   }
 
   private async drain(): Promise<void> {
-    await Promise.all(this.connections.all().map((connection) => connection.drain()));
+    await Promise.all([...this.connections.all().map((connection) => connection.drain()), this.transports.drain()]);
     for (const connection of this.started) this.registry.markStarted(connection.name, false);
   }
 

@@ -11,6 +11,7 @@ const WORDS: PlanWords<HandlerDefinition> = {
 /** The groups of one strategy on its connection. */
 export class GroupSet {
   private consumers: PushConsumer[] = [];
+  private stopping: Promise<void> | undefined;
 
   constructor(
     private readonly connection: MessagingConnection,
@@ -48,9 +49,9 @@ export class GroupSet {
     return this.connection.startConsumers(this.consumers);
   }
 
-  /** Stops pulling and waits for the handlers at work, within the connection's budget. */
+  /** Stops pulling and waits for the handlers at work, within the connection's budget; once, however often it is asked for. */
   stop(): Promise<void> {
-    return this.connection.stopConsumers(this.consumers);
+    return (this.stopping ??= this.connection.stopConsumers(this.consumers));
   }
 
   /** One line for each handler. */

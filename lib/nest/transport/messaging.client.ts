@@ -144,8 +144,17 @@ async function opened(options: Exclude<ResolvedClientOptions, MessagingTemplate>
     return new MessagingTemplate(connection);
   } catch (error) {
     await connection.close();
-    throw error;
+    throw error instanceof MessagingError && error.code === 'STORE_LOCKED' ? withCure(error) : error;
   }
+}
+
+/** In one process a store has one connection. */
+function withCure(error: MessagingError): MessagingError {
+  return new MessagingError(
+    error.code,
+    `${error.message} In an application with MessagingModule give its template to the MessagingClient: { template }`,
+    { cause: error },
+  );
 }
 
 /** The RpcException of a handler, with its payload; any other failure of it as a RequestFailedError. */

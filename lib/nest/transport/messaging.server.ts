@@ -2,8 +2,8 @@ import { Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import type { MessagingClient as EngineClient } from '../../client/index.js';
 import { MessagingError } from '../../protocol/index.js';
-import { ConnectionEnvironment } from '../connection/connection-environment.js';
-import { MessagingConnection } from '../connection/messaging-connection.js';
+import { ConnectionEnvironment, LINK_TRANSPORT, MessagingConnection, type TransportHost } from '../connection/index.js';
+import { sharedConnection } from './choose-connection.js';
 import { EventBook } from './event-book.js';
 import { GroupSet } from './group-set.js';
 import { defineHandlers, type RegisteredHandler } from './handler-definition.js';
@@ -41,6 +41,9 @@ export class MessagingServer
   private readonly registered: RegisteredHandler[] = [];
   private connection: MessagingConnection | undefined;
   private groups: GroupSet | undefined;
+  private host: TransportHost | undefined;
+  private owns = false;
+  private isReady = false;
   private started = false;
   private closing: Promise<void> | undefined;
 
@@ -78,8 +81,11 @@ export class MessagingServer
   /** Begins to call handlers, where `autoStart: false` holds them. Nothing happens when it has begun. */
   async start(): Promise<void> {
     const { groups } = this;
-    if (groups === undefined) {
-      throw new MessagingError('BAD_ARGUMENT', 'the MessagingServer is not connected: start() it after listen()');
+    if (groups === undefined || !this.isReady) {
+      throw new MessagingError(
+        'BAD_ARGUMENT',
+        'the MessagingServer is not connected: start() it after listen(), and after the application is initialised',
+      );
     }
     if (this.started) return;
     this.started = true;
@@ -105,25 +111,50 @@ export class MessagingServer
     throw new MessagingError('BAD_ARGUMENT', 'the MessagingServer is not connected: unwrap() it after listen()');
   }
 
+  /** @internal The application shows its connections. */
+  [LINK_TRANSPORT](host: TransportHost): void {
+    this.host = host;
+    host.atDrain(async () => this.stopGroups());
+  }
+
   private async open(): Promise<void> {
     if (this.connection !== undefined) {
       throw new MessagingError('CONFIGURATION', 'this MessagingServer listens already; make one for each connection');
     }
+    const { host, options } = this;
+    const own = new MessagingConnection(options.own, host?.environment ?? new ConnectionEnvironment());
+    const shared = sharedConnection(options, host, own.storePath);
     this._status$.next('connecting');
-    const connection = new MessagingConnection(this.options.own, new ConnectionEnvironment());
-    this.connection = connection;
+    this.connection = shared ?? own;
+    this.owns = shared === undefined;
     try {
-      const groups = this.groupsOn(connection);
-      await connection.open();
-      groups.prepare();
-      await connection.register();
-      this.groups = groups;
-      if (this.options.autoStart) await this.start();
+      const groups = this.groupsOn(this.connection);
+      if (shared === undefined) await this.openOwn(own, groups);
+      else await this.join(groups);
     } catch (error) {
       await this.shutDown();
       throw error;
     }
-    this.connected();
+  }
+
+  private async openOwn(own: MessagingConnection, groups: GroupSet): Promise<void> {
+    await own.open();
+    groups.prepare();
+    this.groups = groups;
+    await own.register();
+    await this.ready();
+  }
+
+  /** An application whose microservices start before it is initialised opens its connections later. */
+  private async join(groups: GroupSet): Promise<void> {
+    this.groups = groups;
+    // Closed in the meantime: there is nothing to start any more.
+    const ifStillHere = (step: () => unknown): unknown => (this.groups === groups ? step() : undefined);
+    await this.host!.join({
+      prepare: () => void ifStillHere(() => groups.prepare()),
+      register: async () => void (await ifStillHere(() => groups.register())),
+      start: async () => void (await ifStillHere(() => this.ready())),
+    });
   }
 
   private groupsOn(connection: MessagingConnection): GroupSet {
@@ -133,25 +164,32 @@ export class MessagingServer
     return new GroupSet(connection, definitions, this.around);
   }
 
-  private connected(): void {
+  private async ready(): Promise<void> {
+    this.isReady = true;
+    if (this.options.autoStart) await this.start();
     const held = this.options.autoStart ? '' : ', held (autoStart: false)';
-    for (const line of this.groups!.lines()) this.logger.log(`${line}${held}`);
+    for (const line of this.groups?.lines() ?? []) this.logger.log(`${line}${held}`);
     this._status$.next('connected');
     this.events.emit('connected');
   }
 
-  private async shutDown(): Promise<void> {
-    const { connection, groups } = this;
-    if (connection === undefined) return;
+  private async stopGroups(): Promise<void> {
     try {
-      await groups?.stop();
+      await this.groups?.stop();
     } catch (error) {
       this.logger.error('a group did not stop cleanly', error instanceof Error ? error.stack : String(error));
     }
-    await connection.close();
+  }
+
+  private async shutDown(): Promise<void> {
+    const { connection } = this;
+    if (connection === undefined) return;
+    await this.stopGroups();
+    if (this.owns) await connection.close();
     this.connection = undefined;
     this.groups = undefined;
     this.started = false;
+    this.isReady = false;
     this._status$.next('disconnected');
     this.events.emit('disconnected');
   }
