@@ -59,7 +59,8 @@ export type { ClientOptions, ConsumerOptions, KeyOrderOption, ListenerBinding } 
 export { NamespacedConnector } from './namespace/namespaced-connector.js';
 export { Producer } from './producer/producer.js';
 export { type PollOptions, PullConsumer, type PullConsumerOptions } from './consumer/pull-consumer.js';
-export { PushConsumer, type AssignedQueue, type ConsumerState } from './consumer/push-consumer.js';
+export type { AssignedQueue, ConsumerState } from './consumer/consumer-state.js';
+export { PushConsumer } from './consumer/push-consumer.js';
 export { ReceivedMessage } from './consumer/received-message.js';
 export { RequestFailedError } from './requests/reply-error.js';
 export type { ReceivedReply } from './requests/reply.js';

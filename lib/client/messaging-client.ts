@@ -2,22 +2,16 @@ import { networkInterfaces } from 'node:os';
 import type { Platform, Timer } from '../platform/index.js';
 import {
   checkTopic,
-  createResponse,
   createUniqueIdFactory,
-  decodeQueueOffsets,
   DEFAULT_TOPIC,
   LIMITS,
   MessagingError,
   Namespace,
   Permission,
-  RequestCode,
-  ResponseCode,
-  type NotifyConsumerIdsChangedRequestHeader,
-  type ResetClientOffsetRequestHeader,
 } from '../protocol/index.js';
-import type { RequestHandler } from '../remoting/index.js';
 import type { AdminParts } from './admin/admin-calls.js';
 import { MessagingAdmin } from './admin/messaging-admin.js';
+import { serveBrokers } from './broker-requests.js';
 import { BrokerCalls } from './connection/broker-calls.js';
 import { Capabilities } from './connection/capabilities.js';
 import type { ClientCore } from './connection/client-core.js';
@@ -32,7 +26,8 @@ import { withClientDefaults, type ClientOptions, type ClientSettings, type Consu
 import type { OutgoingMessage } from './producer/messages.js';
 import { Producer } from './producer/producer.js';
 import { PullConsumer, type PullConsumerOptions } from './consumer/pull-consumer.js';
-import { PushConsumer, type ConsumerState } from './consumer/push-consumer.js';
+import type { ConsumerState } from './consumer/consumer-state.js';
+import { PushConsumer } from './consumer/push-consumer.js';
 import { Requests } from './requests/requests.js';
 import type { TopicLag } from './consumer/lag.js';
 import { RouteTable } from './connection/route-table.js';
@@ -92,7 +87,13 @@ export class MessagingClient {
       namespace === undefined
         ? options.connector
         : new NamespacedConnector(options.connector, new Namespace(namespace));
-    this.connections = new Connections(connector, this.serve, monotonic, (address) => {
+    const serve = serveBrokers(() => ({
+      consumers: this.consumers,
+      requests: this.requests,
+      transactions: this.transactions,
+      logger,
+    }));
+    this.connections = new Connections(connector, serve, monotonic, (address) => {
       void this.heartbeats.restore(address);
     });
     const nameServers = new NameServers(
@@ -115,6 +116,7 @@ export class MessagingClient {
       counters: this.counters,
       sends: this.sends,
       routes: this.routes,
+      nameServers: options.nameServers.join(';'),
       brokers,
       capabilities: new Capabilities(brokers, (address) => this.heartbeats.repeat(address)),
       heartbeats: this.heartbeats,
@@ -239,36 +241,6 @@ export class MessagingClient {
       );
     }
   }
-
-  /** What brokers ask of this client. */
-  private readonly serve: RequestHandler = (request, channel, respond) => {
-    if (request.code === RequestCode.NOTIFY_CONSUMER_IDS_CHANGED) {
-      const { consumerGroup, topic } = request.header as NotifyConsumerIdsChangedRequestHeader;
-      const consumer = this.consumers.get(consumerGroup);
-      if (topic !== undefined) consumer?.topicChanged(topic);
-      consumer?.rebalance();
-      respond(createResponse(ResponseCode.SUCCESS, {}));
-      return;
-    }
-    if (request.code === RequestCode.RESET_CONSUMER_CLIENT_OFFSET) {
-      const { group, stored } = request.header as ResetClientOffsetRequestHeader;
-      // Otherwise the answers to pulls tell it, and twice told is handled twice.
-      if (stored !== true) this.consumers.get(group)?.moved(decodeQueueOffsets(request.body ?? Buffer.alloc(0)));
-      respond(createResponse(ResponseCode.SUCCESS, {}));
-      return;
-    }
-    if (request.code === RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT) {
-      void this.requests.accept(request, respond);
-      return;
-    }
-    if (request.code === RequestCode.CHECK_TRANSACTION_STATE) {
-      this.transactions.check(request, channel);
-      return;
-    }
-    this.platform.logger.debug(`The request ${request.code} of ${channel.remoteAddress} is not served by this client`);
-    const code = ResponseCode.REQUEST_CODE_NOT_SUPPORTED;
-    respond(createResponse(code, {}, ` request type ${request.code} not supported`));
-  };
 }
 
 function producerGroupOf(application: string, namespace = ''): string {

@@ -18,6 +18,8 @@ export interface ClientCore {
   readonly counters: ClientCounters;
   readonly sends: TopicSends;
   readonly routes: RouteTable;
+  /** Addresses with `;` between them, as they were given. */
+  readonly nameServers: string;
   readonly brokers: BrokerCalls;
   /** What the brokers can do. */
   readonly capabilities: Capabilities;

@@ -11,6 +11,7 @@ import {
 } from '../../protocol/index.js';
 import { ConsumeMode } from '../consume-mode.js';
 import { createOutcomeCounts, type OutcomeCounts } from '../counts.js';
+import { HandlerTimes } from '../dispatch/handler-times.js';
 import { checkBinding } from './check-binding.js';
 import {
   type CompleteBinding,
@@ -28,6 +29,7 @@ export interface Listener {
   readonly maxReconsumeTimes: number;
   paused: boolean;
   readonly counts: OutcomeCounts;
+  readonly times: HandlerTimes;
 }
 
 /** The listeners of one group: what they subscribe to together, and which of them a message is for. */
@@ -74,6 +76,7 @@ export class ListenerTable {
       maxReconsumeTimes,
       paused: false,
       counts: createOutcomeCounts(),
+      times: new HandlerTimes(),
     };
     this.topics.set(binding.topic, [...others, listener]);
     this.names.set(binding.name, listener);

@@ -69,6 +69,11 @@ export class ProcessQueue implements MessageQueue {
   suggestedBrokerId = 0;
   /** Position that was last given to the store of offsets. */
   persistedOffset: number;
+  /** When a pull was last answered, and when a message was last found settled; milliseconds since 1970, 0 for never. */
+  lastPullAt = 0;
+  lastSettledAt = 0;
+  private settledCount = 0;
+  private settledBefore = 0;
   /** Pulls that failed in a row. */
   failures = 0;
   /** The broker said that there is no such topic: should one come back, this queue's position is not its. */
@@ -130,6 +135,17 @@ export class ProcessQueue implements MessageQueue {
     return this.buffered;
   }
 
+  /** Of what is fetched and not settled. */
+  get bytes(): number {
+    return this.bufferedBytes;
+  }
+
+  /** Called every few seconds, instead of a look at the clock for each message. */
+  noteSettled(now: number): void {
+    if (this.settledCount !== this.settledBefore) this.lastSettledAt = now;
+    this.settledBefore = this.settledCount;
+  }
+
   /** The smallest offset that is not settled: where this or another member goes on. */
   get committedOffset(): number {
     const first = this.entries[this.head];
@@ -158,6 +174,7 @@ export class ProcessQueue implements MessageQueue {
   complete(delivery: Delivery): void {
     if (delivery.settled) return;
     delivery.settled = true;
+    this.settledCount++;
     this.buffered--;
     this.bufferedBytes -= delivery.body.length;
     while (this.entries[this.head]?.settled === true) this.head++;

@@ -3,7 +3,8 @@ import type { ClientCore } from '../connection/client-core.js';
 import { ConsumeMode } from '../consume-mode.js';
 import type { Inbox } from '../dispatch/inbox.js';
 import { ACKNOWLEDGED } from '../settle/settle.js';
-import { PushConsumer, type ConsumerState } from './push-consumer.js';
+import type { ConsumerState } from './consumer-state.js';
+import { PushConsumer } from './push-consumer.js';
 import type { ReceivedMessage } from './received-message.js';
 
 /** What a pull consumer is told. */

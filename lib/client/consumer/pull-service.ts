@@ -11,6 +11,7 @@ import {
 } from '../../protocol/index.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { ConsumeMode } from '../consume-mode.js';
+import type { ConsumerActivity } from './consumer-activity.js';
 import type { ConsumerSettings } from '../options.js';
 import type { Delivery, ProcessQueue } from './process-queue.js';
 import type { PulledBodyDecoder } from './pulled-body.js';
@@ -43,6 +44,7 @@ export class PullService {
     private readonly core: ClientCore,
     private readonly settings: ConsumerSettings,
     private readonly decoder: PulledBodyDecoder,
+    private readonly activity: ConsumerActivity,
     private readonly gate: PullGate,
     private readonly subscriptionVersion: () => number,
     private readonly deliver: (queue: ProcessQueue, deliveries: Delivery[]) => void,
@@ -76,9 +78,11 @@ export class PullService {
       const address = this.address(queue);
       const channel = this.core.brokers.peek(address) ?? (await this.core.brokers.open(address));
       if (queue.draining) return 0;
+      const asked = platform.clock.monotonic();
       const response = await channel.invoke(this.request(queue), PULL_TIMEOUT_MILLIS);
       if (queue.draining) return 0;
-      return await this.take(queue, response, address);
+      queue.lastPullAt = platform.clock.now();
+      return await this.take(queue, response, address, asked);
     } catch (error) {
       if (queue.draining) return 0;
       counters.pullFailed++;
@@ -91,7 +95,7 @@ export class PullService {
     }
   }
 
-  private async take(queue: ProcessQueue, response: RemotingCommand, address: string): Promise<number> {
+  private async take(queue: ProcessQueue, response: RemotingCommand, address: string, asked: number): Promise<number> {
     if (queue.topicGone && response.code !== ResponseCode.TOPIC_NOT_EXIST) {
       // What has come back under the name is another topic, whose offsets begin anew.
       this.gate.renounce(queue);
@@ -104,6 +108,7 @@ export class PullService {
         const { deliveries, nextOffset } = decoded instanceof Promise ? await decoded : decoded;
         if (queue.draining) return 0;
         queue.append(deliveries, nextOffset);
+        this.activity.notePull(queue.topic, deliveries.length, this.core.platform.clock.monotonic() - asked);
         if (deliveries.length > 0) this.deliver(queue, deliveries);
         return 0;
       }

@@ -1,12 +1,23 @@
 import type { Timer } from '../../platform/index.js';
-import { checkGroup, messageQueueKey, MessagingError, type QueueOffset, retryTopic } from '../../protocol/index.js';
+import {
+  checkGroup,
+  type ConsumerRunningInfo,
+  type DirectResult,
+  messageQueueKey,
+  MessagingError,
+  type QueueOffset,
+  retryTopic,
+} from '../../protocol/index.js';
 import { Assignment, positionsOf } from './assignment.js';
+import { ConsumerActivity } from './consumer-activity.js';
+import { type ConsumerState, consumerState } from './consumer-state.js';
+import { consumeDirectly } from './direct-call.js';
+import { runningInfo } from './running-info.js';
 import { checkFilters } from './check-filters.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { AcknowledgeFirst } from '../dispatch/acknowledge-first.js';
 import { ConcurrentDispatcher } from '../dispatch/concurrent-dispatcher.js';
 import { ConsumeMode } from '../consume-mode.js';
-import type { OutcomeCounts } from '../counts.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { GroupContext } from './group-context.js';
 import { Inbox } from '../dispatch/inbox.js';
@@ -28,35 +39,6 @@ import { RemoteOffsets } from '../offsets/remote-offsets.js';
 import { SendBack } from '../settle/send-back.js';
 import { settleLocally, settleOnce, settleWithBroker } from '../settle/settlers.js';
 
-export interface AssignedQueue {
-  topic: string;
-  brokerName: string;
-  queueId: number;
-  /** Everything before this offset is settled. */
-  committedOffset: number;
-  /** Where the next pull begins. */
-  nextOffset: number;
-  /** Messages that are fetched and not settled. */
-  buffered: number;
-}
-
-export interface ConsumerState {
-  group: string;
-  mode: ConsumeMode;
-  /** Whether it takes messages: between `start` and `stop`. */
-  started: boolean;
-  /** What it reads, the topic of its retries included. */
-  topics: string[];
-  queues: AssignedQueue[];
-  /** Messages whose handler runs, or whose outcome is on its way to the broker. */
-  inFlight: number;
-  /** Whether the whole group is paused. */
-  paused: boolean;
-  pausedListeners: string[];
-  /** With what has become of their deliveries since the client was made. */
-  listeners: { name: string; topic: string; counts: Readonly<OutcomeCounts> }[];
-}
-
 type Phase = 'new' | 'registered' | 'started' | 'stopped';
 
 /** The topics that do not exist yet are looked for more often than routes are refreshed. */
@@ -76,6 +58,9 @@ export class PushConsumer {
   private readonly assignment: Assignment;
   private readonly rebalancer: Rebalancer;
   private readonly dispatcher: Dispatcher;
+  private readonly decoder: PulledBodyDecoder;
+  private readonly activity: ConsumerActivity;
+  private startedAt = 0;
   private readonly timers: Timer[] = [];
   private phase: Phase = 'new';
   private version = 0;
@@ -104,10 +89,13 @@ export class PushConsumer {
     this.offsets = mode === ConsumeMode.BROADCAST ? new LocalOffsets(this.group) : new RemoteOffsets(this.group);
     const dispatcher = polled ? (this.inbox = this.createInbox()) : this.createDispatcher();
     this.dispatcher = dispatcher;
+    this.decoder = new PulledBodyDecoder(this.listeners, this.group.retryTopic, core.counters);
+    this.activity = new ConsumerActivity(this.listeners, core.platform.clock);
     const pulls = new PullService(
       core,
       this.settings,
-      new PulledBodyDecoder(this.listeners, this.group.retryTopic, core.counters),
+      this.decoder,
+      this.activity,
       {
         resumed: () => this.gate.resumed(),
         mayRead: (queue) => this.mayRead(queue),
@@ -161,6 +149,7 @@ export class PushConsumer {
   async start(): Promise<void> {
     this.expect('registered', 'start() follows register()');
     this.phase = 'started';
+    this.startedAt = this.core.platform.clock.now();
     const { settings, platform, routes } = this.core;
     const { clock } = platform;
     this.forgetRoutes = routes.onChange((topic) => {
@@ -169,7 +158,10 @@ export class PushConsumer {
     this.forgetSuspects = this.core.suspects.onFree(() => this.dispatcher.wake());
     this.timers.push(
       clock.every(settings.rebalanceMillis, () => this.rebalance()),
-      clock.every(settings.offsetPersistMillis, () => void this.savePositions()),
+      clock.every(settings.offsetPersistMillis, () => {
+        this.observe();
+        void this.savePositions();
+      }),
     );
     if (this.settings.mode !== ConsumeMode.BROADCAST) {
       this.timers.push(clock.every(LOCK_RENEWAL_MILLIS, () => void this.renewLocks()));
@@ -215,31 +207,14 @@ export class PushConsumer {
   }
 
   state(): ConsumerState {
-    const queues = [...this.assignment.active.values()];
-    return {
-      group: this.settings.group,
-      mode: this.settings.mode,
-      started: this.phase === 'started',
-      topics: this.topics(),
-      queues: queues.map((queue) => ({
-        topic: queue.topic,
-        brokerName: queue.brokerName,
-        queueId: queue.queueId,
-        committedOffset: queue.committedOffset,
-        nextOffset: queue.nextOffset,
-        buffered: queue.size,
-      })),
-      inFlight: queues.reduce((sum, queue) => sum + queue.inFlight, 0),
-      paused: this.gate.paused,
-      pausedListeners: [...this.listeners.all()]
-        .filter((listener) => listener.paused)
-        .map((listener) => listener.binding.name),
-      listeners: [...this.listeners.all()].map(({ binding, counts }) => ({
-        name: binding.name,
-        topic: binding.topic,
-        counts: { ...counts },
-      })),
-    };
+    return consumerState(
+      this.settings,
+      this.phase === 'started',
+      this.topics(),
+      [...this.assignment.active.values()],
+      this.gate.paused,
+      [...this.listeners.all()],
+    );
   }
 
   /** @internal The members of the group have changed, or a topic that it waits for has appeared. */
@@ -256,6 +231,36 @@ export class PushConsumer {
       const own = this.assignment.active.get(messageQueueKey(queue));
       if (own !== undefined) this.assignment.moved(own, offset);
     }
+  }
+
+  /** @internal Where this member is in the queues that it has of the topic. */
+  positions(topic: string): QueueOffset[] {
+    return positionsOf([...this.assignment.active.values()].filter((queue) => queue.topic === topic)).map(
+      ({ queue: { brokerName, queueId }, offset }) => ({ queue: { topic, brokerName, queueId }, offset }),
+    );
+  }
+
+  /** @internal Undefined while it does not consume. */
+  runningInfo(): ConsumerRunningInfo | undefined {
+    if (this.phase !== 'started') return undefined;
+    this.observe();
+    const listeners = [...this.listeners.all()];
+    return runningInfo({
+      mode: this.settings.mode,
+      nameServers: this.core.nameServers,
+      startedAt: this.startedAt,
+      concurrency: listeners.reduce((sum, { concurrency }) => sum + concurrency, 0),
+      subscriptions: registrationOf(this.group, this.listeners, this.version).subscriptionDataSet,
+      queues: this.assignment.active.values(),
+      activity: this.activity,
+      holds: (queue) => this.locks.holds(queue),
+    });
+  }
+
+  /** @internal Gives a message to its listener, whatever becomes of it. Undefined while it does not consume, or is polled. */
+  async consumeDirectly(body: Buffer, brokerName: string): Promise<DirectResult | undefined> {
+    if (this.phase !== 'started' || this.inbox !== undefined) return undefined;
+    return consumeDirectly(this.group, this.decoder, body, brokerName);
   }
 
   /** @internal A topic of the group has appeared or got other queues. */
@@ -329,6 +334,12 @@ export class PushConsumer {
   private topics(): string[] {
     const topics = this.listeners.topicNames;
     return this.settings.mode === ConsumeMode.BROADCAST ? topics : [...topics, this.group.retryTopic];
+  }
+
+  private observe(): void {
+    const now = this.core.platform.clock.now();
+    for (const queue of this.assignment.active.values()) queue.noteSettled(now);
+    this.activity.sample();
   }
 
   private async savePositions(): Promise<void> {

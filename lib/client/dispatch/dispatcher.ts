@@ -48,10 +48,12 @@ export function callListener(
   core: ClientCore,
   signal: AbortSignal = delivery.queue.handlerSignal,
 ): Outcome | Promise<Outcome> {
-  return (
-    refusalOf(delivery, core) ??
-    delivery.listener!.binding.handle(new ReceivedMessage(delivery.record, delivery), signal)
-  );
+  const refusal = refusalOf(delivery, core);
+  if (refusal !== undefined) return refusal;
+  const { binding, times } = delivery.listener!;
+  const message = new ReceivedMessage(delivery.record, delivery);
+  if (!times.due()) return binding.handle(message, signal);
+  return times.timed(core.platform.clock, () => binding.handle(message, signal));
 }
 
 /** Calls the listener once and counts it. Never rejects: a handler that throws has failed. */

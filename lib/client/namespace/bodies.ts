@@ -5,7 +5,9 @@ import {
   decodeHeartbeatData,
   decodeLockBatchRequestBody,
   decodeLockBatchResponseBody,
+  decodeMemberPositions,
   decodeQueueOffsets,
+  decodeRunningInfo,
   decodeSubscriptionGroups,
   decodeRecords,
   decodeTopicList,
@@ -16,7 +18,9 @@ import {
   encodeHeartbeatData,
   encodeLockBatchRequestBody,
   encodeLockBatchResponseBody,
+  encodeMemberPositions,
   encodeQueueOffsets,
+  encodeRunningInfo,
   encodeSubscriptionGroups,
   encodeTopicList,
   encodeTopicStats,
@@ -35,6 +39,8 @@ type Translate = (body: Buffer, namespace: Namespace) => Buffer;
 export interface NamingBodies {
   readonly request?: Translate;
   readonly response?: Translate;
+  /** Of the answer that this client gives to a request of the broker's. */
+  readonly answer?: Translate;
 }
 
 const NO_NAMES: NamingBodies = {};
@@ -124,6 +130,24 @@ function queueTable<R extends { queue: MessageQueue }>(
 
 const queueOffsets = queueTable(decodeQueueOffsets, encodeQueueOffsets);
 
+const memberPositions: Translate = (body, namespace) =>
+  encodeMemberPositions(
+    decodeMemberPositions(body).map(({ queue, offset }) => ({
+      queue: withTopic(queue, namespace.wrapTopic(queue.topic)),
+      offset,
+    })),
+  );
+
+const consumerState: Translate = (body, namespace) => {
+  const { subscriptionSet, mqTable, statusTable, ...more } = decodeRunningInfo(body);
+  return encodeRunningInfo({
+    ...more,
+    subscriptionSet: subscriptionSet.map((data) => wrapSubscription(data, namespace)),
+    mqTable: mqTable.map(({ queue, info }) => ({ queue: withTopic(queue, namespace.wrapTopic(queue.topic)), info })),
+    statusTable: new Map([...statusTable].map(([topic, status]) => [namespace.wrapTopic(topic), status])),
+  });
+};
+
 function withTopic(queue: MessageQueue, topic: string): MessageQueue {
   return { ...queue, topic };
 }
@@ -147,6 +171,9 @@ const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>(
   [RequestCode.GET_CONSUME_STATS, { response: queueTable(decodeConsumeStats, encodeConsumeStats) }],
   [RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, { response: queueOffsets }],
   [RequestCode.RESET_CONSUMER_CLIENT_OFFSET, { request: queueOffsets }],
+  [RequestCode.GET_CONSUMER_STATUS_FROM_CLIENT, { answer: memberPositions }],
+  [RequestCode.GET_CONSUMER_RUNNING_INFO, { answer: consumerState }],
+  [RequestCode.CONSUME_MESSAGE_DIRECTLY, { request: records }],
   [RequestCode.SEND_MESSAGE, NO_NAMES],
   [RequestCode.SEND_MESSAGE_V2, NO_NAMES],
   [RequestCode.SEND_BATCH_MESSAGE, NO_NAMES],

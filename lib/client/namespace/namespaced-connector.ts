@@ -1,5 +1,5 @@
 import { type MessagingError, type Namespace, type RemotingCommand, ResponseCode } from '../../protocol/index.js';
-import type { Asker, Channel, Connector, RequestHandler } from '../../remoting/index.js';
+import type { Asker, Channel, Connector, RequestHandler, Respond } from '../../remoting/index.js';
 import { namingBodies } from './bodies.js';
 import { unwrapHeader, wrapHeader } from './headers.js';
 
@@ -50,7 +50,9 @@ class NamespacedChannel implements Channel {
   }
 
   onRequest(handler: RequestHandler): void {
-    this.inner.onRequest((request, _inner, respond) => handler(unwrapped(request, this.namespace), this, respond));
+    this.inner.onRequest((request, _inner, respond) =>
+      handler(unwrapped(request, this.namespace), this, wrappedAnswers(request.code, respond, this.namespace)),
+    );
   }
 
   onClose(listener: (cause?: Error) => void): void {
@@ -102,6 +104,13 @@ function unwrapped(request: RemotingCommand, namespace: Namespace): RemotingComm
     header: unwrapHeader(header, namespace),
     body: translate === undefined ? body : translate(body!, namespace),
   };
+}
+
+function wrappedAnswers(code: number, respond: Respond, namespace: Namespace): Respond {
+  const translate = namingBodies(code)?.answer;
+  if (translate === undefined) return respond;
+  return (answer) =>
+    respond(answer.body === undefined ? answer : { ...answer, body: translate(answer.body, namespace) });
 }
 
 function unwrappedAnswer(code: number, response: RemotingCommand, namespace: Namespace): RemotingCommand {

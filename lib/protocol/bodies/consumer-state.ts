@@ -1,5 +1,16 @@
-import { numberOf, optionalTextOf, readObject, tableOf, textOf, writeJson } from './json-fields.js';
-import type { SubscriptionData } from './heartbeat.js';
+import { type SubscriptionData, subscriptionDataFrom } from './heartbeat.js';
+import {
+  asObject,
+  flagOf,
+  numberOf,
+  objectsOf,
+  optionalTextOf,
+  readObject,
+  tableOf,
+  textOf,
+  writeJson,
+} from './json-fields.js';
+import type { JsonObject } from './json-reader.js';
 import { messageQueueFromKey, type MessageQueue } from './message-queue.js';
 import { queueTableText } from './queue-table.js';
 import type { QueueOffset } from './queue-table.js';
@@ -67,6 +78,58 @@ export function encodeRunningInfo({ properties, subscriptionSet, mqTable, status
   };
   // Java sets no table to null but this one: its tools walk through it.
   return Buffer.from(`{"mqPopTable":{},"mqTable":${queues},${JSON.stringify(fields).slice(1)}`);
+}
+
+export function decodeRunningInfo(body: Buffer): ConsumerRunningInfo {
+  const object = readObject(body, 'state of a consumer');
+  const properties = new Map<string, string>();
+  for (const [name, value] of tableOf(object, 'properties')) if (typeof value === 'string') properties.set(name, value);
+  return {
+    properties,
+    subscriptionSet: objectsOf(object, 'subscriptionSet').map(subscriptionDataFrom),
+    mqTable: [...tableOf(object, 'mqTable')].map(([key, value]) => ({
+      queue: messageQueueFromKey(key),
+      info: processQueueInfoFrom(asObject(value, 'the state of a queue')),
+    })),
+    statusTable: new Map(
+      [...tableOf(object, 'statusTable')].map(([topic, value]) => [
+        topic,
+        consumeStatusFrom(asObject(value, 'the state of a topic')),
+      ]),
+    ),
+  };
+}
+
+function processQueueInfoFrom(object: JsonObject): ProcessQueueInfo {
+  const count = (name: keyof ProcessQueueInfo): number => numberOf(object, name, 0);
+  return {
+    commitOffset: count('commitOffset'),
+    cachedMsgMinOffset: count('cachedMsgMinOffset'),
+    cachedMsgMaxOffset: count('cachedMsgMaxOffset'),
+    cachedMsgCount: count('cachedMsgCount'),
+    cachedMsgSizeInMiB: count('cachedMsgSizeInMiB'),
+    transactionMsgMinOffset: count('transactionMsgMinOffset'),
+    transactionMsgMaxOffset: count('transactionMsgMaxOffset'),
+    transactionMsgCount: count('transactionMsgCount'),
+    locked: flagOf(object, 'locked', false),
+    tryUnlockTimes: count('tryUnlockTimes'),
+    lastLockTimestamp: count('lastLockTimestamp'),
+    droped: flagOf(object, 'droped', false),
+    lastPullTimestamp: count('lastPullTimestamp'),
+    lastConsumeTimestamp: count('lastConsumeTimestamp'),
+  };
+}
+
+function consumeStatusFrom(object: JsonObject): ConsumeStatus {
+  const figure = (name: keyof ConsumeStatus): number => numberOf(object, name, 0);
+  return {
+    pullRT: figure('pullRT'),
+    pullTPS: figure('pullTPS'),
+    consumeRT: figure('consumeRT'),
+    consumeOKTPS: figure('consumeOKTPS'),
+    consumeFailedTPS: figure('consumeFailedTPS'),
+    consumeFailedMsgs: figure('consumeFailedMsgs'),
+  };
 }
 
 export function encodeDirectResult({ remark, ...result }: DirectResult): Buffer {

@@ -84,6 +84,7 @@ export type { ConsumeQueueBody, ConsumeQueueEntry } from './consume-queue.js';
 export {
   decodeDirectResult,
   decodeMemberPositions,
+  decodeRunningInfo,
   encodeDirectResult,
   encodeGroupPositions,
   encodeMemberPositions,
