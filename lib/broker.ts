@@ -10,4 +10,6 @@ export {
   SharedBroker,
   type SharingHealth,
   type TlsSetting,
+  type AccountSetting,
+  type AclSetting,
 } from './server/index.js';

@@ -2,5 +2,5 @@
 export * from './client/index.js';
 export { systemPlatform } from './platform/index.js';
 export type { Logger, Platform } from './platform/index.js';
-export { MessagingError, type MessagingErrorCode } from './protocol/index.js';
+export { type Credentials, MessagingError, type MessagingErrorCode } from './protocol/index.js';
 export { TcpConnector, type ClientTls, type Connector, type TcpConnectorOptions } from './remoting/index.js';

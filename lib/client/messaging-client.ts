@@ -9,6 +9,7 @@ import {
   Namespace,
   Permission,
 } from '../protocol/index.js';
+import { SigningConnector } from '../remoting/index.js';
 import type { AdminParts } from './admin/admin-calls.js';
 import { MessagingAdmin } from './admin/messaging-admin.js';
 import { serveBrokers } from './broker-requests.js';
@@ -62,7 +63,10 @@ export class MessagingClient {
     options: ClientOptions,
     private readonly platform: Platform,
   ) {
-    const settings = withClientDefaults(options);
+    // Signed is what leaves the client, so names have their namespace by then.
+    const { credentials, ...rest } = options;
+    const outside = credentials === undefined ? rest.connector : new SigningConnector(rest.connector, credentials);
+    const settings = withClientDefaults({ ...rest, connector: outside });
     this.counters = createCounters();
     this.sends = new TopicSends();
     const { clock, logger, random } = platform;
@@ -83,10 +87,7 @@ export class MessagingClient {
     const around = [tracer, settings.interceptor].filter((interceptor) => interceptor !== undefined);
     this.settings = { ...settings, interceptor: combineInterceptors(around) };
     const monotonic = (): number => clock.monotonic();
-    const connector =
-      namespace === undefined
-        ? options.connector
-        : new NamespacedConnector(options.connector, new Namespace(namespace));
+    const connector = namespace === undefined ? outside : new NamespacedConnector(outside, new Namespace(namespace));
     const serve = serveBrokers(() => ({
       consumers: this.consumers,
       requests: this.requests,

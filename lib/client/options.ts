@@ -1,4 +1,4 @@
-import type { HeaderMatch } from '../protocol/index.js';
+import type { Credentials, HeaderMatch } from '../protocol/index.js';
 import type { Connector } from '../remoting/index.js';
 import type { ConsumeMode } from './consume-mode.js';
 import type { ReceivedMessage } from './consumer/received-message.js';
@@ -24,6 +24,8 @@ export interface ClientOptions {
   /** `host:port`, or `in-process` when the broker is inside. */
   nameServers: readonly string[];
   connector: Connector;
+  /** Signs every request with it, for brokers with access control. Default: none. */
+  credentials?: Credentials;
   /** For everything but sends and pulls. Default: 3,000. */
   requestTimeoutMillis?: number;
   /** For one send with all its attempts. Default: 3,000. */
@@ -60,7 +62,7 @@ export interface ClientOptions {
 }
 
 export type ClientSettings = Required<
-  Omit<ClientOptions, 'namespace' | 'instance' | 'localOffsets' | 'interceptor' | 'trace'>
+  Omit<ClientOptions, 'namespace' | 'instance' | 'localOffsets' | 'interceptor' | 'trace' | 'credentials'>
 > &
   Pick<ClientOptions, 'namespace' | 'instance' | 'localOffsets' | 'interceptor' | 'trace'>;
 
@@ -80,7 +82,7 @@ const CLIENT_DEFAULTS = {
   defaultTopicQueues: 4,
 } as const;
 
-export function withClientDefaults(options: ClientOptions): ClientSettings {
+export function withClientDefaults(options: Omit<ClientOptions, 'credentials'>): ClientSettings {
   return { ...CLIENT_DEFAULTS, ...defined(options) };
 }
 

@@ -17,6 +17,7 @@ export type {
   MessagingOptionsFactory,
   ProducerSettings,
   TlsOptions,
+  CredentialOptions,
   TraceSetting,
 } from './options/index.js';
 export { DefaultMessageConverter, type Duration, type EncodedPayload, type MessageConverter } from './payload/index.js';

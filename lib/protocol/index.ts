@@ -28,6 +28,7 @@ export { readInt16, readInt32, readInt64, readUint16, writeInt16, writeInt32, wr
 export { javaHashCode } from './java-hash.js';
 export * from './names.js';
 export { Namespace } from './namespace.js';
+export * from './signature.js';
 export * from './properties.js';
 export * from './property-names.js';
 export { BLANK_BYTES, BLANK_MAGIC, CRC_PROPERTY_BYTES, LARGEST_RECORD, SMALLEST_RECORD } from './record/layout.js';

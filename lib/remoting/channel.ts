@@ -15,6 +15,9 @@ export interface Asker {
  */
 export type RequestHandler = (request: RemotingCommand, channel: Channel, respond: Respond) => void;
 
+/** Looks at a request from the network before anything of it is decoded but its fields; gives the refusal, or undefined. */
+export type Admission = (request: RemotingCommand, channel: Channel) => RemotingCommand | undefined;
+
 /**
  * One connection, alike in process and over TCP, and alike at both ends: requests may flow in both directions.
  * The client knows nothing of the broker but this.

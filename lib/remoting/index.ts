@@ -1,4 +1,4 @@
-export type { Asker, Channel, Connector, RequestHandler, Respond } from './channel.js';
+export type { Admission, Asker, Channel, Connector, RequestHandler, Respond } from './channel.js';
 export {
   decodeFrame,
   encodeFrame,
@@ -13,6 +13,7 @@ export { type FieldSource, requestFields, responseFields } from './header-fields
 export { createInProcessPair, IN_PROCESS_ADDRESS, InProcessConnector } from './in-process-channel.js';
 export { languageName } from './languages.js';
 export type { RemotingCounters } from './remoting-counters.js';
+export { SigningConnector } from './signing-connector.js';
 export { formatAddress, parseAddress, unixAddress, unixPath } from './socket-address.js';
 export { TcpConnector, type TcpConnectorOptions } from './tcp-connector.js';
 export { TcpServer, type TcpServerOptions } from './tcp-server.js';

@@ -12,7 +12,7 @@ import {
   requestHeaderSchema,
   ResponseCode,
 } from '../protocol/index.js';
-import type { Respond } from './channel.js';
+import type { Admission, Respond } from './channel.js';
 import { ChannelBase } from './channel-base.js';
 import { decodeFrame, encodeFrameHead, SERIALIZE_JSON, type SerializeType } from './frame.js';
 import { FrameParser } from './frame-parser.js';
@@ -28,6 +28,8 @@ export interface TcpChannelOptions {
   /** Form of our own requests; an accepted channel follows the form of the other end. */
   readonly serialize: SerializeType;
   readonly idleMillis: number;
+  /** Asked about every request of the other end. Default: all are let through. */
+  readonly admit?: Admission;
   readonly remoteAddress: string;
 }
 
@@ -221,6 +223,13 @@ export class TcpChannel extends ChannelBase {
 
   private receiveRequest(request: RemotingCommand): void {
     if (this.options.role === 'accepted') this.serialize = request.serializeType!;
+    const refused = this.options.admit?.(request, this);
+    if (refused !== undefined) {
+      if (isOneway(request)) return;
+      refused.opaque = request.opaque;
+      this.answer(refused, request);
+      return;
+    }
     try {
       request.header = requestHeaderSchema(request.code).fromFields(request.extFields!);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Logger } from '../platform/index.js';
 import { createResponse, MessagingError, ResponseCode } from '../protocol/index.js';
-import type { Channel } from './channel.js';
+import type { Admission, Channel } from './channel.js';
 import { SERIALIZE_JSON } from './frame.js';
 import { RemotingCounters } from './remoting-counters.js';
 import { formatAddress, socketAddress, unixAddress } from './socket-address.js';
@@ -17,6 +17,8 @@ export interface TcpServerOptions {
   readonly path?: string;
   /** Gets each new channel; it sets the handler for requests. */
   readonly onChannel: (channel: Channel) => void;
+  /** Asked about every request before it is decoded and served. Default: all are let through. */
+  readonly admit?: Admission;
   /** Milliseconds without any traffic after which a connection is closed; default 120,000. */
   readonly idleMillis?: number;
   /** Connections at the same time; further ones are closed at once. Default 10,000. */
@@ -147,6 +149,7 @@ export class TcpServer {
         role: 'accepted',
         serialize: SERIALIZE_JSON,
         idleMillis: this.idleMillis,
+        admit: this.options.admit,
         remoteAddress: this.remoteAddress(socket),
       },
       this.counters,

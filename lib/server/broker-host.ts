@@ -20,6 +20,9 @@ import { Registrar } from './routes/registrar.js';
 import { type BrokerSettings, type ResolvedSettings, resolveSettings } from './settings/broker-settings.js';
 import type { TopicSetting } from './settings/topics.js';
 import { lockStore } from './store-lock.js';
+import type { AccessGuard } from './access/access-guard.js';
+import { loadAccounts } from './access/accounts.js';
+import { guardOf } from './access/guard-of.js';
 import { describeHost } from './summary.js';
 import { loadTls } from './tls-material.js';
 
@@ -47,6 +50,8 @@ interface Parts {
   readonly settings: ResolvedSettings;
   readonly lock: FileLock | undefined;
   readonly listener: TcpServer | undefined;
+  /** Undefined without access control. */
+  readonly guard: AccessGuard | undefined;
   readonly store: MessageStore;
   readonly broker: Broker;
   readonly announcer: Announcer;
@@ -117,13 +122,16 @@ export class BrokerHost {
   }
 
   /**
-   * Reads again what the settings name by a path, without a restart: key and certificates of `tls`. Connections that are
-   * open stay as they are.
+   * Reads again what the settings name by a path, without a restart: key and certificates of `tls`, the accounts of `acl`.
+   * Open connections keep their certificates; the accounts count from their next request on.
    * @throws MessagingError CONFIGURATION when something is wrong with it; then all stays as it was.
    */
   async reload(): Promise<void> {
-    const { settings, listener } = this.parts;
-    if (settings.tls !== undefined) listener?.renewTls(await loadTls(settings.tls, 'broker.tls'));
+    const { settings, listener, guard } = this.parts;
+    const tls = settings.tls && (await loadTls(settings.tls, 'broker.tls'));
+    const accounts = settings.acl && (await loadAccounts(settings.acl, 'broker.acl'));
+    if (tls !== undefined) listener?.renewTls(tls);
+    if (accounts) guard?.renew(accounts);
   }
 
   /** @internal For the test kit: every topic with the number of messages that each of its queues has had. */
@@ -193,7 +201,9 @@ async function open(
   let serve: RequestHandler = (_request, _channel, respond) => respond(notReady());
   let attach = (_channel: Channel): void => {};
   const early = new Set<Channel>();
-  const listener = await listen(settings, platform, (channel) => {
+  let served: ReadonlyMap<number, RequestHandler> = new Map();
+  const guard = await guardOf(settings.acl, 'broker.acl', (code) => served.has(code), platform);
+  const listener = await listen(settings, platform, guard, (channel) => {
     early.add(channel);
     channel.onClose(() => early.delete(channel));
     channel.onRequest((request, from, respond) => serve(request, from, respond));
@@ -231,7 +241,8 @@ async function open(
   await broker.start();
   undo.push(() => broker.stop());
   for (const { name: topic, queues, dedup } of settings.topics) await broker.topics.declare(topic, queues, dedup);
-  serve = serveByTable(new Map([...announcer.handlers, ...broker.handlers]));
+  served = new Map([...announcer.handlers, ...broker.handlers]);
+  serve = serveByTable(served);
   attach = (channel) => {
     broker.attach(channel);
     announcer.attach(channel);
@@ -239,7 +250,7 @@ async function open(
   for (const channel of early) attach(channel);
   await announcer.start();
   undo.push(() => announcer.stop());
-  return { platform, settings, lock, listener, store, broker, announcer, channels: new Set(), serve };
+  return { platform, settings, lock, listener, guard, store, broker, announcer, channels: new Set(), serve };
 }
 
 async function announcerOf(
@@ -261,11 +272,13 @@ async function announcerOf(
 async function listen(
   settings: ResolvedSettings,
   platform: Platform,
+  guard: AccessGuard | undefined,
   onChannel: (channel: Channel) => void,
 ): Promise<TcpServer | undefined> {
   if (settings.listen === undefined) return undefined;
   const tls = settings.tls && (await loadTls(settings.tls, 'broker.tls'));
-  return TcpServer.listen({ ...settings.listen, tls, onChannel }, platform.clock, platform.logger);
+  const options = { ...settings.listen, tls, admit: guard?.admit, onChannel };
+  return TcpServer.listen(options, platform.clock, platform.logger);
 }
 
 /** Without a limit what nobody takes away would end the process: refused sends can be seen and mended, a dead process not. */

@@ -15,3 +15,4 @@ export { SharedBroker } from './sharing/shared-broker.js';
 export type { SharingHealth } from './sharing/sharing-health.js';
 export { VERSION } from './version.js';
 export type { TlsSetting } from './settings/tls.js';
+export type { AccountSetting, AclSetting, PermissionText } from './settings/acl.js';

@@ -1,6 +1,9 @@
 import { KvConfig, NameServer } from '../nameserver/index.js';
 import { type FileLock, type Platform, systemPlatform } from '../platform/index.js';
 import { TcpServer } from '../remoting/index.js';
+import type { AccessGuard } from './access/access-guard.js';
+import { loadAccounts } from './access/accounts.js';
+import { guardOf } from './access/guard-of.js';
 import {
   type NameServerSettings,
   resolveNameServerSettings,
@@ -22,6 +25,8 @@ interface Parts {
   readonly settings: ResolvedNameServerSettings;
   readonly lock: FileLock | undefined;
   readonly listener: TcpServer;
+  /** Undefined without access control. */
+  readonly guard: AccessGuard | undefined;
   readonly nameServer: NameServer;
 }
 
@@ -47,9 +52,12 @@ export class NameServerHost {
       const nameServer = new NameServer(platform, { brokerExpiryMillis, scanMillis }, kv);
       const onChannel = nameServer.accept.bind(nameServer);
       const tls = resolved.tls && (await loadTls(resolved.tls, 'nameServer.tls'));
-      const listener = await TcpServer.listen({ ...resolved.listen, tls, onChannel }, platform.clock, platform.logger);
+      const isServed = (code: number): boolean => nameServer.handlers.has(code);
+      const guard = await guardOf(resolved.acl, 'nameServer.acl', isServed, platform);
+      const options = { ...resolved.listen, tls, admit: guard?.admit, onChannel };
+      const listener = await TcpServer.listen(options, platform.clock, platform.logger);
       nameServer.start();
-      return new NameServerHost({ settings: resolved, lock, listener, nameServer });
+      return new NameServerHost({ settings: resolved, lock, listener, guard, nameServer });
     } catch (error) {
       await lock?.release();
       throw error;
@@ -60,12 +68,25 @@ export class NameServerHost {
     this.address = parts.listener.address;
   }
 
+  /**
+   * Reads again what the settings name by a path: key and certificates of `tls`, the accounts of `acl`.
+   * @throws MessagingError CONFIGURATION when something is wrong with it; then all stays as it was.
+   */
+  async reload(): Promise<void> {
+    const { settings, listener, guard } = this.parts;
+    const tls = settings.tls && (await loadTls(settings.tls, 'nameServer.tls'));
+    const accounts = settings.acl && (await loadAccounts(settings.acl, 'nameServer.acl'));
+    if (tls !== undefined) listener.renewTls(tls);
+    if (accounts) guard?.renew(accounts);
+  }
+
   /** One line for the log: where it listens, what it keeps, when it forgets. */
   summary(): string {
     const { store, brokerExpiryMillis } = this.parts.settings;
     const kept = store === undefined ? 'configuration in memory' : `configuration in ${store}`;
     const expiry = `brokers are forgotten after ${brokerExpiryMillis} ms of silence`;
-    return [`nestmq ${VERSION} NameServer`, `listening on ${this.address}`, kept, expiry].join('; ');
+    const access = this.parts.guard === undefined ? 'no access control' : 'access control';
+    return [`nestmq ${VERSION} NameServer`, `listening on ${this.address}`, access, kept, expiry].join('; ');
   }
 
   health(): NameServerHealth {

@@ -10,6 +10,7 @@ export function describeHost(settings: ResolvedSettings, address: string | undef
       advertised === address ? `listening on ${address}` : `listening on ${address}, known to clients as ${advertised}`,
     );
     if (settings.tls !== undefined) parts.push(`TLS ${settings.tls.mode}`);
+    parts.push(settings.acl === undefined ? 'no access control' : 'access control');
   }
   if (settings.nameServers !== undefined) parts.push(`registers at the NameServer ${settings.nameServers.join(', ')}`);
   return parts.join('; ');

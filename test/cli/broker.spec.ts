@@ -36,7 +36,7 @@ describe('nestmq broker', () => {
     const client = await connect(await first.address());
     expect(first.stdout).toMatch(
       new RegExp(
-        `LOG nestmq ${VERSION} broker nestmq; store ${cwd}/\\.nestmq, synced before acknowledged: a crash or power cut loses nothing acknowledged; listening on 127\\.0\\.0\\.1:\\d+\n$`,
+        `LOG nestmq ${VERSION} broker nestmq; store ${cwd}/\\.nestmq, synced before acknowledged: a crash or power cut loses nothing acknowledged; listening on 127\\.0\\.0\\.1:\\d+; no access control\n$`,
       ),
     );
     const { messageId } = await send(client, 'kept');

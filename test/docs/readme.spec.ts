@@ -103,6 +103,8 @@ describe('the README', () => {
     ['lib/server/settings/broker-settings.ts', 'BrokerSettings'],
     ['lib/server/settings/topics.ts', 'DedupSetting'],
     ['lib/server/settings/tls.ts', 'TlsSetting'],
+    ['lib/server/settings/acl.ts', 'AclSetting'],
+    ['lib/server/settings/acl.ts', 'AccountSetting'],
     ['lib/nest/options/messaging-options.ts', 'TlsOptions'],
     ['lib/store/types.ts', 'RetentionOptions'],
     ['lib/client/admin/message-admin.ts', 'FindOptions'],

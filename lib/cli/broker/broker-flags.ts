@@ -64,6 +64,13 @@ export const SETTING_FLAGS: readonly SettingFlag[] = [
     help: 'listen on an address that other machines reach, although nobody is asked who they are',
   },
   {
+    name: 'acl',
+    setting: 'acl',
+    value: 'file',
+    env: 'NESTMQ_ACL',
+    help: 'JSON file of accounts with what they may do; default everybody everything',
+  },
+  {
     name: 'tls-key',
     setting: 'tls.key',
     value: 'file',

@@ -40,8 +40,9 @@ export class ConnectionEnvironment {
 
   async openBroker(options: ResolvedConnectionOptions, platform: Platform): Promise<BrokerAccess> {
     if (options.nameServers !== undefined) {
+      const tcp = new TcpConnector({ tls: options.tls }, platform.clock, platform.logger);
       return {
-        connector: new TcpConnector({ tls: options.tls }, platform.clock, platform.logger),
+        connector: options.sign?.(tcp) ?? tcp,
         host: undefined,
         close: async () => undefined,
       };

@@ -6,6 +6,7 @@ export type {
   ProducerSettings,
   ResolvedConnectionOptions,
   TlsOptions,
+  CredentialOptions,
   TraceSetting,
 } from './messaging-options.js';
 export { type OptionRule, type OptionRules, checkOptions, oneOf, rule, wholeNumber } from './option-checker.js';

@@ -1,4 +1,4 @@
-import type { ClientTls } from '../../remoting/index.js';
+import type { ClientTls, Connector } from '../../remoting/index.js';
 import type { BrokerSettings } from '../../server/index.js';
 import type { Duration, MessageConverter } from '../payload/index.js';
 
@@ -37,6 +37,16 @@ export interface TlsOptions {
   rejectUnauthorized?: boolean;
 }
 
+/** What the application proves itself with where the broker has access control. @publicApi */
+export interface CredentialOptions {
+  /** Names the account. */
+  accessKey: string;
+  /** Never travels: requests are signed with it. */
+  secretKey: string;
+  /** Of temporary keys. Default: none. */
+  securityToken?: string;
+}
+
 /** What `forRootAsync`'s factory may give; everything has a default. @publicApi */
 export interface MessagingConnectionOptions {
   /**
@@ -53,6 +63,8 @@ export interface MessagingConnectionOptions {
   nameServer?: string;
   /** Whether connections to NameServers and brokers use TLS, and whom they trust. Only with `nameServer`. Default: false. */
   tls?: boolean | TlsOptions;
+  /** Signs every request, for brokers with access control. Only with `nameServer`. Default: none. */
+  credentials?: CredentialOptions;
   /** The broker inside: where it stores (`./.nestmq`), whether it listens, topics and so on. Not with `nameServer`. */
   broker?: BrokerSettings;
   /** Tells instances of one application on one machine apart where they keep broadcast positions. */
@@ -88,6 +100,8 @@ export interface ResolvedConnectionOptions {
   readonly namespace: string | undefined;
   readonly nameServers: readonly string[] | undefined;
   readonly tls: boolean | ClientTls;
+  /** Puts itself around a connector; undefined without credentials. It keeps the secret where no log finds it. */
+  readonly sign: ((connector: Connector) => Connector) | undefined;
   readonly broker: BrokerSettings;
   readonly instance: string | undefined;
   readonly autoStart: boolean;

@@ -1,5 +1,12 @@
-import { checkTopic, isSendableTopic, MessagingError, Namespace, TRACE_TOPIC } from '../../protocol/index.js';
-import type { ClientTls } from '../../remoting/index.js';
+import {
+  checkCredentials,
+  checkTopic,
+  isSendableTopic,
+  MessagingError,
+  Namespace,
+  TRACE_TOPIC,
+} from '../../protocol/index.js';
+import { type ClientTls, SigningConnector } from '../../remoting/index.js';
 import type { BrokerSettings } from '../../server/index.js';
 import { DefaultMessageConverter, durationMillis, parseDuration } from '../payload/index.js';
 import { applicationName, nameSafe } from './application-name.js';
@@ -29,6 +36,8 @@ const CONNECTION_RULES: OptionRules = {
     what: 'true, false or { ca, cert, key, passphrase, servername, rejectUnauthorized }',
     accepts: (value) => rule.boolean.accepts(value) || rule.object.accepts(value),
   },
+  // Checked where it is resolved: what is wrong with it must not be shown.
+  credentials: rule.any,
   broker: rule.object,
   instance: nameRule,
   autoStart: rule.boolean,
@@ -104,6 +113,7 @@ export function resolveOptions(
     nameServers: options.nameServer === undefined ? undefined : nameServers(options.nameServer, where),
     namespace: options.namespace,
     tls: tlsOf(options, where),
+    sign: signOf(options, where),
     broker: inNamespace(options.broker ?? {}, options.namespace),
     instance: options.instance,
     autoStart: options.autoStart ?? true,
@@ -127,6 +137,22 @@ function tlsOf({ tls = false, nameServer }: MessagingConnectionOptions, where: s
       ? `${where}: tls has no meaning without nameServer; for those who connect to the broker inside it is broker.tls`
       : `${where}, tls: cert and key belong together; give both or none`,
   );
+}
+
+function signOf(options: MessagingConnectionOptions, where: string): ResolvedConnectionOptions['sign'] {
+  const { credentials } = options;
+  if (credentials === undefined) return undefined;
+  if (!rule.object.accepts(credentials))
+    throw new MessagingError('CONFIGURATION', `${where}: credentials must be { accessKey, secretKey, securityToken }`);
+  if (options.nameServer === undefined) {
+    throw new MessagingError(
+      'CONFIGURATION',
+      `${where}: credentials have no meaning without nameServer; the broker inside asks its own application for none`,
+    );
+  }
+  checkCredentials(credentials, `${where}: credentials`);
+  const copy = { ...credentials };
+  return (connector) => new SigningConnector(connector, copy);
 }
 
 function traceOf({ trace, namespace }: MessagingConnectionOptions, where: string): ResolvedConnectionOptions['trace'] {

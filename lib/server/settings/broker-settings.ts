@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import type { RetentionOptions } from '../../store/index.js';
+import { acl, type AclSetting, resolveAcl } from './acl.js';
 import { address, BROKER_PORT, type ListenSetting, NAME_SERVER_PORT, port, resolveListen } from './listen.js';
 import { nameServerList, nameServers, REGISTER_MILLIS, registerMillis } from './name-servers.js';
 import { keptMillis } from './retention.js';
-import { check, flag, object, type Rule, type Rules, whole, wrong } from './rules.js';
+import { check, flag, hidden, object, type Rule, type Rules, whole, wrong } from './rules.js';
 import { type ResolvedTls, resolveTls, type TlsSetting } from './tls.js';
 import { MOST_QUEUES, type ResolvedTopic, resolveTopics, type TopicSetting } from './topics.js';
 import { resolveTransactions, type TransactionSetting } from './transactions.js';
@@ -51,6 +52,11 @@ export interface BrokerSettings {
   insecure?: boolean;
   /** Encrypts connections, and asks clients for certificates if wanted. Default: none. */
   tls?: TlsSetting;
+  /**
+   * Who may do what over the network, or the path of a JSON file that says it. Clients of this process need no credentials.
+   * Default: everybody everything.
+   */
+  acl?: AclSetting | string;
   /** Name of the broker in routes. Default `nestmq`. */
   name?: string;
   /** Default `DefaultCluster`. */
@@ -80,6 +86,7 @@ export interface ResolvedSettings {
   readonly listen: { readonly host: string; readonly port: number } | undefined;
   readonly advertisedAddress: string | undefined;
   readonly tls: ResolvedTls | undefined;
+  readonly acl: AclSetting | string | undefined;
   /** Undefined: the broker is its own. */
   readonly nameServers: readonly string[] | undefined;
   readonly registerMillis: number;
@@ -119,7 +126,8 @@ const RULES: Rules<BrokerSettings> = {
   nameServer: nameServers,
   registerMillis,
   insecure: flag,
-  tls: object,
+  tls: hidden(object[0], 'an object'),
+  acl,
   name,
   cluster: name,
   topics: [Array.isArray, 'a list of names or of { name, queues, dedup }'],
@@ -171,6 +179,7 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     listen,
     advertisedAddress: settings.advertisedAddress,
     tls: resolveTls(settings.tls, listen !== undefined, 'broker.tls'),
+    acl: resolveAcl(settings.acl, listen !== undefined, 'broker.acl'),
     nameServers: names,
     registerMillis: settings.registerMillis ?? REGISTER_MILLIS,
     name: settings.name ?? 'nestmq',

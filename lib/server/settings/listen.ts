@@ -25,7 +25,7 @@ const LISTEN_RULES: Rules<ListenSetting> = {
 
 /** Where to listen; undefined for nowhere. `what` is named in errors. */
 export function resolveListen(
-  settings: { listen?: boolean | number | ListenSetting; insecure?: boolean },
+  settings: { listen?: boolean | number | ListenSetting; insecure?: boolean; acl?: unknown },
   defaultPort: number,
   what: 'broker' | 'nameServer' = 'broker',
 ): { readonly host: string; readonly port: number } | undefined {
@@ -35,10 +35,10 @@ export function resolveListen(
   if (typeof listen === 'number') return { host: LOOPBACK, port: listen };
   check(`${what}.listen`, listen, LISTEN_RULES);
   const { host = LOOPBACK, port = defaultPort } = listen;
-  if (!isLoopback(host) && settings.insecure !== true) {
+  if (!isLoopback(host) && settings.insecure !== true && settings.acl === undefined) {
     throw wrong(
       `${what}.listen would open ${host}:${port} to other machines, and nothing here asks who they are: whoever reaches the port can read and ` +
-        `delete everything. Listen on 127.0.0.1, or set ${what}.insecure to true if the network itself is closed.`,
+        `delete everything. Listen on 127.0.0.1, say who may do what with ${what}.acl, or set ${what}.insecure to true if the network itself is closed.`,
     );
   }
   return { host, port };

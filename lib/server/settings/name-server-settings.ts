@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type ListenSetting, NAME_SERVER_PORT, port, resolveListen } from './listen.js';
-import { check, flag, object, type Rule, type Rules, whole, wrong } from './rules.js';
+import { acl, type AclSetting, resolveAcl } from './acl.js';
+import { check, flag, hidden, object, type Rule, type Rules, whole, wrong } from './rules.js';
 import { type ResolvedTls, resolveTls, type TlsSetting } from './tls.js';
 
 /** What a NameServer on its own is told when it starts; everything has a default. */
@@ -11,6 +12,8 @@ export interface NameServerSettings {
   insecure?: boolean;
   /** Encrypts connections, and asks for certificates if wanted. Default: none. */
   tls?: TlsSetting;
+  /** Who may do what, or the path of a JSON file that says it. Default: everybody everything. */
+  acl?: AclSetting | string;
   /** Directory for what administrators set down (`kvConfig.json`); created when absent. Default `./.nestmq-namesrv`. */
   store?: string;
   /** Keeps that in memory: it is gone when the process ends. Default false. */
@@ -24,6 +27,7 @@ export interface NameServerSettings {
 export interface ResolvedNameServerSettings {
   readonly listen: { readonly host: string; readonly port: number };
   readonly tls: ResolvedTls | undefined;
+  readonly acl: AclSetting | string | undefined;
   /** Absolute; undefined in memory. */
   readonly store: string | undefined;
   readonly brokerExpiryMillis: number;
@@ -38,7 +42,8 @@ const interval: Rule = [(value) => whole(value, 100, DAY), `a number of millisec
 const RULES: Rules<NameServerSettings> = {
   listen: [(value) => value === true || port[0](value) || object[0](value), 'true, a port, or { host, port }'],
   insecure: flag,
-  tls: object,
+  tls: hidden(object[0], 'an object'),
+  acl,
   store: [(value) => typeof value === 'string' && value !== '' && !value.includes('\0'), 'the path of a directory'],
   memory: flag,
   brokerExpiryMillis: interval,
@@ -54,5 +59,6 @@ export function resolveNameServerSettings(settings: NameServerSettings = {}): Re
   }
   const listen = resolveListen({ listen: true, ...settings }, NAME_SERVER_PORT, 'nameServer')!;
   const tls = resolveTls(settings.tls, true, 'nameServer.tls');
-  return { listen, tls, store: memory ? undefined : resolve(store), brokerExpiryMillis, scanMillis };
+  const guarded = resolveAcl(settings.acl, true, 'nameServer.acl');
+  return { listen, tls, acl: guarded, store: memory ? undefined : resolve(store), brokerExpiryMillis, scanMillis };
 }

@@ -1,7 +1,7 @@
 import { MessagingError } from '../../protocol/index.js';
 
-/** What a value must be, and how to say so. */
-export type Rule = readonly [test: (value: unknown) => boolean, wanted: string];
+/** What a value must be, and how to say so. What may be a secret is not shown when it is wrong. */
+export type Rule = readonly [test: (value: unknown) => boolean, wanted: string, isHidden?: boolean];
 
 export type Rules<T> = Readonly<Record<keyof T, Rule>>;
 
@@ -12,6 +12,11 @@ export const object: Rule = [
 ];
 export const duration: Rule = [(value) => whole(value, 1, Number.MAX_SAFE_INTEGER), 'a number of milliseconds above 0'];
 
+/** The rule of a setting that may hold a secret. */
+export function hidden(test: (value: unknown) => boolean, wanted: string): Rule {
+  return [test, wanted, true];
+}
+
 /** Every key must have a rule, and its value must keep it; a value of undefined means the default. */
 export function check(where: string, settings: object, rules: Readonly<Record<string, Rule>>): void {
   if (!object[0](settings)) throw wrong(`${where} must be an object, not ${shown(settings)}.`);
@@ -19,8 +24,9 @@ export function check(where: string, settings: object, rules: Readonly<Record<st
     if (!Object.hasOwn(rules, key)) {
       throw wrong(`${where} has no setting ${JSON.stringify(key)}; there are ${Object.keys(rules).join(', ')}.`);
     }
-    const [test, wanted] = rules[key]!;
-    if (value !== undefined && !test(value)) throw wrong(`${where}.${key} must be ${wanted}, not ${shown(value)}.`);
+    const [test, wanted, isHidden = false] = rules[key]!;
+    if (value === undefined || test(value)) continue;
+    throw wrong(`${where}.${key} must be ${wanted}${isHidden ? '' : `, not ${shown(value)}`}.`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { check, type Rule, type Rules, wrong } from './rules.js';
+import { check, hidden, type Rule, type Rules, wrong } from './rules.js';
 
 /** TLS on the port that is listened on. Certificates and keys are PEM texts, or paths of PEM files. */
 export interface TlsSetting {
@@ -35,7 +35,7 @@ const TLS_RULES: Rules<TlsSetting> = {
   mode: [(value) => MODES.includes(value), "'disabled', 'permissive' or 'enforcing'"],
   key: file,
   cert: file,
-  passphrase: [(value) => typeof value === 'string', 'a text'],
+  passphrase: hidden((value) => typeof value === 'string', 'a text'),
   ca: file,
   requestClientCertificate: [(value) => typeof value === 'boolean' || value === 'require', "true, false or 'require'"],
 };
