@@ -172,6 +172,11 @@ export class Broker {
     });
   }
 
+  /** The process of that client has died for certain, whatever its channel says: what it had locked is free. */
+  clientDied(clientId: string): void {
+    if (!this.stopped) this.locks.releaseClient(clientId);
+  }
+
   figures(): BrokerFigures {
     return {
       messagesIn: this.sends.stored,

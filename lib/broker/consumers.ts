@@ -37,6 +37,12 @@ export class Consumers {
     return this.groups.values();
   }
 
+  /** Who is behind the channel; undefined for one that consumes nothing. */
+  clientOf(channel: Channel): string | undefined {
+    for (const group of this.channels.get(channel) ?? []) return group.memberOf(channel)?.clientId;
+    return undefined;
+  }
+
   heartbeat(data: ConsumerData, clientId: string, channel: Channel, language: number, version: number): void {
     if (channel.closed) return;
     let group = this.groups.get(data.groupName);

@@ -88,6 +88,11 @@ export class QueueLocks {
     for (const key of [...(this.groups.get(group)?.keys() ?? [])]) this.release(group, key, clientId);
   }
 
+  /** It has died, which is certain: nothing of it is at work any more. */
+  releaseClient(clientId: string): void {
+    for (const group of [...this.groups.keys()]) this.releaseAll(group, clientId);
+  }
+
   /** Whether the group consumes in order at the moment. */
   anyHeld(group: string): boolean {
     const locks = this.groups.get(group);

@@ -159,6 +159,16 @@ export class BrokerHost {
     return this.parts.serve;
   }
 
+  /** @internal The consuming client behind a channel, as long as that is open. */
+  clientOf(channel: Channel): string | undefined {
+    return this.parts.broker.consumers.clientOf(channel);
+  }
+
+  /** @internal A client whose process has died for certain. */
+  clientDied(clientId: string): void {
+    this.parts.broker.clientDied(clientId);
+  }
+
   /** @internal Whether a send may make a topic. */
   get createsTopics(): boolean {
     return this.parts.settings.autoCreateTopics;

@@ -9,7 +9,7 @@ export { resolveNameServerSettings } from './settings/name-server-settings.js';
 export type { NameServerSettings } from './settings/name-server-settings.js';
 export type { ListenSetting } from './settings/listen.js';
 export type { TopicSetting } from './settings/topics.js';
-export type { JoinedProcess } from './sharing/local-server.js';
+export type { JoinedProcess } from './sharing/joined-processes.js';
 export type { ProcessIdentity } from './sharing/process-identity.js';
 export { SharedBroker } from './sharing/shared-broker.js';
 export type { SharingHealth } from './sharing/sharing-health.js';

@@ -4,10 +4,18 @@ import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NodeFileSystem, type Platform, silentLogger, SystemClock, systemPlatform } from '../../lib/platform/index.js';
-import { createRequest, ExtensionCode, RequestCode, ResponseCode } from '../../lib/protocol/index.js';
+import {
+  createRequest,
+  decodeLockBatchResponseBody,
+  encodeLockBatchRequestBody,
+  ExtensionCode,
+  RequestCode,
+  ResponseCode,
+} from '../../lib/protocol/index.js';
 import { type Channel, TcpConnector, TcpServer, unixAddress } from '../../lib/remoting/index.js';
 import { BrokerHost, type BrokerSettings, type ProcessIdentity, SharedBroker } from '../../lib/server/index.js';
-import { pullHeader, sendHeader } from '../broker/harness.js';
+import { giveLifeSign } from '../../lib/server/sharing/life-sign.js';
+import { pullHeader, sendHeader, TestClient } from '../broker/harness.js';
 import { MemoryLogger, until } from '../remoting/support.js';
 
 /** Fifteen seconds of patience pass in one and a half. */
@@ -293,6 +301,7 @@ describe('a store that processes share', () => {
       hostName: 'x',
       startedAt: 5,
       joinId: 'a',
+      lifeSign: false,
       version: '0.0.9',
       watch: false,
       sharing: 1,
@@ -311,6 +320,45 @@ describe('a store that processes share', () => {
     expect((await ask({})).code).toBe(ResponseCode.SUCCESS);
     expect((await send(channel, 'in time')).code).toBe(ResponseCode.SUCCESS);
     expect(host.sharing()!.joined).toEqual([]);
+  });
+
+  it('has the queues of a process that has died free at once, and keeps those of one whose connection broke', async () => {
+    const store = await directory();
+    const host = await open(store);
+    const { socket } = JSON.parse(await readFile(`${store}/lock`, 'utf8')) as { socket: string };
+    const platform = quiet();
+    const queue = { topic: 'orders', brokerName: 'nestmq', queueId: 0 };
+    const join = async (joinId: string, watch: boolean): Promise<Channel> => {
+      const channel = await new TcpConnector({}, platform.clock).connect(unixAddress(socket));
+      cleanups.push(() => channel.close());
+      const header = { pid: 5, hostName: joinId, startedAt: 5, joinId, version: '1', sharing: 1, format: 1 };
+      const request = createRequest(ExtensionCode.JOIN_STORE, { ...header, watch, lifeSign: true });
+      expect((await channel.invoke(request, 5_000)).code).toBe(ResponseCode.SUCCESS);
+      return channel;
+    };
+    const member = async (channel: Channel, clientId: string): Promise<Channel> => {
+      await new TestClient(channel, clientId).join('g', 'orders');
+      return channel;
+    };
+    const locks = async (channel: Channel, clientId: string): Promise<boolean> => {
+      const body = encodeLockBatchRequestBody({ consumerGroup: 'g', clientId, mqSet: [queue] });
+      const answer = await channel.invoke(createRequest(RequestCode.LOCK_BATCH_MQ, {}, body), 5_000);
+      return decodeLockBatchResponseBody(answer.body!).lockOKMQSet.length > 0;
+    };
+    await send(await host.connector.connect(''), 'x');
+    const other = await member(await join('b1', false), 'other');
+
+    const sign = await giveLifeSign(new NodeFileSystem(), store, 'a1');
+    const [watch, channel] = [await join('a1', true), await member(await join('a1', false), 'one')];
+    expect([await locks(channel, 'one'), await locks(other, 'other')]).toEqual([true, false]);
+    await Promise.all([watch.close(), channel.close()]);
+    await until(() => host.sharing()!.joined.length === 0, 'the host sees that the connection broke');
+    for (let asked = 0; asked < 5; asked++) expect(await locks(other, 'other')).toBe(false);
+    await sign!.release();
+    let free = false;
+    const began = performance.now();
+    while (!free && performance.now() - began < 4_000) free = await locks(other, 'other');
+    expect(free).toBe(true);
   });
 
   it('whose holder does not answer is an error after 15 s that names it; a joined process says so, and goes on when it answers', async () => {

@@ -12,8 +12,10 @@ export interface JoinStoreRequestHeader {
   hostName: string;
   /** When the process began (ms since 1970): with pid and host name it tells processes apart. */
   startedAt: number;
-  /** Tells several brokers of one process apart. */
+  /** Tells several brokers of one process apart; hexadecimal. */
   joinId: string;
+  /** Whether the process has a lock on the file of that name, which ends with it. */
+  lifeSign: boolean;
   /** On the one channel by which the host knows that the process is there; it repeats this on it now and then. */
   watch: boolean;
 }
@@ -34,6 +36,7 @@ export const joinStore = defineHeader<JoinStoreRequestHeader>({
   hostName: text,
   startedAt: long,
   joinId: text,
+  lifeSign: flag,
   watch: flag,
 });
 

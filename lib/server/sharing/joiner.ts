@@ -1,4 +1,4 @@
-import type { Platform } from '../../platform/index.js';
+import type { FileLock, Platform } from '../../platform/index.js';
 import {
   createRequest,
   ExtensionCode,
@@ -12,6 +12,7 @@ import { type Channel, TcpConnector, unixAddress } from '../../remoting/index.js
 import { readStoreHeader, STORE_FORMAT } from '../../store/index.js';
 import { VERSION } from '../version.js';
 import { NOT_YET, SHARING_VERSION } from './join-exchange.js';
+import { giveLifeSign, isDead } from './life-sign.js';
 import type { LockEntry } from './lock-entry.js';
 import type { ProcessIdentity } from './process-identity.js';
 
@@ -26,6 +27,7 @@ export class HostBusyError extends Error {}
 export class Joiner {
   private readonly connector: TcpConnector;
   private readonly joinId: string;
+  private lifeSign: FileLock | undefined;
 
   constructor(
     private readonly store: string,
@@ -43,6 +45,7 @@ export class Joiner {
    * any other one when the host refuses.
    */
   async open({ socket, pid }: LockEntry, watch: boolean): Promise<Channel> {
+    if (watch) this.lifeSign ??= await this.sign();
     const channel = await this.connector.connect(unixAddress(socket));
     try {
       await this.greet(channel, watch, ANSWER_MILLIS, pid);
@@ -51,6 +54,13 @@ export class Joiner {
       await channel.close();
       throw error;
     }
+  }
+
+  /** Nothing can be opened afterwards. The host must have been told good-bye: it takes this for the end of the process. */
+  async close(): Promise<void> {
+    if (this.lifeSign === undefined) return;
+    await this.lifeSign.release();
+    await isDead(this.platform.fileSystem, this.store, this.joinId);
   }
 
   /** Says who this is; on a watched channel again and again, to see that the host is alive. */
@@ -64,6 +74,7 @@ export class Joiner {
       hostName,
       startedAt,
       joinId: this.joinId,
+      lifeSign: this.lifeSign !== undefined,
       watch,
     };
     const response = await channel.invoke(createRequest(ExtensionCode.JOIN_STORE, header), timeoutMillis);
@@ -72,6 +83,17 @@ export class Joiner {
       throw new HostBusyError(remark.slice(NOT_YET.length));
     if (response.code !== ResponseCode.SUCCESS) throw this.refusal(remark, pid);
     await this.checkStore(response.header as JoinStoreResponseHeader);
+  }
+
+  /** Without it the host just waits longer when this process has died. */
+  private async sign(): Promise<FileLock | undefined> {
+    const { fileSystem, logger } = this.platform;
+    try {
+      return await giveLifeSign(fileSystem, this.store, this.joinId);
+    } catch (error) {
+      logger.debug(`There can be no sign of life in ${this.store}: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 
   /** A copied directory brings the lock file of the original along, and with it the socket of another store's host. */

@@ -11,28 +11,18 @@ import { type Channel, type RequestHandler, type Respond, TcpServer } from '../.
 import type { BrokerHost } from '../broker-host.js';
 import { VERSION } from '../version.js';
 import { NOT_YET, SHARING_VERSION } from './join-exchange.js';
+import { type JoinedProcess, JoinedProcesses } from './joined-processes.js';
+import { sweepLifeSigns } from './life-sign.js';
 import { isSameProcess, type ProcessIdentity } from './process-identity.js';
 import { makePrivate, socketPlaces } from './socket-place.js';
-
-/** A process that works with the broker of this one. */
-export interface JoinedProcess extends ProcessIdentity {
-  /** Of the package. */
-  readonly version: string;
-  /** The highest store format that it can read. */
-  readonly format: number;
-}
-
-interface Joined extends JoinedProcess {
-  readonly joinId: string;
-}
 
 /**
  * The host's door for the other processes of this machine: a socket that only this user can reach. Who comes in says who
  * it is first; after that the broker serves it like a client over TCP.
  */
 export class LocalServer {
-  private readonly watches = new Map<Channel, Joined>();
   private host: BrokerHost | undefined;
+  private processes: JoinedProcesses | undefined;
   private leaving = false;
   private server!: TcpServer;
 
@@ -43,10 +33,11 @@ export class LocalServer {
   static async open(store: string, identity: ProcessIdentity, platform: Platform): Promise<LocalServer | undefined> {
     const problems: string[] = [];
     for (const { directory, path } of socketPlaces(store)) {
-      const local = new LocalServer(path, identity);
+      const local = new LocalServer(path, store, identity, platform);
       try {
         await makePrivate(platform.fileSystem, directory);
         await platform.fileSystem.remove(path);
+        await sweepLifeSigns(platform.fileSystem, store);
         const onChannel = (channel: Channel): void => local.welcome(channel);
         local.server = await TcpServer.listen({ path, onChannel }, platform.clock, platform.logger);
         await chmod(path, 0o600);
@@ -64,33 +55,30 @@ export class LocalServer {
 
   private constructor(
     readonly path: string,
+    private readonly store: string,
     private readonly identity: ProcessIdentity,
+    private readonly platform: Platform,
   ) {}
 
   /** Who has joined, each process once. */
   get joined(): readonly JoinedProcess[] {
-    return [...this.watches.values()].map(({ pid, hostName, startedAt, version, format }) => ({
-      pid,
-      hostName,
-      startedAt,
-      version,
-      format,
-    }));
+    return this.processes?.list() ?? [];
   }
 
   /** From now on others may join; before, they were told to wait. */
   serve(host: BrokerHost): void {
+    this.processes = new JoinedProcesses(host, this.store, this.platform);
     this.host = host;
   }
 
   /** Lets nobody in any more, and tells who has joined to look for another host. What they have asked is still answered. */
   leave(): void {
     this.leaving = true;
-    for (const channel of this.watches.keys()) void channel.close();
+    this.processes?.close();
   }
 
   close(): Promise<void> {
-    this.leaving = true;
+    this.leave();
     return this.server.close();
   }
 
@@ -112,28 +100,26 @@ export class LocalServer {
     serve: RequestHandler | undefined,
   ): RequestHandler | undefined {
     const asked = header as JoinStoreRequestHeader;
-    const { host } = this;
-    if (this.leaving || host === undefined) {
+    const { host, processes } = this;
+    if (this.leaving || host === undefined || processes === undefined) {
       respond(
         refused(ResponseCode.SERVICE_NOT_AVAILABLE, `${NOT_YET}the host is ${this.leaving ? 'leaving' : 'starting'}`),
       );
       return serve;
     }
     const { storeId, format } = host.storeFacts;
-    const problem = this.problemOf(asked, format);
+    const problem = this.problemOf(asked, format, processes);
     if (problem !== undefined) {
       respond(refused(ResponseCode.NO_PERMISSION, problem));
       return serve;
     }
-    if (asked.watch && !this.watches.has(channel)) {
-      this.watches.set(channel, asked);
-      channel.onClose(() => this.watches.delete(channel));
-    }
+    if (asked.watch) processes.watch(channel, asked);
+    else if (serve === undefined) processes.add(channel, asked);
     respond(createResponse(ResponseCode.SUCCESS, { storeId, format, version: VERSION, pid: this.identity.pid }));
     return serve ?? (asked.watch ? undefined : host.attach(channel));
   }
 
-  private problemOf(asked: JoinStoreRequestHeader, format: number): string | undefined {
+  private problemOf(asked: JoinStoreRequestHeader, format: number, processes: JoinedProcesses): string | undefined {
     const host = `process ${this.identity.pid} (nestmq ${VERSION})`;
     if (asked.sharing !== SHARING_VERSION) {
       return (
@@ -149,7 +135,7 @@ export class LocalServer {
     }
     const twice =
       isSameProcess(asked, this.identity) ||
-      [...this.watches.values()].some((other) => isSameProcess(other, asked) && other.joinId !== asked.joinId);
+      processes.has((other) => isSameProcess(other, asked) && other.joinId !== asked.joinId);
     if (!twice) return undefined;
     return (
       `STORE_LOCKED: process ${asked.pid} uses this store already, under another name. Use one connection for it, or give one ` +

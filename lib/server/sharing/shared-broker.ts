@@ -52,11 +52,16 @@ export class SharedBroker {
     const resolved = resolveSettings(settings);
     const joiner = new Joiner(resolved.store, identity, platform);
     const broker = new SharedBroker({ given: settings, resolved, identity, joiner, platform });
-    broker.take(
-      resolved.share
-        ? (await broker.seek(true))!
-        : { kind: 'host', host: await BrokerHost.start(settings, platform), local: undefined },
-    );
+    try {
+      broker.take(
+        resolved.share
+          ? (await broker.seek(true))!
+          : { kind: 'host', host: await BrokerHost.start(settings, platform), local: undefined },
+      );
+    } catch (error) {
+      await joiner.close();
+      throw error;
+    }
     return broker;
   }
 
@@ -106,9 +111,11 @@ export class SharedBroker {
     await this.seeking;
     const { seat } = this;
     if (seat?.kind === 'joined') await seat.watch.close();
-    if (seat?.kind !== 'host') return;
-    seat.local?.leave();
-    await seat.host.stop();
+    if (seat?.kind === 'host') {
+      seat.local?.leave();
+      await seat.host.stop();
+    }
+    await this.settings.joiner.close();
   }
 
   private async connect(address: string): Promise<Channel> {

@@ -1,4 +1,4 @@
-import type { JoinedProcess } from './local-server.js';
+import type { JoinedProcess } from './joined-processes.js';
 
 /** Who hosts the broker of a store, seen from one process. */
 export interface SharingHealth {

@@ -116,21 +116,28 @@ export class Machine {
     return Number(line[4]) - since;
   }
 
+  /** What is acknowledged and was in no handler yet. */
+  unhandled() {
+    const left = new Set();
+    for (const [what, key, number] of this.lines()) if (what === 'a') left.add(`${key} ${number}`);
+    for (const [what, key, number] of this.lines()) if (what === 'h') left.delete(`${key} ${number}`);
+    return left;
+  }
+
+  /** Whether all of these were in a handler. */
+  handled(messages) {
+    const left = this.unhandled();
+    return [...messages].every((message) => !left.has(message));
+  }
+
   /** Ends the load, waits until all is handled, and judges the record. */
   async judge(drainMillis) {
     await Promise.all(this.workers.map((worker) => worker.ask('rest')));
-    const acknowledged = new Set();
-    for (const [what, key, number] of this.lines()) if (what === 'a') acknowledged.add(`${key} ${number}`);
-    const missing = () => {
-      const left = new Set(acknowledged);
-      for (const [what, key, number] of this.lines()) if (what === 'h') left.delete(`${key} ${number}`);
-      return left;
-    };
-    await until(() => missing().size === 0, drainMillis, 'handling everything').catch(() => undefined);
+    await until(() => this.unhandled().size === 0, drainMillis, 'handling everything').catch(() => undefined);
     return {
-      acknowledged: acknowledged.size,
+      acknowledged: this.lines().filter(([what]) => what === 'a').length,
       failed: this.lines().filter(([what]) => what === 'f').length,
-      lost: missing().size,
+      lost: this.unhandled().size,
       disordered: countDisordered(this.lines()),
     };
   }

@@ -1,9 +1,9 @@
 // Processes of one machine on one store: the host killed under load, left in order, stopped.
-//   node test/fault/sharing/run.js [--scenario kill|leave|stopped] [--rounds 5] [--processes 3] [--path-length 150] [--within <ms>] [--lib <URL>]
+//   node test/fault/sharing/run.js [--scenario <one of those below>] [--rounds 5] [--processes 3] [--path-length 150] [--within <ms>] [--lib <URL>]
 // Without a scenario all of them run. Prints one line of JSON for each.
 import { parseArgs } from 'node:util';
 import { countDisordered } from './machine.js';
-import { kill, leave, stopped } from './scenarios.js';
+import { kill, killJoined, leave, stopped } from './scenarios.js';
 
 const { values } = parseArgs({
   options: {
@@ -27,6 +27,7 @@ const options = {
 const ALL = {
   kill: () => kill(lib, options),
   'kill, path of 150 characters': () => kill(lib, { ...options, pathLength: 150 }),
+  'kill of one that has joined': () => killJoined(lib, { ...options, rounds: Math.ceil(rounds / 2) }),
   leave: () => leave(lib, { ...options, rounds: Math.ceil(rounds / 2) }),
   stopped: () => stopped(lib),
 };

@@ -4,6 +4,8 @@ import { Machine, until } from './machine.js';
 
 const TAKEN_OVER_WITHIN_MS = 2_000;
 const LEFT_WITHIN_MS = 1_000;
+/** Locks of a process of which nothing is known run out after 60 s. */
+const ORDERED_AGAIN_WITHIN_MS = 10_000;
 const DRAINED_WITHIN_MS = 30_000;
 const LOAD_MS = 700;
 
@@ -45,6 +47,33 @@ export function kill(lib, { rounds, processes = 3, pathLength = 0, within = TAKE
       await (await machine.start()).ask('send');
     }
     return check(await machine.judge(DRAINED_WITHIN_MS), within, times, machine.logs);
+  });
+}
+
+/** One that has joined dies under load: what it had is handled by the others at once, not when its locks run out. */
+export function killJoined(lib, { rounds, processes = 3 }) {
+  return withMachine(lib, 0, async (machine) => {
+    for (let n = 0; n < processes; n += 1) await machine.start();
+    await Promise.all(machine.workers.map((worker) => worker.ask('send')));
+    const times = [];
+    for (let round = 0; round < rounds; round += 1) {
+      await pause(LOAD_MS);
+      const host = await machine.host();
+      await machine.end(
+        machine.workers.find((worker) => worker !== host),
+        'SIGKILL',
+      );
+      const killedAt = Date.now();
+      await pause(LOAD_MS);
+      // Each key has messages from after the death by now, and together they are in all queues.
+      const waiting = await machine.unhandled();
+      await until(() => machine.handled(waiting), ORDERED_AGAIN_WITHIN_MS, 'handling the queues of the dead process');
+      times.push(Date.now() - killedAt);
+      await (await machine.start()).ask('send');
+    }
+    const result = await machine.judge(DRAINED_WITHIN_MS);
+    if (result.failed > 0) throw new Error(`sends failed: ${JSON.stringify(result)}`);
+    return check(result, ORDERED_AGAIN_WITHIN_MS, times, machine.logs);
   });
 }
 
