@@ -40,18 +40,20 @@ await gateway.startAllMicroservices();
 await gateway.listen(0, '127.0.0.1');
 const url = await gateway.getUrl();
 
-async function ask(method: 'GET' | 'POST', path: string, body?: object): Promise<void> {
+/** A GET, or with a body a POST. */
+async function ask(path: string, body?: object): Promise<void> {
+  const method = body === undefined ? 'GET' : 'POST';
   const headers = { 'content-type': 'application/json' };
-  const response = await fetch(url + path, { method, headers, body: body && JSON.stringify(body) });
+  const response = await fetch(url + path, body && { method, headers, body: JSON.stringify(body) });
   say(`${method} ${path}: ${response.status} ${await response.text()}`);
 }
 
-await ask('GET', '/stock/lantern');
-await ask('GET', '/stock/lantern/moves');
-await ask('GET', '/stock/unicorn');
-await ask('POST', '/orders', { id: 1, article: 'lantern', pieces: 2 });
+await ask('/stock/lantern');
+await ask('/stock/lantern/moves');
+await ask('/stock/unicorn');
+await ask('/orders', { id: 1, article: 'lantern', pieces: 2 });
 await said(6);
-await ask('GET', '/stock/lantern');
+await ask('/stock/lantern');
 
 await gateway.close();
 await stock.close();
