@@ -9,6 +9,7 @@ import { filters } from './behaviours/filters.js';
 import { groups } from './behaviours/groups.js';
 import { atMostOnce, consumeTimeouts, keyOrder, rateLimits } from './behaviours/listeners.js';
 import { letterAdmin } from './behaviours/letter-admin.js';
+import { microservices } from './behaviours/microservices.js';
 import { namespaces } from './behaviours/namespaces.js';
 import { order } from './behaviours/order.js';
 import { positions } from './behaviours/positions.js';
@@ -57,4 +58,5 @@ export const subjects: readonly Subject[] = [
   batchListeners,
   traces,
   metrics,
+  microservices,
 ];

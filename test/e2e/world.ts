@@ -1,4 +1,5 @@
 import type { INestApplicationContext, ModuleMetadata, Type } from '@nestjs/common';
+import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { MessageListenerRegistry, type MessagingConnectionOptions, MessagingTemplate } from '../../lib/index.js';
 import type { LogLine, OpenTarget } from './targets/target.js';
 import type { Recorder } from './recorder.js';
@@ -9,6 +10,8 @@ export interface ApplicationSpec extends ModuleMetadata {
   application?: string;
   /** Further options of the one connection. */
   options?: MessagingConnectionOptions;
+  /** It is a microservice with this strategy. */
+  strategy?: CustomTransportStrategy;
 }
 
 /** A started application and what a behaviour needs of it. */

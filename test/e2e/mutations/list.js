@@ -6,6 +6,7 @@ import { expiryMutations } from './expiry.js';
 import { filterMutations } from './filters.js';
 import { letterMutations } from './letters.js';
 import { listenerMutations } from './listeners.js';
+import { microserviceMutations } from './microservices.js';
 import { namespaceMutations } from './namespaces.js';
 import { nestMutations } from './nest.js';
 import { positionMutations } from './positions.js';
@@ -35,4 +36,5 @@ export const mutations = [
   ...expiryMutations,
   ...namespaceMutations,
   ...letterMutations,
+  ...microserviceMutations,
 ];

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
+import type { MicroserviceOptions } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { type ClientOptions, MessagingClient, NamespacedConnector } from '../../../lib/client/index.js';
 import { MessagingModule } from '../../../lib/index.js';
@@ -53,6 +54,7 @@ export class RealWorld extends ConnectionEnvironment implements OpenTarget {
   async createApplication({
     application = 'test',
     options: { broker, ...options } = {},
+    strategy,
     ...metadata
   }: ApplicationSpec): Promise<INestApplicationContext> {
     if (!this.isPrepared) await this.prepare(broker);
@@ -64,7 +66,10 @@ export class RealWorld extends ConnectionEnvironment implements OpenTarget {
       .useValue(this)
       .setLogger(new LogBook(this.log));
     const module = await builder.compile();
-    return module.init();
+    if (strategy === undefined) return module.init();
+    const service = module.createNestMicroservice<MicroserviceOptions>({ strategy });
+    await service.listen();
+    return service;
   }
 
   async until(condition: () => boolean, what: string, limit: number): Promise<void> {

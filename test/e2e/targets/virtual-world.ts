@@ -1,4 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
+import type { MicroserviceOptions } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { MessagingModule, type MessagingConnectionOptions } from '../../../lib/index.js';
 import { ConnectionEnvironment } from '../../../lib/nest/connection/index.js';
@@ -53,6 +54,7 @@ export abstract class VirtualWorld extends ConnectionEnvironment implements Open
   async createApplication({
     application = 'test',
     options = {},
+    strategy,
     ...metadata
   }: ApplicationSpec): Promise<INestApplicationContext> {
     const placed = await this.placed(options);
@@ -62,7 +64,10 @@ export abstract class VirtualWorld extends ConnectionEnvironment implements Open
       .useValue(this)
       .setLogger(new LogBook(this.log));
     const module = await this.passing(builder.compile());
-    return this.passing(module.init());
+    if (strategy === undefined) return this.passing(module.init());
+    const service = module.createNestMicroservice<MicroserviceOptions>({ strategy });
+    await this.passing(service.listen());
+    return service;
   }
 
   async until(condition: () => boolean, what: string, limit: number): Promise<void> {

@@ -1,0 +1,73 @@
+/** @type {import('./mutate.js').Mutation[]} */
+export const microserviceMutations = [
+  {
+    id: 'transport/first-method-only',
+    says: 'of the methods of one pattern only the first is called',
+    file: 'lib/nest/transport/handler-definition.ts',
+    find: 'same.map((each) => each.handler.callback)',
+    replace: '[handler.callback]',
+  },
+  {
+    id: 'transport/first-value-settles',
+    says: 'an event is acknowledged with the first value of its Observable',
+    file: 'lib/nest/transport/pattern-handler.ts',
+    find: '[await lastValueFrom(result, { defaultValue: undefined })]',
+    replace: '[result.subscribe()]',
+  },
+  {
+    id: 'transport/filter-swallows',
+    says: 'a filter that returns something makes a success of a failure',
+    file: 'lib/nest/transport/pattern-handler.ts',
+    find: 'passage.failure === undefined || this.answersItself(values, message)',
+    replace: 'true',
+  },
+  {
+    id: 'transport/never-entered',
+    says: 'an HttpException of a handler is taken for one of a pipe',
+    file: 'lib/nest/transport/rpc-passage.ts',
+    find: 'passage.entered = true',
+    replace: 'passage.entered = false',
+  },
+  {
+    id: 'transport/refusals-retried',
+    says: 'what a guard refuses is tried again',
+    file: 'lib/nest/transport/pattern-handler.ts',
+    find: 'const REFUSED = 400',
+    replace: 'const REFUSED = 500',
+  },
+  {
+    id: 'transport/errors-masked',
+    says: "Nest's own filter puts its error in the place of the handler's",
+    file: 'lib/nest/transport/rpc-passage.ts',
+    find: 'throwError(() => exception)',
+    replace: 'handle.call(this, exception, host, report)',
+  },
+  {
+    id: 'transport/one-of-several',
+    says: 'several values of an answer come as one',
+    file: 'lib/nest/transport/messaging.client.ts',
+    find: 'reply.several && Array.isArray(value)',
+    replace: 'false',
+  },
+  {
+    id: 'transport/payload-lost',
+    says: 'an RpcException does not arrive as one',
+    file: 'lib/nest/transport/messaging.client.ts',
+    find: 'isPayload && status === undefined',
+    replace: 'false',
+  },
+  {
+    id: 'transport/events-answer',
+    says: 'event handlers answer requests',
+    file: 'lib/nest/transport/group-set.ts',
+    find: 'answers: !isEvent',
+    replace: 'answers: true',
+  },
+  {
+    id: 'transport/order-lost',
+    says: 'the orderly key of a record is dropped',
+    file: 'lib/nest/transport/messaging.client.ts',
+    find: 'if (orderlyKey !== undefined)',
+    replace: 'if (false)',
+  },
+];
