@@ -32,10 +32,13 @@ import { PushConsumer } from './consumer/push-consumer.js';
 import { Requests } from './requests/requests.js';
 import type { TopicLag } from './consumer/lag.js';
 import { RouteTable } from './connection/route-table.js';
+import { topicMaker } from './connection/topic-maker.js';
 import { Suspects } from './dispatch/suspects.js';
 import { MessageTracer } from './trace/message-tracer.js';
 import { Transactions } from './transactions/transactions.js';
 
+/** Between two looks whether a broker that is away is back. */
+const LOST_BROKER_MILLIS = 2000;
 const RANDOM_ID = 0x1_0000_0000;
 
 /** One application's connection to a broker or a cluster, with one producer and a consumer per group. */
@@ -109,6 +112,7 @@ export class MessagingClient {
       this.heartbeats.greeting(),
     );
     this.heartbeats.connect(brokers);
+    this.routes.makeTopicsBy(topicMaker(brokers, logger));
     this.core = {
       clientId: this.clientId,
       producerGroup,
@@ -137,6 +141,7 @@ export class MessagingClient {
     this.timers.push(
       clock.every(this.settings.heartbeatMillis, () => void this.heartbeats.beat()),
       clock.every(this.settings.routeRefreshMillis, () => void this.routes.refreshAll()),
+      clock.every(LOST_BROKER_MILLIS, () => void this.routes.refreshLost()),
     );
   }
 

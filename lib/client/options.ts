@@ -32,6 +32,11 @@ export interface ClientOptions {
   sendTimeoutMillis?: number;
   /** Further attempts of a send after the first. Default: 2. */
   sendRetries?: number;
+  /**
+   * Sends without a key go past brokers that failed or were slow, for 2 to 30 s by how slow: RocketMQ's
+   * `sendLatencyFaultEnable`. Those that cannot be reached are left out for 2 s anyway. Default: false.
+   */
+  latencyFaultTolerance?: boolean;
   /** Default: 30,000. */
   heartbeatMillis?: number;
   /** Default: 30,000. */
@@ -71,6 +76,7 @@ const CLIENT_DEFAULTS = {
   requestTimeoutMillis: 3000,
   sendTimeoutMillis: 3000,
   sendRetries: 2,
+  latencyFaultTolerance: false,
   heartbeatMillis: 30_000,
   routeRefreshMillis: 30_000,
   rebalanceMillis: 20_000,

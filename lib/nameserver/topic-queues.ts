@@ -28,6 +28,8 @@ export class TopicQueues {
   private readonly topics = new Map<string, Map<string, Queues>>();
   /** Brokers that take no messages for now, by order of an administrator. */
   private readonly wiped = new Set<string>();
+  /** Topics whose keys have lost a broker for good: clients that still know it have to be told. */
+  private readonly decided = new Set<string>();
 
   get size(): number {
     return this.topics.size;
@@ -50,17 +52,19 @@ export class TopicQueues {
     for (const topic of this.topics.keys()) if (!names.has(topic)) this.remove(topic, brokerName);
   }
 
-  /** What was remembered of the broker's last time, and is not among what it has now. */
+  /** Of what was remembered of the broker's last time, what it has not announced again: keys wait for it no longer. */
   forgetAway(brokerName: string): void {
     for (const [topic, byBroker] of this.topics) {
-      if (byBroker.get(brokerName)?.away === true) this.remove(topic, brokerName);
+      if (byBroker.get(brokerName)?.away !== true) continue;
+      this.remove(topic, brokerName);
+      if (this.topics.has(topic)) this.decided.add(topic);
     }
   }
 
   remove(topic: string, brokerName: string): void {
     const byBroker = this.topics.get(topic);
     byBroker?.delete(brokerName);
-    if (byBroker !== undefined && [...byBroker.values()].every(({ away }) => away)) this.topics.delete(topic);
+    if (byBroker !== undefined) this.dropIfDeserted(topic, byBroker);
   }
 
   /** The broker is gone, perhaps for a moment. A topic that is left without any broker is forgotten. */
@@ -70,8 +74,14 @@ export class TopicQueues {
       const queues = byBroker.get(brokerName);
       if (queues === undefined) continue;
       queues.away = true;
-      if ([...byBroker.values()].every(({ away }) => away)) this.topics.delete(topic);
+      this.dropIfDeserted(topic, byBroker);
     }
+  }
+
+  private dropIfDeserted(topic: string, byBroker: ReadonlyMap<string, Queues>): void {
+    if (![...byBroker.values()].every(({ away }) => away)) return;
+    this.topics.delete(topic);
+    this.decided.delete(topic);
   }
 
   /** Returns how many topics of the broker this concerns. */
@@ -130,7 +140,7 @@ export class TopicQueues {
       queues,
       // Of all brokers or of none: a list without one of them would take its queues from the keys.
       orderTopicConf: isSetDown ? present.join(';') : undefined,
-      keyQueues: isPartlyClosed ? all.join(';') : undefined,
+      keyQueues: isPartlyClosed || this.decided.has(topic) ? all.join(';') : undefined,
     };
   }
 }

@@ -9,6 +9,7 @@ import {
   PropertyName,
   RequestCode,
   ResponseCode,
+  type CreateTopicRequestHeader,
   type GetRouteInfoRequestHeader,
   type RemotingCommand,
   type SendMessageRequestHeader,
@@ -40,6 +41,11 @@ export class FakeCluster implements Connector {
   readonly brokers = new Map<string, string>();
   readonly topics = new Map<string, number>();
   orderTopicConf: string | undefined;
+  keyQueues: string | undefined;
+  /** Still in routes although they are down: hosts whose end nobody has noticed. */
+  readonly ghosts = new Set<string>();
+  /** Connecting to these takes for ever. */
+  readonly unreachable = new Set<string>();
   autoCreate = true;
   /** Asked before every request to a broker; undefined lets it through. */
   script: Script = () => undefined;
@@ -69,6 +75,7 @@ export class FakeCluster implements Connector {
   async connect(address: string): Promise<Channel> {
     const broker = [...this.brokers].find(([, at]) => at === address)?.[0];
     const isNameServer = address.startsWith('ns');
+    if (this.unreachable.has(address)) return new Promise(() => undefined);
     if ((broker === undefined && !isNameServer) || this.nameServerDown.has(address)) {
       throw new MessagingError('CONNECT_FAILED', `Nobody listens at ${address}`);
     }
@@ -99,12 +106,12 @@ export class FakeCluster implements Connector {
     const { topic } = request.header as GetRouteInfoRequestHeader;
     const queues = topic === 'TBW102' && this.autoCreate ? 8 : this.topics.get(topic);
     if (queues === undefined) return createResponse(ResponseCode.TOPIC_NOT_EXIST, {}, `no topic ${topic}`);
-    const names = [...this.brokers.keys()];
+    const names = [...this.brokers.keys(), ...this.ghosts];
     const body = encodeTopicRouteData({
       brokerDatas: names.map((brokerName) => ({
         cluster: 'c',
         brokerName,
-        brokerAddrs: new Map([[0, this.brokers.get(brokerName)!]]),
+        brokerAddrs: new Map([[0, `${brokerName}:10911`]]),
       })),
       queueDatas: names.map((brokerName) => ({
         brokerName,
@@ -114,6 +121,7 @@ export class FakeCluster implements Connector {
         topicSysFlag: 0,
       })),
       orderTopicConf: this.orderTopicConf,
+      keyQueues: this.keyQueues,
     });
     return createResponse(ResponseCode.SUCCESS, {}, undefined, body);
   }
@@ -130,6 +138,10 @@ export class FakeCluster implements Connector {
     else if (request.code === RequestCode.SEND_MESSAGE_V2 || request.code === RequestCode.SEND_BATCH_MESSAGE) {
       respond(this.store(broker, request));
     } else {
+      if (request.code === RequestCode.UPDATE_AND_CREATE_TOPIC) {
+        const { topic, writeQueueNums } = request.header as CreateTopicRequestHeader;
+        this.topics.set(topic, writeQueueNums);
+      }
       if (request.code === RequestCode.HEART_BEAT) decodeHeartbeatData(request.body!);
       respond(createResponse(ResponseCode.SUCCESS, {}));
     }

@@ -60,7 +60,8 @@ describe('brokers at a NameServer', () => {
       expect(await world.route('orders')).toMatchObject({ keyQueues: 'a:4;b:4' });
       if (step === 'back') await world.register('a', [topic('other'), topic('fresh')]);
       else await world.ask(RequestCode.WIPE_WRITE_PERM_OF_BROKER, { brokerName: 'a' });
-      expect(await world.route('orders')).toMatchObject({ queueDatas: [{ brokerName: 'b' }], keyQueues: undefined });
+      // ... and clients that knew it are told.
+      expect(await world.route('orders')).toMatchObject({ queueDatas: [{ brokerName: 'b' }], keyQueues: 'b:4' });
     }
   });
 

@@ -36,15 +36,19 @@ export class NameServers {
   /** The answer of the first that answers. Rejects when none does, naming them all. */
   async invoke(createRequest: () => RemotingCommand): Promise<RemotingCommand> {
     let last: MessagingError | undefined;
+    // Others ask at the same time and move `current` on: who went by it would ask one twice and another one never.
+    const first = this.current;
     for (let tried = 0; tried < this.addresses.length; tried++) {
-      const address = this.addresses[this.current]!;
+      const index = (first + tried) % this.addresses.length;
+      const address = this.addresses[index]!;
       try {
         const channel = await this.connections.open(address);
-        return await channel.invoke(createRequest(), this.timeoutMillis);
+        const response = await channel.invoke(createRequest(), this.timeoutMillis);
+        this.current = index;
+        return response;
       } catch (error) {
         last = asMessagingError(error, `Asking the NameServer ${address}`);
         if (last.code === 'SHUTTING_DOWN') throw last;
-        this.current = (this.current + 1) % this.addresses.length;
       }
     }
     throw new MessagingError(

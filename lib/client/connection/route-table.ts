@@ -5,12 +5,14 @@ import {
   decodeClusterInfo,
   decodeTopicRouteData,
   DEFAULT_TOPIC,
+  isSystemTopic,
   MessagingError,
   RequestCode,
   ResponseCode,
   type GetRouteInfoRequestHeader,
   type MessageQueue,
 } from '../../protocol/index.js';
+import { LostBrokers } from './lost-brokers.js';
 import type { NameServers } from './name-servers.js';
 import { responseError } from './response-error.js';
 import {
@@ -26,6 +28,9 @@ import {
 
 type RouteListener = (topic: string) => void;
 
+/** Makes a topic on all brokers of its provisional route. Never rejects. */
+export type TopicMaker = (route: TopicRoute) => Promise<void>;
+
 /** The routes of all topics that this client has to do with. */
 export class RouteTable {
   private readonly routes = new Map<string, TopicRoute>();
@@ -37,12 +42,20 @@ export class RouteTable {
   /** All brokers, by name; only asked for when no route names one. */
   private cluster: ReadonlyMap<string, BrokerAddresses> = new Map();
   private readonly listeners = new Set<RouteListener>();
+  private readonly making = new Map<string, Promise<TopicRoute>>();
+  private readonly lost = new LostBrokers();
+  private makeTopic: TopicMaker = async () => undefined;
 
   constructor(
     private readonly nameServers: NameServers,
     private readonly defaultQueues: number,
     private readonly logger: Logger,
   ) {}
+
+  /** Calls go by routes, so one of the two must come later. */
+  makeTopicsBy(maker: TopicMaker): void {
+    this.makeTopic = maker;
+  }
 
   /** Calls back after the route of a topic appeared or changed, until the returned function is called. */
   onChange(listener: RouteListener): () => void {
@@ -73,9 +86,30 @@ export class RouteTable {
     }
     const late = this.routes.get(topic);
     if (late !== undefined) return late;
-    const provisional = createProvisionalRoute(topic, template, this.defaultQueues);
-    this.routes.set(topic, provisional);
-    return provisional;
+    let making = this.making.get(topic);
+    if (making === undefined) {
+      making = this.make(createProvisionalRoute(topic, template, this.defaultQueues)).finally(() =>
+        this.making.delete(topic),
+      );
+      this.making.set(topic, making);
+    }
+    return making;
+  }
+
+  /**
+   * A send makes its topic on the one broker that it goes to. Of several, the others would stay without it, and the queues of
+   * keys would be other ones from the second send on: there it is made everywhere first.
+   */
+  private async make(provisional: TopicRoute): Promise<TopicRoute> {
+    const { topic, brokers } = provisional;
+    const isMadeByTools = !isSystemTopic(topic) && !topic.startsWith('%');
+    if (brokers.size > 1 && isMadeByTools) {
+      await this.makeTopic(provisional);
+      const made = await this.refresh(topic);
+      if (made !== undefined) return made;
+    }
+    this.routes.set(topic, this.routes.get(topic) ?? provisional);
+    return this.routes.get(topic)!;
   }
 
   /** Asks the NameServer for the topic; undefined when it does not exist. Concurrent callers share the question. */
@@ -95,8 +129,17 @@ export class RouteTable {
   }
 
   /** Asks again for every topic that is in use. A failure keeps what was known. */
-  async refreshAll(): Promise<void> {
-    for (const topic of [...this.routes.keys()]) {
+  refreshAll(): Promise<void> {
+    return this.refreshEach([...this.routes.keys()]);
+  }
+
+  /** Asks again for topics of which a broker is away. */
+  refreshLost(): Promise<void> {
+    return this.refreshEach(this.lost.due());
+  }
+
+  private async refreshEach(topics: readonly string[]): Promise<void> {
+    for (const topic of topics) {
       try {
         await this.refresh(topic);
       } catch (error) {
@@ -174,6 +217,7 @@ export class RouteTable {
     const data = await this.fetch(topic);
     const before = this.routes.get(topic);
     if (data === undefined) {
+      this.lost.compare(topic, before, undefined);
       // A provisional route stays: the topic is made by the first send that arrives.
       if (before !== undefined && !before.provisional) {
         this.routes.delete(topic);
@@ -182,6 +226,7 @@ export class RouteTable {
       return before?.provisional === true ? before : undefined;
     }
     const route = createTopicRoute(topic, data);
+    this.lost.compare(topic, before, route);
     if (before !== undefined && sameRoute(before, route)) return before;
     this.routes.set(topic, route);
     this.seen.add(topic);
@@ -203,6 +248,7 @@ export class RouteTable {
       brokers: data.brokerDatas.map(({ brokerName, brokerAddrs }) => ({ brokerName, addresses: brokerAddrs })),
       queues: data.queueDatas,
       orderTopicConf: data.orderTopicConf,
+      keyQueues: data.keyQueues,
     };
   }
 

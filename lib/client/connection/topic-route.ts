@@ -38,6 +38,8 @@ export interface RouteData {
   }[];
   /** `broker-a:4;broker-b:4` */
   readonly orderTopicConf?: string;
+  /** The same from our NameServer, which remembers brokers that are away. */
+  readonly keyQueues?: string;
 }
 
 export function createTopicRoute(topic: string, data: RouteData): TopicRoute {
@@ -51,7 +53,7 @@ export function createTopicRoute(topic: string, data: RouteData): TopicRoute {
     if ((perm & Permission.WRITE) !== 0 && broker.has(MASTER_ID))
       addQueues(writeQueues, topic, brokerName, writeQueueNums);
   }
-  const orderedQueues = parseOrderedQueues(topic, data.orderTopicConf);
+  const orderedQueues = parseOrderedQueues(topic, data.keyQueues ?? data.orderTopicConf);
   return {
     topic,
     provisional: false,

@@ -2,6 +2,7 @@ import { MessagingError } from '../../protocol/index.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { keepBytes } from '../interceptor.js';
 import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
+import { BrokerFaults } from './broker-faults.js';
 import { OrderedLanes } from './ordered-lanes.js';
 import type { SentAgain } from './sent-again.js';
 import { deduplicated, MessagePreparer } from './outgoing.js';
@@ -40,8 +41,9 @@ export class Producer {
       () => platform.clock.now(),
       settings.namespace,
     );
-    this.queues = new QueueSelector(core.routes, platform.random.below(1 << 16));
-    this.sender = new Sender(core, this.queues, this.unsettled);
+    const faults = new BrokerFaults(() => platform.clock.monotonic(), settings.latencyFaultTolerance);
+    this.queues = new QueueSelector(core.routes, faults, platform.random.below(1 << 16));
+    this.sender = new Sender(core, this.queues, faults, this.unsettled);
     this.lanes = new OrderedLanes(
       (unit, index) => this.sender.deliver(unit, index),
       () => platform.clock.monotonic(),

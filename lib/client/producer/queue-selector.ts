@@ -1,4 +1,5 @@
 import { javaHashCode, MessagingError, type MessageQueue } from '../../protocol/index.js';
+import type { BrokerFaults } from './broker-faults.js';
 import type { RouteTable } from '../connection/route-table.js';
 import { masterAddress, type TopicRoute } from '../connection/topic-route.js';
 
@@ -6,22 +7,29 @@ import { masterAddress, type TopicRoute } from '../connection/topic-route.js';
 export class QueueSelector {
   constructor(
     private readonly routes: RouteTable,
+    private readonly faults: BrokerFaults,
     private round: number,
   ) {}
 
-  /** Round robin over the writable queues, past those of the broker that has just failed if there are others. */
+  /**
+   * Round robin over the writable queues; if there are others past those of the broker that has just failed, and of brokers
+   * that are better left alone for now.
+   */
   next(route: TopicRoute, failedBroker: string | undefined): MessageQueue {
     const queues = route.writeQueues;
     const count = queues.length;
     if (count === 0) throw noQueue(route.topic);
     this.round = (this.round + 1) & 0x3fffffff;
     const first = queues[this.round % count]!;
-    if (failedBroker === undefined || first.brokerName !== failedBroker) return first;
-    for (let step = 1; step < count; step++) {
+    if (failedBroker === undefined && this.faults.none) return first;
+    let other: MessageQueue | undefined;
+    for (let step = 0; step < count; step++) {
       const queue = queues[(this.round + step) % count]!;
-      if (queue.brokerName !== failedBroker) return queue;
+      if (queue.brokerName === failedBroker) continue;
+      if (!this.faults.avoids(queue.brokerName)) return queue;
+      other ??= queue;
     }
-    return first;
+    return other ?? first;
   }
 
   /** The index of a key's queue among the ordered ones: RocketMQ's hash, so that producers of all languages agree. */

@@ -11,7 +11,8 @@ import {
   type SendMessageRequestHeader,
   type SendMessageResponseHeader,
 } from '../../protocol/index.js';
-import type { Asker } from '../../remoting/index.js';
+import type { Asker, Channel } from '../../remoting/index.js';
+import type { BrokerFaults } from './broker-faults.js';
 import { compressFor, type WireBody } from './body-codec.js';
 import { keptTime } from '../connection/capabilities.js';
 import type { ClientCore } from '../connection/client-core.js';
@@ -24,6 +25,8 @@ import { masterAddress, type TopicRoute } from '../connection/topic-route.js';
 
 /** Before another attempt at the broker that has just failed; doubled each time. */
 const RETRY_PAUSE_MILLIS = 20;
+/** Between two looks at a topic's route because a broker is away. */
+const LOOK_GAP_MILLIS = 500;
 
 const STATUS: ReadonlyMap<number, SendStatus> = new Map([
   [ResponseCode.SUCCESS, 'SEND_OK'],
@@ -41,6 +44,8 @@ interface FailedAttempt {
 class SendCall implements Asker {
   queue: MessageQueue | undefined = undefined;
   route: TopicRoute | undefined = undefined;
+  /** On the monotonic clock. */
+  startedAt = 0;
 
   constructor(
     private readonly sender: Sender,
@@ -59,10 +64,13 @@ class SendCall implements Asker {
 export class Sender {
   /** Topics of which it was said that nobody de-duplicates them. */
   private readonly warned = new Set<string>();
+  /** When the route of a topic was asked for because of a broker that was away. */
+  private readonly looked = new Map<string, number>();
 
   constructor(
     private readonly core: ClientCore,
     private readonly queues: QueueSelector,
+    private readonly faults: BrokerFaults,
     private readonly unsettled: Unsettled,
   ) {}
 
@@ -95,7 +103,8 @@ export class Sender {
     call.route = route;
     const address = masterAddress(route, queue.brokerName);
     const channel = address === undefined ? undefined : brokers.peek(address);
-    const remaining = unit.deadline - platform.clock.monotonic();
+    call.startedAt = platform.clock.monotonic();
+    const remaining = unit.deadline - call.startedAt;
     if (channel === undefined || remaining <= 0) return false;
     channel.call(this.request(unit, queue, unit.body, 0), remaining, call);
     return true;
@@ -108,6 +117,7 @@ export class Sender {
     const status = response === undefined ? undefined : STATUS.get(response.code);
     if (status !== undefined) {
       this.unsettled.end();
+      this.faults.answered(queue.brokerName, call.startedAt);
       call.resolve(this.succeeded(unit, queue, status, response!, call.route!));
       return;
     }
@@ -151,17 +161,22 @@ export class Sender {
           const queue = (attempt === 0 ? chosen : undefined) ?? this.choose(route, unit, ordered, failedBroker);
           brokerName = queue.brokerName;
           const address = masterAddress(route, brokerName)!;
-          const channel = this.core.brokers.peek(address) ?? (await this.within(this.core.brokers.open(address), unit));
+          const startedAt = platform.clock.monotonic();
+          const channel = this.core.brokers.peek(address) ?? (await this.connect(unit, route, queue, address, attempt));
           if (unit.compressible && wire.sysFlag === 0) wire = await compressFor(channel, wire);
           const request = this.request(await this.timed(unit, address), queue, wire.body, wire.sysFlag);
           const response = await channel.invoke(request, this.remaining(unit));
           const status = STATUS.get(response.code);
-          if (status !== undefined) return this.succeeded(unit, queue, status, response, route);
+          if (status !== undefined) {
+            this.faults.answered(brokerName, startedAt);
+            return this.succeeded(unit, queue, status, response, route);
+          }
           failure = this.refused(unit, queue, address, response);
         } catch (error) {
           failure = asMessagingError(error, `Sending to ${unit.topic}`);
         }
       }
+      if (brokerName !== undefined && this.faults.failed(brokerName, failure)) this.lookAgain(unit.topic);
       const remaining = unit.deadline - platform.clock.monotonic();
       // That the time is over says less than what it was lost with.
       if (remaining <= 0 && before !== undefined) throw before;
@@ -171,6 +186,37 @@ export class Sender {
       await this.beforeRetry(unit, failure, brokerName, failedBroker, attempt, remaining);
       failedBroker = brokerName;
     }
+  }
+
+  /**
+   * Whoever may go to another broker leaves time for that: a host that has lost its power refuses no connection, it just
+   * does not answer.
+   */
+  private async connect(
+    unit: SendUnit,
+    route: TopicRoute,
+    { brokerName }: MessageQueue,
+    address: string,
+    attempt: number,
+  ): Promise<Channel> {
+    const opening = this.core.brokers.open(address);
+    const left = unit.retries - attempt;
+    if (left <= 0 || !hasOther(unit, route, brokerName)) return this.within(opening, unit);
+    const milliseconds = Math.ceil(this.remaining(unit) / (left + 1));
+    return this.within(opening, unit, milliseconds, () => {
+      const text = `Sending to ${unit.topic}: no connection to ${address} within ${milliseconds} ms`;
+      return new MessagingError('CONNECT_FAILED', text);
+    });
+  }
+
+  // Many sends fail at once when a broker goes: the table shares the question among them.
+  private lookAgain(topic: string): void {
+    const now = this.core.platform.clock.monotonic();
+    if (now < (this.looked.get(topic) ?? Number.NEGATIVE_INFINITY) + LOOK_GAP_MILLIS) return;
+    this.looked.set(topic, now);
+    this.core.routes.refresh(topic).catch((error: unknown) => {
+      this.core.platform.logger.debug(`The route of ${topic} could not be refreshed: ${(error as Error).message}`);
+    });
   }
 
   /** What has an id for de-duplication goes where the same id went before, also as a retry: each broker knows its own ids. */
@@ -220,11 +266,7 @@ export class Sender {
     const { routes, platform } = this.core;
     platform.logger.debug(`${failure.message}; attempt ${attempt + 2} follows`);
     const route = routes.peek(unit.topic);
-    const another =
-      unit.shardingKey === undefined &&
-      unit.dedupId === undefined &&
-      route?.writeQueues.some((queue) => queue.brokerName !== brokerName);
-    if (another === true && failedBroker === undefined) return;
+    if (failedBroker === undefined && route !== undefined && hasOther(unit, route, brokerName)) return;
     await platform.clock.sleep(Math.min(RETRY_PAUSE_MILLIS * 2 ** attempt, remaining));
     try {
       await this.within(routes.refresh(unit.topic), unit);
@@ -311,10 +353,15 @@ export class Sender {
     return remaining;
   }
 
-  /** Off the hot path: a promise that others share, bounded by this unit's own deadline. */
-  within<T>(promise: Promise<T>, unit: SendUnit): Promise<T> {
+  /** Off the hot path: a promise that others share, bounded by this unit's own deadline, or by less. */
+  within<T>(
+    promise: Promise<T>,
+    unit: SendUnit,
+    milliseconds = this.remaining(unit),
+    late: () => MessagingError = () => timeout(unit),
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = this.core.platform.clock.after(this.remaining(unit), () => reject(timeout(unit)));
+      const timer = this.core.platform.clock.after(milliseconds, () => reject(late()));
       promise.then(resolve, reject).finally(() => timer.cancel());
     });
   }
@@ -325,6 +372,12 @@ export function countFailed(core: ClientCore, unit: SendUnit): void {
   const count = countOf(unit);
   core.counters.sendFailed += count;
   core.sends.of(unit.topic).failed += count;
+}
+
+/** Whether the send may go to another broker instead. */
+function hasOther(unit: SendUnit, route: TopicRoute, brokerName: string | undefined): boolean {
+  if (unit.shardingKey !== undefined || unit.dedupId !== undefined) return false;
+  return route.writeQueues.some((queue) => queue.brokerName !== brokerName);
 }
 
 function timeout(unit: SendUnit): MessagingError {

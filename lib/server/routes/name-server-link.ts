@@ -14,7 +14,7 @@ const REQUEST_TIMEOUT = 6_000;
 const GOODBYE_TIMEOUT = 1_000;
 /** Between attempts to reach a NameServer that is away; doubled each time. */
 const FIRST_PAUSE = 200;
-const LONGEST_PAUSE = 5_000;
+const LONGEST_PAUSE = 2_000;
 
 /**
  * Keeps the broker registered at one NameServer, over one connection: a NameServer forgets a broker whose connection
