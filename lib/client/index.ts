@@ -29,6 +29,7 @@ export {
 export { DeadLetter, type DeadLetterState } from './admin/dead-letter.js';
 export type { DeadLetterFilter } from './admin/letter-filter.js';
 export type { LetterOutcome } from './admin/letter-resender.js';
+export { type AllocationContext, REBALANCE_STRATEGIES, type RebalanceStrategy } from './consumer/allocate.js';
 export { ConsumeMode } from './consume-mode.js';
 export {
   isAcknowledgement,

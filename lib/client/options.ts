@@ -1,6 +1,7 @@
 import type { Credentials, HeaderMatch } from '../protocol/index.js';
 import type { Connector } from '../remoting/index.js';
 import type { ConsumeMode } from './consume-mode.js';
+import type { RebalanceStrategy } from './consumer/allocate.js';
 import type { ReceivedMessage } from './consumer/received-message.js';
 import type { RateLimit } from './dispatch/rate-limiter.js';
 import type { DeliveryGuarantee } from './delivery-guarantee.js';
@@ -43,6 +44,8 @@ export interface ClientOptions {
   routeRefreshMillis?: number;
   /** Default: 20,000. */
   rebalanceMillis?: number;
+  /** How queues are divided among the members of a group, unless its consumer says otherwise. Default: `average`. */
+  rebalance?: RebalanceStrategy;
   /** Default: 5,000. */
   offsetPersistMillis?: number;
   /**
@@ -80,6 +83,7 @@ const CLIENT_DEFAULTS = {
   heartbeatMillis: 30_000,
   routeRefreshMillis: 30_000,
   rebalanceMillis: 20_000,
+  rebalance: 'average',
   offsetPersistMillis: 5000,
   memberReturnMillis: 5000,
   handoverMillis: 10_000,
@@ -109,9 +113,11 @@ export interface ConsumerOptions {
    * tried again. Not in orderly mode. Default: `at-least-once`.
    */
   delivery?: DeliveryGuarantee;
+  /** How the queues are divided among the members of the group. Default: the client's. */
+  rebalance?: RebalanceStrategy;
 }
 
-export type ConsumerSettings = Required<ConsumerOptions>;
+export type ConsumerSettings = Required<Omit<ConsumerOptions, 'rebalance'>> & Pick<ConsumerOptions, 'rebalance'>;
 
 const CONSUMER_DEFAULTS = {
   from: 'latest',

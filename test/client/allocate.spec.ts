@@ -1,5 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
-import { allocateAveragely } from '../../lib/client/consumer/allocate.js';
+import {
+  allocate,
+  allocateAveragely,
+  allocateByCircle,
+  REBALANCE_STRATEGIES,
+  type RebalanceStrategy,
+} from '../../lib/client/consumer/allocate.js';
+
+const queuesOf = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    topic: 't',
+    brokerName: index % 2 === 0 ? 'a' : 'b',
+    queueId: index,
+  }));
+const membersOf = (count: number) => Array.from({ length: count }, (_, index) => `10.0.0.${index}@${index}#x`);
+const share = (strategy: RebalanceStrategy, queues: number, members: readonly string[], self: string) =>
+  allocate(strategy, { group: 'g', topic: 't', queues: queuesOf(queues), members, self }, 't').map(
+    ({ queueId }) => queueId,
+  );
 
 describe('dividing queues among members', () => {
   it('gives every queue to exactly one member, and no member more than one above another', () => {
@@ -27,5 +45,41 @@ describe('dividing queues among members', () => {
 
   it('gives nothing to whom the list does not name', () => {
     expect(allocateAveragely([1, 2], ['a'], 'stranger')).toEqual([]);
+  });
+
+  it('by circle deals them out one by one', () => {
+    const ids = ['a', 'b', 'c'];
+    expect(ids.map((id) => allocateByCircle([0, 1, 2, 3, 4, 5, 6, 7], ids, id))).toEqual([
+      [0, 3, 6],
+      [1, 4, 7],
+      [2, 5],
+    ]);
+    expect(allocateByCircle([1, 2], ['a'], 'stranger')).toEqual([]);
+  });
+
+  it.each(REBALANCE_STRATEGIES)('%s gives every queue to exactly one member', (strategy) => {
+    for (const queues of [0, 1, 7, 16]) {
+      for (const members of [1, 2, 5]) {
+        const ids = membersOf(members);
+        const parts = ids.flatMap((id) => share(strategy, queues, ids, id));
+        expect(parts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: queues }, (_, index) => index));
+      }
+    }
+  });
+
+  it('by consistent hash takes queues from nobody but the member that leaves', () => {
+    const before = membersOf(5);
+    const after = before.filter((_, index) => index !== 2);
+    for (const id of after) {
+      const kept = share('consistent-hash', 64, before, id);
+      expect(share('consistent-hash', 64, after, id)).toEqual(expect.arrayContaining(kept));
+    }
+  });
+
+  it('may be told by a function, which cannot invent queues', () => {
+    const own: RebalanceStrategy = ({ queues, self, members }) => queues.filter(() => members[0] === self);
+    expect(share(own, 3, ['a', 'b'], 'a')).toEqual([0, 1, 2]);
+    expect(share(own, 3, ['a', 'b'], 'b')).toEqual([]);
+    expect(() => share(() => [{ topic: 't', brokerName: 'z', queueId: 9 }], 3, ['a'], 'a')).toThrow(/queue 9 of z/);
   });
 });

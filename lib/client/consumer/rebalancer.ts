@@ -1,6 +1,6 @@
 import type { Timer } from '../../platform/index.js';
-import { compareMessageQueues } from '../../protocol/index.js';
-import { allocateAveragely } from './allocate.js';
+import { compareMessageQueues, Namespace } from '../../protocol/index.js';
+import { allocate } from './allocate.js';
 import type { Assignment } from './assignment.js';
 import { ConsumeMode } from '../consume-mode.js';
 import type { GroupContext } from './group-context.js';
@@ -53,12 +53,19 @@ export class Rebalancer {
       const members = await this.members(route);
       // Not to be on the list means that the broker has lost us: the next heartbeat mends that, until then all stays.
       if (this.closed || members === undefined || !members.includes(core.clientId)) return;
-      await this.assignment.assign(topic, allocateAveragely(queues, members, core.clientId));
+      const { group, rebalance = core.settings.rebalance } = settings;
+      const context = { group, topic, queues, members, self: core.clientId };
+      await this.assignment.assign(topic, allocate(rebalance, context, this.realName(topic)));
     } catch (error) {
       core.platform.logger.warn(
         `The queues of ${topic} stay as they are divided in the group ${settings.group}: ${(error as Error).message}`,
       );
     }
+  }
+
+  private realName(topic: string): string {
+    const { namespace } = this.group.core.settings;
+    return namespace === undefined ? topic : new Namespace(namespace).wrapTopic(topic);
   }
 
   /** Undefined while a list that lacks known members cannot be believed. */

@@ -120,6 +120,8 @@ export class MessagingConnection {
         sendTimeoutMillis:
           producer.timeout === undefined ? undefined : parseDuration(producer.timeout, 'producer.timeout'),
         sendRetries: producer.retries,
+        latencyFaultTolerance: producer.latencyFaultTolerance,
+        rebalance: options.rebalance,
         maxMessageBytes: producer.maxMessageBytes,
         compressOverBytes: options.nameServers === undefined ? Number.MAX_SAFE_INTEGER : producer.compressOverBytes,
         // Asking a broker in the same process costs no network, and a crash repeats less.

@@ -1,3 +1,4 @@
+import type { RebalanceStrategy } from '../../client/index.js';
 import type { ClientTls, Connector } from '../../remoting/index.js';
 import type { BrokerSettings } from '../../server/index.js';
 import type { Duration, MessageConverter } from '../payload/index.js';
@@ -8,6 +9,11 @@ export interface ProducerSettings {
   timeout?: Duration;
   /** Further attempts after the first. Default: 2. */
   retries?: number;
+  /**
+   * Whether sends without a key go past brokers that failed or were slow, for 2 to 30 s: RocketMQ's `sendLatencyFaultEnable`.
+   * Default: false.
+   */
+  latencyFaultTolerance?: boolean;
   /** Default: 4 MiB. */
   maxMessageBytes?: number;
   /** Bodies from this size on are compressed, never to an embedded broker. Default: 4,096. */
@@ -76,6 +82,11 @@ export interface MessagingConnectionOptions {
   /** Default: text, bytes and JSON. */
   converter?: MessageConverter;
   producer?: ProducerSettings;
+  /**
+   * How the queues of a topic are divided among the instances of a group; the same everywhere. `'average'`,
+   * `'average-by-circle'`, `'consistent-hash'`, or a function that gives this instance's. Default: `'average'`.
+   */
+  rebalance?: RebalanceStrategy;
   /** Whether what becomes of messages is written down, in RocketMQ's trace format. Default: false. */
   trace?: boolean | TraceSetting;
 }
@@ -108,6 +119,7 @@ export interface ResolvedConnectionOptions {
   readonly shutdownBudgetMillis: number;
   readonly converter: MessageConverter;
   readonly producer: ProducerSettings;
+  readonly rebalance: RebalanceStrategy | undefined;
   /** Undefined when nothing is traced. */
   readonly trace: { readonly sample: number; readonly topic: string } | undefined;
 }

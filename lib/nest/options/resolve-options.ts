@@ -1,3 +1,4 @@
+import { REBALANCE_STRATEGIES } from '../../client/index.js';
 import {
   checkCredentials,
   checkTopic,
@@ -44,6 +45,10 @@ const CONNECTION_RULES: OptionRules = {
   shutdownBudget: rule.duration,
   converter,
   producer: rule.object,
+  rebalance: {
+    what: `${REBALANCE_STRATEGIES.map((name) => `"${name}"`).join(', ')} or a function`,
+    accepts: (value) => typeof value === 'function' || (REBALANCE_STRATEGIES as readonly unknown[]).includes(value),
+  },
   trace: {
     what: 'true, false or { sample, topic }',
     accepts: (value) => rule.boolean.accepts(value) || rule.object.accepts(value),
@@ -73,6 +78,7 @@ const PRODUCER_RULES: OptionRules = {
     accepts: (value) => (durationMillis(value) ?? 0) > 0,
   },
   retries: wholeNumber(0, 100),
+  latencyFaultTolerance: rule.boolean,
   maxMessageBytes: wholeNumber(1, 4 * 1024 * 1024),
   compressOverBytes: wholeNumber(1),
 };
@@ -120,6 +126,7 @@ export function resolveOptions(
     shutdownBudgetMillis: parseDuration(options.shutdownBudget ?? 10_000, `${where}: shutdownBudget`),
     converter: options.converter ?? new DefaultMessageConverter(),
     producer: options.producer ?? {},
+    rebalance: options.rebalance,
     trace: traceOf(options, where),
   };
 }
