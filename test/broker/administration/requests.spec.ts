@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeRecord, ResponseCode, RequestCode } from '../../lib/protocol/index.js';
-import { pullHeader, sendHeader, TestBroker, type TestClient } from './harness.js';
+import { decodeRecord, ResponseCode, RequestCode } from '../../../lib/protocol/index.js';
+import { pullHeader, sendHeader, TestBroker, type TestClient } from '../harness.js';
 
 /** What every field of a request may be; the test spoils some of them. */
 const VALID = {

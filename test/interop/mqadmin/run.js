@@ -1,0 +1,108 @@
+// RocketMQ's mqadmin against our broker: `node test/interop/mqadmin/run.js`. Needs a build of the package, a JDK from 17 on
+// and Maven; what it lacks it names in lines `missing: …` and ends with 77, with 1 if NESTMQ_REQUIRE=all.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BUILD, isBuilt, loadPackage } from '../java/nestmq.js';
+import { eventually, killAll, start, until } from '../java/processes.js';
+import { runCommands } from './commands.js';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const EXIT_MISSING = 77;
+const REQUIRED = process.env.NESTMQ_REQUIRE === 'all';
+const MEMORY = ['-Xms64m', '-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
+
+let passed = 0;
+let failed = 0;
+
+function check(name, ok, detail = '') {
+  if (ok) passed++;
+  else {
+    failed++;
+    console.log(`FAILED  ${name}${detail === '' ? '' : `: ${detail}`}`);
+  }
+}
+
+async function missingTools() {
+  const missing = [];
+  if (!isBuilt()) missing.push(`a build of the package in ${BUILD} (npm run build)`);
+  for (const [name, command, args] of [
+    ['a JDK (javac)', 'javac', ['-version']],
+    ['Maven (mvn)', 'mvn', ['-v']],
+  ]) {
+    if ((await start(command, args).ended).code !== 0) missing.push(name);
+  }
+  return missing;
+}
+
+/** The class path of the tools, or undefined with the reason printed. */
+async function compile() {
+  const maven = start('mvn', ['-q', '-B', 'package', 'dependency:copy-dependencies'], { cwd: HERE });
+  const { code } = await maven.ended;
+  if (code === 0)
+    return [join(HERE, 'target', 'mqadmin-1.jar'), join(HERE, 'target', 'dependency', '*')].join(delimiter);
+  console.log(`Maven could not fetch the tools: ${maven.lines.flat().slice(0, 6).join('\n')}${maven.errors}`);
+  return undefined;
+}
+
+/** mqadmin in a JVM of its own: `run` gives what a command printed. */
+function startTools(classPath, home, address) {
+  const places = [`-Duser.home=${home}`, `-Drocketmq.client.logRoot=${home}`, '-Duser.timezone=UTC'];
+  // Reports of consumers are files in the working directory.
+  const child = start('java', [...MEMORY, ...places, '-cp', classPath, 'mqadmin.Driver', address], { cwd: home });
+  let asked = 0;
+  return {
+    async run(...words) {
+      const mine = ++asked;
+      child.stdin.write(`${words.join('\t')}\n`);
+      if (!(await until(child, (lines) => lines.length >= mine)))
+        throw new Error(`mqadmin ${words.join(' ')} gave no answer: ${child.errors}`);
+      return Buffer.from(child.lines[mine - 1][0], 'base64').toString();
+    },
+    async stop() {
+      child.stdin.end();
+      await child.ended;
+    },
+  };
+}
+
+async function main() {
+  const missing = await missingTools();
+  if (missing.length > 0) {
+    for (const what of missing) console.log(`missing: ${what}`);
+    return REQUIRED ? 1 : EXIT_MISSING;
+  }
+  const nestmq = await loadPackage();
+  const classPath = await compile();
+  if (classPath === undefined) {
+    if (REQUIRED) return 1;
+    console.log('missing: the tools of RocketMQ, which Maven could not fetch');
+    return EXIT_MISSING;
+  }
+  const home = await mkdtemp(join(tmpdir(), 'nestmq-mqadmin-'));
+  const host = await nestmq.startBroker({
+    store: join(home, 'store'),
+    listen: 0,
+    name: 'broker-a',
+    topics: [{ name: 'Orders', queues: 2 }],
+  });
+  const tools = startTools(classPath, home, host.address);
+  try {
+    await runCommands({ nestmq, host, home, tools, check, eventually });
+  } finally {
+    await tools.stop();
+    await host.stop();
+    await rm(home, { recursive: true, force: true });
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+let code = 1;
+try {
+  code = await main();
+} finally {
+  killAll();
+}
+process.exit(code);
