@@ -55,6 +55,7 @@ export {
 export { outcomeOf } from './intercept-listener.js';
 export { conflictOf, type ListenerTraits } from './listener-conflicts.js';
 export type { RateLimit } from './dispatch/rate-limiter.js';
+export { CAPABILITIES, type CapabilityName, type CapabilityRow } from './connection/capability-table.js';
 export { MessagingClient } from './messaging-client.js';
 export type { ClientOptions, ConsumerOptions, KeyOrderOption, ListenerBinding } from './options.js';
 export { NamespacedConnector } from './namespace/namespaced-connector.js';

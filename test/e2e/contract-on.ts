@@ -1,5 +1,5 @@
 import { afterAll, describe, it } from '@jest/globals';
-import { lacking, show } from './run-one.js';
+import { leftOut, show } from './run-one.js';
 import { subjects } from './subjects.js';
 import type { Target } from './targets/target.js';
 
@@ -14,8 +14,8 @@ export function contractOn(target: Target): void {
     for (const subject of subjects) {
       describe(`${subject.name}`, () => {
         for (const behaviour of subject.behaviours) {
-          const missing = lacking(behaviour, target);
-          if (missing.length > 0) excluded.push(`${behaviour.name} (needs ${missing.join(', ')})`);
+          const why = leftOut(behaviour, target);
+          if (why !== undefined) excluded.push(`${behaviour.name} (${why})`);
           else it(`${behaviour.name.slice(subject.name.length + 2)}`, () => show(behaviour, target), PATIENCE_MILLIS);
         }
       });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { contractOn } from './contract-on.js';
 import { allBehaviours } from './names.js';
+import { exclusions } from './targets/apache-exclusions.js';
 import { embedded } from './targets/embedded.js';
 
 contractOn(embedded);
@@ -18,6 +19,12 @@ describe('the contract', () => {
       const compiled = await readFile(new URL(`../../${mutation.file.replace(/ts$/, 'js')}`, import.meta.url), 'utf8');
       expect(mutate(compiled, mutation)).not.toBe(compiled);
     }
+  });
+
+  it('names what cannot be shown on Apache, each once and as it is called', () => {
+    const named = Object.values(exclusions).flat();
+    expect(named.filter((name) => !allBehaviours().includes(name))).toEqual([]);
+    expect(new Set(named).size).toBe(named.length);
   });
 
   it('says nothing twice', () => {

@@ -18,3 +18,9 @@ export async function show(behaviour: Behaviour, target: Target): Promise<void> 
 export function lacking(behaviour: Behaviour, target: Target): string[] {
   return behaviour.needs.filter((need) => !target.capabilities.has(need));
 }
+
+/** Why the behaviour is not shown on the target; undefined: it is. */
+export function leftOut(behaviour: Behaviour, target: Target): string | undefined {
+  const missing = lacking(behaviour, target);
+  return missing.length > 0 ? `needs ${missing.join(', ')}` : target.excludes?.(behaviour.name);
+}

@@ -34,6 +34,11 @@ export class World {
     return this.target.log;
   }
 
+  /** Milliseconds by which things may be late here beside what a behaviour allows. */
+  get slack(): number {
+    return this.target.slack;
+  }
+
   /** Milliseconds since 1970. */
   now(): number {
     return this.target.now();

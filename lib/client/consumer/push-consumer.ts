@@ -13,6 +13,7 @@ import { ConsumerActivity } from './consumer-activity.js';
 import { type ConsumerState, consumerState } from './consumer-state.js';
 import { consumeDirectly } from './direct-call.js';
 import { runningInfo } from './running-info.js';
+import { checkBackoff } from './check-backoff.js';
 import { checkFilters } from './check-filters.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { AcknowledgeFirst } from '../dispatch/acknowledge-first.js';
@@ -139,6 +140,7 @@ export class PushConsumer {
     await checkFilters(this.core, registration, (topic) => this.listeners.namesOf(topic));
     this.announced = true;
     await heartbeats.register(registration);
+    await checkBackoff(this.core, this.listeners.all());
     // The broker has made the retry topic just now.
     if (this.settings.mode !== ConsumeMode.BROADCAST) await routes.refresh(this.group.retryTopic);
     await this.offsets.initialise(queues, this.topics());

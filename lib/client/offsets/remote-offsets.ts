@@ -1,5 +1,6 @@
 import { messageQueueKey, type MessageQueue, type QueryConsumerOffsetResponseHeader } from '../../protocol/index.js';
 import type { GroupContext } from '../consumer/group-context.js';
+import { ApacheMarks } from './apache-marks.js';
 import { startOffset, suspectsText, type OffsetStore, type QueuePosition, type StartPosition } from './offset-store.js';
 import { ResponseError } from '../connection/response-error.js';
 
@@ -8,10 +9,24 @@ const POSITION_MILLIS = 2000;
 
 /** Positions at the brokers, shared by all members of the group. */
 export class RemoteOffsets implements OffsetStore {
-  constructor(private readonly group: GroupContext) {}
+  private readonly marks: ApacheMarks;
 
-  async initialise(queues: readonly MessageQueue[]): Promise<void> {
-    await Promise.all(queues.map((queue) => this.initialiseQueue(queue)));
+  constructor(private readonly group: GroupContext) {
+    this.marks = new ApacheMarks(group);
+  }
+
+  async initialise(queues: readonly MessageQueue[], topics: readonly string[]): Promise<void> {
+    const { core, retryTopic } = this.group;
+    const addresses = core.routes.masterAddresses();
+    const kinds = await Promise.all(addresses.map(async (address) => (await core.capabilities.of(address)).kind));
+    if (kinds.every((kind) => kind === 'ours')) {
+      await Promise.all(queues.map((queue) => this.initialiseQueue(queue)));
+      return;
+    }
+    const own = topics.filter((topic) => topic !== retryTopic);
+    const known = await this.marks.known(own);
+    await Promise.all(queues.map((queue) => this.initialiseQueue(queue, known.has(queue.topic))));
+    await this.marks.add(own.filter((topic) => !known.has(topic)));
   }
 
   async read(queue: MessageQueue): Promise<StartPosition> {
@@ -19,7 +34,12 @@ export class RemoteOffsets implements OffsetStore {
     const stored = await core.brokers.queryOffset(settings.group, queue, false);
     if (stored !== undefined) return this.position(queue, stored);
     // What was there when the group registered got its position then; this queue is younger, and nothing of it is old.
-    if (queue.topic === retryTopic || !(settings.from instanceof Date)) return { offset: 0 };
+    if (queue.topic === retryTopic || !(settings.from instanceof Date)) {
+      // Apache's broker knows the groups of a topic by their positions.
+      const { kind } = await core.capabilities.of(core.brokers.master(queue.brokerName));
+      if (kind !== 'ours') await core.brokers.commitOffset(settings.group, queue, 0);
+      return { offset: 0 };
+    }
     // A date may still lie ahead of it, or the broker is Apache's. It is looked up once: at the next start it may be
     // another date, behind messages that nobody has seen.
     const offset = await startOffset(this.group, queue);
@@ -113,10 +133,11 @@ export class RemoteOffsets implements OffsetStore {
 
   // Our broker stores the latest positions itself with the group's first heartbeat, and knows that a queue without one is
   // younger than the group; then there is nothing left to do.
-  private async initialiseQueue(queue: MessageQueue): Promise<void> {
+  private async initialiseQueue(queue: MessageQueue, isYounger = false): Promise<void> {
     const { core, settings, retryTopic } = this.group;
     if ((await core.brokers.queryOffset(settings.group, queue, true)) !== undefined) return;
-    const offset = queue.topic === retryTopic ? 0 : await startOffset(this.group, queue);
+    const fromZero = queue.topic === retryTopic || (isYounger && !(settings.from instanceof Date));
+    const offset = fromZero ? 0 : await startOffset(this.group, queue);
     await core.brokers.commitOffset(settings.group, queue, offset);
   }
 }

@@ -58,7 +58,7 @@ export const OVERDUE: Settlement = Object.freeze({ kind: 'acknowledge' });
 
 /** A reply as it travels. */
 interface Outgoing {
-  readonly kind: 'value' | 'values' | 'nothing' | 'error';
+  readonly kind: 'value' | 'values' | 'empty' | 'nothing' | 'error';
   readonly body: Buffer;
   readonly contentType?: ContentType;
 }
@@ -71,6 +71,7 @@ function success(core: ClientCore, { topic }: Delivery, reply: Reply | undefined
     const text = `The reply to a request of ${topic} has ${body.length} bytes; at most ${limit} are allowed. Store it elsewhere and reply with a reference`;
     return failed(new MessagingError('MESSAGE_TOO_LARGE', text));
   }
+  if (body.length === 0) return { kind: 'empty', body: NOTHING, contentType };
   return { kind: several ? 'values' : 'value', body, contentType };
 }
 

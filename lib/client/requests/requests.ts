@@ -18,6 +18,8 @@ import type { Producer } from '../producer/producer.js';
 import { decodeFailure, RequestFailedError } from './reply-error.js';
 import type { ReceivedReply } from './reply.js';
 
+const NO_BYTES = Buffer.alloc(0);
+
 /** After a sweep the next one is at least this far away: a time-out comes at most this much late, never early. */
 const SWEEP_GAP_MILLIS = 10;
 
@@ -91,11 +93,13 @@ export class Requests {
       return;
     }
     try {
-      const raw = command.body ?? Buffer.alloc(0);
+      const raw = command.body ?? NO_BYTES;
       const body = isCompressed(header.sysFlag) ? await decompress(raw, header.sysFlag) : raw;
       const kind = getProperty(properties, ExtensionProperty.REPLY);
       if (kind === 'error') waiting.reject(new RequestFailedError(waiting.destination, decodeFailure(body)));
       else if (kind === 'nothing') waiting.resolve(undefined);
+      else if (kind === 'empty')
+        waiting.resolve({ body: NO_BYTES, contentType: contentTypeOf(properties), several: false });
       else waiting.resolve({ body, contentType: contentTypeOf(properties), several: kind === 'values' });
     } catch (error) {
       waiting.reject(error as MessagingError);

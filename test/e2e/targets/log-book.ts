@@ -4,7 +4,7 @@ import type { LogLine } from './target.js';
 
 /** Keeps what is logged. */
 export class LogBook implements LoggerService {
-  constructor(private readonly lines: LogLine[]) {}
+  constructor(private readonly lines: Pick<LogLine[], 'push'>) {}
   log = (message: unknown): void => this.add('log', message);
   error = (message: unknown): void => this.add('error', message);
   warn = (message: unknown): void => this.add('warn', message);

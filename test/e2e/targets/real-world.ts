@@ -6,12 +6,18 @@ import { type ClientOptions, MessagingClient, NamespacedConnector } from '../../
 import { MessagingModule } from '../../../lib/index.js';
 import { type BrokerAccess, ConnectionEnvironment } from '../../../lib/nest/connection/index.js';
 import type { ResolvedConnectionOptions } from '../../../lib/nest/options/index.js';
-import { type Platform, silentLogger, systemPlatform } from '../../../lib/platform/index.js';
+import {
+  type Logger as EngineLogger,
+  type Platform,
+  silentLogger,
+  SimulatedFileSystem,
+  systemPlatform,
+} from '../../../lib/platform/index.js';
 import { Namespace } from '../../../lib/protocol/index.js';
 import { type Connector, TcpConnector } from '../../../lib/remoting/index.js';
 import type { BrokerSettings } from '../../../lib/server/index.js';
 import type { ApplicationSpec } from '../world.js';
-import { LogBook } from './log-book.js';
+import { contextLog, ownLog } from './log-by-context.js';
 import type { LogLine, OpenTarget } from './target.js';
 
 const LOOK_MILLIS = 10;
@@ -24,10 +30,13 @@ const PATIENT_MILLIS = 20_000;
  * the broker, so that none sees what others left behind. Time is real.
  */
 export class RealWorld extends ConnectionEnvironment implements OpenTarget {
-  readonly log: LogLine[] = [];
+  readonly log: LogLine[] = ownLog();
+  /** Timers of RocketMQ look at their wheel now and then, and the machine has other things to do. */
+  readonly slack = 2000;
   override readonly ownsProcess = false;
   private readonly names = new Namespace(`c${randomUUID().slice(0, 8)}`);
   private readonly environment: Platform = systemPlatform({ logger: silentLogger });
+  private readonly files = new SimulatedFileSystem();
   private isPrepared = false;
 
   constructor(private readonly nameServer: string) {
@@ -36,6 +45,11 @@ export class RealWorld extends ConnectionEnvironment implements OpenTarget {
 
   now(): number {
     return this.environment.clock.now();
+  }
+
+  /** Positions of broadcast groups are the behaviour's as well. */
+  override platform(logger: EngineLogger): Platform {
+    return { ...systemPlatform({ logger }), fileSystem: this.files };
   }
 
   override async openBroker(_options: ResolvedConnectionOptions, platform: Platform): Promise<BrokerAccess> {
@@ -64,7 +78,7 @@ export class RealWorld extends ConnectionEnvironment implements OpenTarget {
     const builder = Test.createTestingModule({ ...metadata, imports })
       .overrideProvider(ConnectionEnvironment)
       .useValue(this)
-      .setLogger(new LogBook(this.log));
+      .setLogger(contextLog);
     const module = await builder.compile();
     if (strategy === undefined) return module.init();
     const service = module.createNestMicroservice<MicroserviceOptions>({ strategy });

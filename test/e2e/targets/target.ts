@@ -11,6 +11,8 @@ export interface LogLine {
 export interface Target {
   readonly name: string;
   readonly capabilities: ReadonlySet<Capability>;
+  /** Why a behaviour of this name is not shown here; undefined: it is. */
+  excludes?(name: string): string | undefined;
   open(): Promise<OpenTarget>;
 }
 
@@ -18,6 +20,8 @@ export interface Target {
 export interface OpenTarget {
   readonly log: readonly LogLine[];
   now(): number;
+  /** Milliseconds by which anything may be late that has a time. */
+  readonly slack: number;
   createApplication(spec: ApplicationSpec): Promise<INestApplicationContext>;
   until(condition: () => boolean, what: string, limit: number): Promise<void>;
   pass(milliseconds: number): Promise<void>;

@@ -26,6 +26,7 @@ const LONGEST_PASSING_MILLIS = 120_000;
  */
 export abstract class VirtualWorld extends ConnectionEnvironment implements OpenTarget {
   readonly log: LogLine[] = [];
+  readonly slack = 0;
   protected host: BrokerHost | undefined;
   private disk = new SimulatedFileSystem();
   private seed = 1;
