@@ -115,6 +115,11 @@ try {
     if (output !== 'order 7, attempt 1') throw new Error(`it printed: ${output}`);
     return output;
   });
+  check('a microservice answers a request', () => {
+    const output = run('node', ['out/microservice.js']).trim();
+    if (output !== 'a quote for lanterns') throw new Error(`it printed: ${output}`);
+    return output;
+  });
 } finally {
   rmSync(project, { recursive: true, force: true });
 }

@@ -4,6 +4,7 @@ import { MessagingError } from '../../protocol/index.js';
 import { BrokerHost, type BrokerSettings } from '../../server/index.js';
 import { nestLogger } from '../connection/nest-logger.js';
 import { EventBook } from './event-book.js';
+import { checkShutdownHooks } from './shutdown-hooks.js';
 
 /** What a handler is pinned to that no other strategy of the application is to get; a `BrokerServer` calls none. @publicApi */
 export const BROKER_TRANSPORT: symbol = Symbol.for('nestmq.BrokerServer');
@@ -37,12 +38,13 @@ export class BrokerServer extends Server<BrokerServerEvents, BrokerServerStatus>
   private host: BrokerHost | undefined;
   private starting: Promise<BrokerHost> | undefined;
   private keepAlive: NodeJS.Timeout | undefined;
+  private hooksCheck: NodeJS.Timeout | undefined;
 
   constructor(private readonly settings: BrokerSettings = {}) {
     super();
   }
 
-  /** @internal Called by Nest: what keeps the broker from starting rejects the `listen()` of the application. */
+  /** Called by Nest: what keeps the broker from starting rejects the `listen()` of the application. */
   async listen(callback: (error?: unknown, host?: BrokerHost) => unknown): Promise<void> {
     let host: BrokerHost;
     try {
@@ -60,6 +62,7 @@ export class BrokerServer extends Server<BrokerServerEvents, BrokerServerStatus>
     this.starting = undefined;
     this.host = undefined;
     clearInterval(this.keepAlive);
+    clearTimeout(this.hooksCheck);
     if (host === undefined) return;
     await host.stop();
     this._status$.next('stopped');
@@ -96,6 +99,10 @@ export class BrokerServer extends Server<BrokerServerEvents, BrokerServerStatus>
       this.host = host;
       this.keepAlive = setInterval(() => undefined, KEEP_ALIVE_MILLIS);
       this.engineLogger.log(host.summary());
+      this.hooksCheck = checkShutdownHooks(
+        this.engineLogger,
+        'ends the broker with its store open, which it recovers next time',
+      );
       this._status$.next('running');
       this.events.emit('running', host);
       return host;

@@ -11,6 +11,9 @@ import { MESSAGING_TRANSPORT } from './messaging-transport.js';
 import type { AroundCall } from './pattern-handler.js';
 import { watchRpcCalls } from './rpc-passage.js';
 import { type MessagingServerOptions, type ResolvedServerOptions, resolveServerOptions } from './server-options.js';
+import { checkShutdownHooks } from './shutdown-hooks.js';
+
+const HOOKS_OFF = 'kills handlers at work, and their messages come again';
 
 /** @publicApi */
 export type MessagingServerStatus = 'connecting' | 'connected' | 'disconnected';
@@ -43,6 +46,7 @@ export class MessagingServer
   private groups: GroupSet | undefined;
   private host: TransportHost | undefined;
   private owns = false;
+  private hooksCheck: NodeJS.Timeout | undefined;
   private isReady = false;
   private started = false;
   private closing: Promise<void> | undefined;
@@ -55,7 +59,7 @@ export class MessagingServer
     watchRpcCalls();
   }
 
-  /** @internal Called by Nest for every decorated method. */
+  /** Called by Nest for every decorated method. */
   override addHandler(pattern: unknown, callback: MessageHandler, isEventHandler = false, extras: object = {}): void {
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
@@ -67,7 +71,7 @@ export class MessagingServer
     this.messageHandlers.set(free, callback);
   }
 
-  /** @internal Called by Nest: what is wrong with a pattern, or keeps the connection from opening, rejects `listen()`. */
+  /** Called by Nest: what is wrong with a pattern, or keeps the connection from opening, rejects `listen()`. */
   async listen(callback: (error?: unknown) => unknown): Promise<void> {
     try {
       await this.open();
@@ -143,6 +147,8 @@ export class MessagingServer
     this.groups = groups;
     await own.register();
     await this.ready();
+    // Where MessagingModule is, it looks after that.
+    if (this.host === undefined) this.hooksCheck = checkShutdownHooks(this.logger, HOOKS_OFF);
   }
 
   /** An application whose microservices start before it is initialised opens its connections later. */
@@ -184,6 +190,7 @@ export class MessagingServer
   private async shutDown(): Promise<void> {
     const { connection } = this;
     if (connection === undefined) return;
+    clearTimeout(this.hooksCheck);
     await this.stopGroups();
     if (this.owns) await connection.close();
     this.connection = undefined;

@@ -1,9 +1,9 @@
 import { type MessageHandler, RpcException } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, toArray } from 'rxjs';
-import { type ReceivedMessage, type Settlement, type Stage, decide, isAcknowledgement } from '../../client/index.js';
+import { ReceivedMessage, type Settlement, type Stage, decide, isAcknowledgement } from '../../client/index.js';
 import { isAccident, undecodable } from '../handler/failure-settler.js';
 import { statusOf } from '../handler/status-of.js';
-import type { MessageConverter } from '../payload/index.js';
+import { DefaultMessageConverter, type MessageConverter } from '../payload/index.js';
 import type { HandlerDefinition } from './handler-definition.js';
 import { MessagingContext } from './messaging.context.js';
 import { PASSAGE } from './rpc-passage.js';
@@ -17,11 +17,15 @@ export type AroundCall = (context: MessagingContext, call: () => Promise<unknown
 
 /** Takes a message to the methods of a pattern, through Nest's rpc pipeline, and to its settlement. Never rejects. */
 export class PatternHandler {
+  private readonly ownConverter: boolean;
+
   constructor(
     private readonly definition: HandlerDefinition,
     private readonly converter: MessageConverter,
     private readonly around: AroundCall,
-  ) {}
+  ) {
+    this.ownConverter = converter.constructor === DefaultMessageConverter;
+  }
 
   async handle(message: ReceivedMessage, signal: AbortSignal): Promise<Settlement> {
     const { callbacks } = this.definition;
@@ -37,7 +41,9 @@ export class PatternHandler {
     const { pattern, group } = this.definition;
     let data: unknown;
     try {
-      data = this.converter.decode(message.body, message.contentType, undefined);
+      // Our own converter gives nothing away of what it reads; another one gets a copy.
+      const body = this.ownConverter ? ReceivedMessage.bodyView(message) : message.body;
+      data = this.converter.decode(body, message.contentType, undefined);
     } catch (error) {
       return { kind: 'dead-letter', error: undecodable(error, message) };
     }
