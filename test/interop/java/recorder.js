@@ -4,18 +4,7 @@ import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 
 /** What the broker may leave unread: where Java says again what the connection or another field says already. */
-export const UNREAD = new Set([
-  'bname',
-  'brokerName',
-  'n',
-  'ns',
-  'nsd',
-  'oway',
-  'lo',
-  'isForce',
-  'isC',
-  'isWithoutSub',
-]);
+const UNREAD = new Set(['ReqT', 'bname', 'brokerName', 'n', 'lo', 'ns', 'nsd', 'oway']);
 /** Longer frames tell nothing that shorter ones do not. */
 const LONGEST = 1_500;
 const JAVA = 0;

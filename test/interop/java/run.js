@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkDeliveries, checkSends } from './expectations.js';
 import { BUILD, isBuilt, load, loadPackage } from './nestmq.js';
+import { MIXED_MODES, MIXED_QUEUES, MixedGroup, mixedTopic } from './mixed.js';
 import { checkRecorded, writeRecorded } from './recorded.js';
 import { Recorder } from './recorder.js';
 import { java, killAll, start, until } from './processes.js';
@@ -122,6 +123,15 @@ async function runAll({ nestmq, classPath, version, form, options, frames }) {
   for (const [kind, frame] of recorder.frames) frames.set(kind, frame);
 }
 
+/** Groups with members of Java and of Node. */
+async function runMixed({ nestmq, classPath, version }) {
+  const topics = MIXED_MODES.map((mode) => ({ name: mixedTopic(version, mode), queues: MIXED_QUEUES }));
+  await withBroker(nestmq, { topics }, async ({ address }, home) => {
+    const given = { setting: { classPath, home }, version, nestmq, address, check };
+    await Promise.all(MIXED_MODES.map((mode) => new MixedGroup({ ...given, mode }).run()));
+  });
+}
+
 /** The records of queue 0 of a topic. */
 async function readTopic(host, topic) {
   const { createRequest, decodeRecords, PullSysFlag, RequestCode } = await load('protocol/index.js');
@@ -162,6 +172,7 @@ async function main() {
     // Side by side: a Java consumer looks for its new retry topic only every 30 s.
     const own = { nestmq, classPath, version, frames };
     const four = version.startsWith('4.');
+    runs.push(runMixed(own));
     runs.push(runBasics({ ...own, name: version }));
     runs.push(runAll({ ...own, form: 'JSON', options: four ? [LONG_NAMES] : [] }));
     runs.push(runAll({ ...own, form: 'binary', options: four ? [BINARY] : [BINARY, LONG_NAMES] }));
