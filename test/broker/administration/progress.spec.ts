@@ -52,7 +52,7 @@ describe('how far groups are', () => {
       consumerOffset: 4,
       lastTimestamp: first + 3_000,
     });
-    expect(rows.toString()).toContain('"consumerOffset":4,"lastTimestamp":' + `${first + 3_000},"pullOffset":6`);
+    expect(rows.toString()).toContain(`"consumerOffset":4,"lastTimestamp":${first + 3_000},"pullOffset":6`);
     expect(tps).toBeGreaterThan(0);
     expect(decodeConsumeStats((await stats({ topicList: '%RETRY%billing;other' })).rows)).toHaveLength(1);
     const nobody = await client.invoke(RequestCode.GET_CONSUME_STATS, { consumerGroup: 'nobody' });
