@@ -59,7 +59,8 @@ export class TcpServer {
             : error.message;
         reject(new MessagingError('CONFIGURATION', `Cannot listen on ${where}: ${why}`, { cause: error }));
       });
-      server.listen(path === undefined ? { host, port } : { path }, () => {
+      // In a worker of node:cluster it would be the primary that listens, on behalf of whoever asks for the path.
+      server.listen(path === undefined ? { host, port } : { path, exclusive: true }, () => {
         server.removeAllListeners('error');
         try {
           listening = new TcpServer(server, options, clock, logger);

@@ -30,16 +30,12 @@ function run(scenario: string, ...more: string[]): Promise<Result> {
 }
 
 describe('processes that share a store', () => {
-  it.each(['0', '150'])(
-    'bear that their host is killed under load: another one takes over, nothing acknowledged is lost, order is kept (path %s)',
-    async (pathLength) => {
-      const result = await run('kill', '--rounds', '2', '--path-length', pathLength);
-      expect(result).toMatchObject({ lost: 0, disordered: 0 });
-      expect(result.acknowledged).toBeGreaterThan(50);
-      expect(result.takenOverMillis).toHaveLength(2);
-    },
-    60_000,
-  );
+  it('bear that their host is killed under load: another one takes over, nothing acknowledged is lost, order is kept', async () => {
+    const result = await run('kill', '--rounds', '2', '--path-length', '150');
+    expect(result).toMatchObject({ lost: 0, disordered: 0 });
+    expect(result.acknowledged).toBeGreaterThan(50);
+    expect(result.takenOverMillis).toHaveLength(2);
+  }, 60_000);
 
   it('restart one by one, the new one first, and no send fails', async () => {
     const result = await run('leave', '--rounds', '1', '--path-length', '150');

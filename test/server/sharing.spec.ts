@@ -16,7 +16,8 @@ import { type Channel, TcpConnector, TcpServer, unixAddress } from '../../lib/re
 import { BrokerHost, type BrokerSettings, type ProcessIdentity, SharedBroker } from '../../lib/server/index.js';
 import { giveLifeSign } from '../../lib/server/sharing/life-sign.js';
 import { pullHeader, sendHeader, TestClient } from '../broker/harness.js';
-import { MemoryLogger, until } from '../remoting/support.js';
+import { until } from '../nest/support/until.js';
+import { MemoryLogger } from '../remoting/support.js';
 
 /** Fifteen seconds of patience pass in one and a half. */
 class HastyClock extends SystemClock {

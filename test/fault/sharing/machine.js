@@ -1,9 +1,11 @@
 // Several processes on one store, and the record of what they have done.
 import { fork } from 'node:child_process';
+import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 export async function until(condition, withinMillis, what) {
   const deadline = performance.now() + withinMillis;
@@ -21,10 +23,13 @@ class Worker {
   answers = new Map();
   nextId = 0;
 
-  constructor(lib, store, record, logs) {
-    this.child = fork(new URL('./process.js', import.meta.url), [lib, store, record], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+  constructor(args, clustered, logs) {
+    const stdio = ['ignore', 'inherit', 'inherit', 'ipc'];
+    const program = fileURLToPath(new URL('./process.js', import.meta.url));
+    if (clustered) {
+      cluster.setupPrimary({ exec: program, args, stdio });
+      this.child = cluster.fork().process;
+    } else this.child = fork(program, args, { stdio });
     this.gone = once(this.child, 'exit').then(([code, signal]) => ({ code, signal }));
     this.ready = new Promise((resolve, reject) => {
       this.child.on('message', (message) => {
@@ -63,16 +68,20 @@ export class Machine {
   /** What all of them have said. */
   logs = [];
 
-  /** @param pathLength Of the store's path; 0 for a short one. */
-  constructor(lib, pathLength = 0) {
+  /**
+   * @param pathLength Of the store's path; 0 for a short one.
+   * @param clustered Whether the processes are workers of node:cluster.
+   */
+  constructor(lib, pathLength = 0, clustered = false) {
     this.lib = lib;
+    this.clustered = clustered;
     this.folder = mkdtempSync(join(tmpdir(), 'nestmq-sharing-'));
     this.store = join(this.folder, 'store').padEnd(pathLength, '-a-long-name');
     this.record = join(this.folder, 'record.txt');
   }
 
   async start() {
-    const worker = new Worker(this.lib, this.store, this.record, this.logs);
+    const worker = new Worker([this.lib, this.store, this.record], this.clustered, this.logs);
     this.workers.push(worker);
     await worker.ready;
     return worker;

@@ -11,8 +11,8 @@ const LOAD_MS = 700;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-async function withMachine(lib, pathLength, run) {
-  const machine = new Machine(lib, pathLength);
+async function withMachine(lib, { pathLength, clustered }, run) {
+  const machine = new Machine(lib, pathLength, clustered);
   try {
     return await run(machine);
   } finally {
@@ -29,8 +29,8 @@ function check(result, limit, times, logs) {
 }
 
 /** The host dies by SIGKILL under load, again and again; a new process comes for each that died. */
-export function kill(lib, { rounds, processes = 3, pathLength = 0, within = TAKEN_OVER_WITHIN_MS }) {
-  return withMachine(lib, pathLength, async (machine) => {
+export function kill(lib, { rounds, processes = 3, pathLength, clustered, within = TAKEN_OVER_WITHIN_MS }) {
+  return withMachine(lib, { pathLength, clustered }, async (machine) => {
     // All at once: the lock decides.
     await Promise.all(Array.from({ length: processes }, () => machine.start()));
     await Promise.all(machine.workers.map((worker) => worker.ask('send')));
@@ -52,7 +52,7 @@ export function kill(lib, { rounds, processes = 3, pathLength = 0, within = TAKE
 
 /** One that has joined dies under load: what it had is handled by the others at once, not when its locks run out. */
 export function killJoined(lib, { rounds, processes = 3 }) {
-  return withMachine(lib, 0, async (machine) => {
+  return withMachine(lib, {}, async (machine) => {
     for (let n = 0; n < processes; n += 1) await machine.start();
     await Promise.all(machine.workers.map((worker) => worker.ask('send')));
     const times = [];
@@ -78,8 +78,8 @@ export function killJoined(lib, { rounds, processes = 3 }) {
 }
 
 /** As a watch mode restarts: the new process starts before the old one is told to go. Nobody sees an error. */
-export function leave(lib, { rounds, pathLength = 0, within = LEFT_WITHIN_MS }) {
-  return withMachine(lib, pathLength, async (machine) => {
+export function leave(lib, { rounds, pathLength, within = LEFT_WITHIN_MS }) {
+  return withMachine(lib, { pathLength }, async (machine) => {
     let old = await machine.start();
     await old.ask('send');
     const times = [];
@@ -105,7 +105,7 @@ export function leave(lib, { rounds, pathLength = 0, within = LEFT_WITHIN_MS }) 
 
 /** A stopped host keeps its lock: who comes gives up after 15 s and names it, who is there waits, and goes on with it. */
 export function stopped(lib) {
-  return withMachine(lib, 0, async (machine) => {
+  return withMachine(lib, {}, async (machine) => {
     const host = await machine.start();
     const joined = await machine.start();
     await joined.ask('send');
