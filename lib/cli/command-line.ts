@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../server/index.js';
 import { addBrokerCommand } from './broker/broker-command.js';
+import { addNamesrvCommand } from './namesrv/namesrv-command.js';
 import { addClusterCommand } from './operate/cluster-command.js';
 import { addDeadLetterCommands } from './operate/dead-letter-commands.js';
 import { addGroupCommands } from './operate/group-commands.js';
@@ -33,6 +34,7 @@ function createProgram(json: boolean): Command {
   // Then the one document that stderr gets says it.
   if (json) program.configureOutput({ outputError: () => {}, writeErr: () => {} });
   addBrokerCommand(program);
+  addNamesrvCommand(program);
   addTopicCommands(program);
   addGroupCommands(program);
   addMessageCommands(program);

@@ -2,18 +2,19 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SETTING_FLAGS } from '../../lib/cli/broker/broker-flags.js';
-import { brokerSettings } from '../../lib/cli/broker/broker-settings.js';
+import { BROKER } from '../../lib/cli/broker/broker-command.js';
+import { NAMESRV } from '../../lib/cli/namesrv/namesrv-command.js';
+import { serverSettings, type SettingsFile } from '../../lib/cli/serve/server-settings.js';
+import type { FlagValues } from '../../lib/cli/flags/flag.js';
 import { PROCESS_FLAGS } from '../../lib/cli/flags/process-flags.js';
 import { runInside } from './inside.js';
 
+const brokerSettings = (values: FlagValues, file?: SettingsFile) => serverSettings(BROKER, values, file);
+
 describe('the settings of nestmq broker', () => {
   it('differ from those of a broker inside an application in that it listens, with log files of 1 GiB', () => {
-    expect(brokerSettings(new Map())).toEqual({ listen: { host: '127.0.0.1', port: 9876 }, segmentBytes: 2 ** 30 });
-    expect(brokerSettings(new Map([['memory', true]]))).toEqual({
-      listen: { host: '127.0.0.1', port: 9876 },
-      memory: true,
-    });
+    expect(brokerSettings(new Map())).toEqual({ listen: {}, segmentBytes: 2 ** 30 });
+    expect(brokerSettings(new Map([['memory', true]]))).toEqual({ listen: {}, memory: true });
   });
 
   it('keep what the file says beside what a flag says of the same setting', () => {
@@ -30,27 +31,33 @@ describe('the settings of nestmq broker', () => {
   });
 
   it.each([
-    ['true', true, { host: '127.0.0.1', port: 9876 }],
-    ['a port', 5, { host: '127.0.0.1', port: 5 }],
-    ['a host', { host: 'localhost' }, { host: 'localhost', port: 9876 }],
+    ['true', true, {}],
+    ['a port', 5, { port: 5 }],
+    ['a host', { host: 'localhost' }, { host: 'localhost' }],
   ])('take %s for where to listen', (_, listen, expected) => {
     expect(brokerSettings(new Map(), { path: 'f.json', content: { listen } }).listen).toEqual(expected);
   });
 
-  it('have a flag each, except for what only a file can hold', async () => {
-    const text = await readFile('lib/server/settings/broker-settings.ts', 'utf8');
-    const body = /interface BrokerSettings\b[^{]*\{([^]*?)\n\}/.exec(text)![1]!;
+  it.each([
+    ['broker', 'BrokerSettings', BROKER.flags, ['share']],
+    ['name-server', 'NameServerSettings', NAMESRV.flags, []],
+  ])('have a flag each: %s', async (file, type, flags, without) => {
+    const text = await readFile(`lib/server/settings/${file}-settings.ts`, 'utf8');
+    const body = new RegExp(`interface ${type}\\b[^{]*\\{([^]*?)\\n\\}`).exec(text)![1]!;
     const settings = [...body.matchAll(/^ {2}(\w+)\??:/gm)].map((match) => match[1]!);
-    const flagged = new Set(SETTING_FLAGS.map(({ setting }) => setting.split('.')[0]!));
+    const flagged = new Set(flags.map(({ setting }) => setting.split('.')[0]!));
     expect(settings).not.toHaveLength(0);
     // Processes that share a store are those of applications.
-    expect(settings.filter((name) => !flagged.has(name))).toEqual(['share']);
+    expect(settings.filter((name) => !flagged.has(name))).toEqual(without);
   });
 
-  it('are all in the help, with their variables', async () => {
-    const { code, stdout } = await runInside(['broker', '--help']);
+  it.each([
+    ['broker', BROKER.flags],
+    ['namesrv', NAMESRV.flags],
+  ])('are all in the help, with their variables: %s', async (command, flags) => {
+    const { code, stdout } = await runInside([command, '--help']);
     expect(code).toBe(0);
-    for (const { name, env, on } of [...SETTING_FLAGS, ...PROCESS_FLAGS]) {
+    for (const { name, env, on } of [...flags, ...PROCESS_FLAGS]) {
       expect(stdout).toMatch(new RegExp(`^  --${on === true ? 'no-' : ''}${name}[ \n]`, 'm'));
       if (env !== undefined) expect(stdout).toMatch(new RegExp(`\\b${env}\\)`));
     }
@@ -97,6 +104,15 @@ describe('the settings of nestmq broker', () => {
     ],
   ])('are refused: %s', async (_, args, env, message) => {
     const ended = await runInside(['broker', ...args], env);
+    expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
+  });
+
+  it.each([
+    ['an address that others reach', ['--host', '0.0.0.0'], /--host would open 0\.0\.0\.0:9876.*--insecure/],
+    ['a time out of range', ['--broker-expiry', '1ms'], /--broker-expiry must be a number of milliseconds from 100/],
+    ['a broker’s', ['--flush', 'sync'], /unknown option '--flush'/],
+  ])('are refused to a NameServer: %s', async (_, args, message) => {
+    const ended = await runInside(['namesrv', ...args]);
     expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
   });
 

@@ -1,6 +1,7 @@
 // The packed tarball in an empty project with only the required peers: `npm run test:package`.
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,9 +13,9 @@ const project = mkdtempSync(join(tmpdir(), 'packed-'));
 let passed = 0;
 let failed = 0;
 
-function check(what, action) {
+async function check(what, action) {
   try {
-    const detail = action();
+    const detail = await action();
     passed++;
     console.log(`ok      ${what}${typeof detail === 'string' ? `: ${detail}` : ''}`);
   } catch (error) {
@@ -52,7 +53,7 @@ function install(args) {
 
 try {
   let tarball = '';
-  check('npm pack holds dist and nothing else', () => {
+  await check('npm pack holds dist and nothing else', () => {
     const [pack] = Object.values(
       JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project], root)),
     );
@@ -66,7 +67,7 @@ try {
   });
 
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }));
-  check('it installs beside the required peers alone', () => {
+  await check('it installs beside the required peers alone', () => {
     const optional = manifest.peerDependenciesMeta ?? {};
     const peers = Object.keys(manifest.peerDependencies).filter((name) => !optional[name]?.optional);
     install([tarball, ...peers.map((name) => `${name}@${manifest.devDependencies[name]}`)]);
@@ -91,26 +92,69 @@ try {
   for (const path of Object.keys(manifest.exports)) {
     const peers = peersOf(path);
     for (const [what, args] of ways(manifest.name + path.slice(1))) {
-      if (peers.length === 0) check(what, () => run('node', args).trim());
-      else check(`${what} names the package that is missing`, () => failsNaming(args, peers));
+      if (peers.length === 0) await check(what, () => run('node', args).trim());
+      else await check(`${what} names the package that is missing`, () => failsNaming(args, peers));
     }
   }
 
-  check('the optional peers install', () => {
+  await check('the optional peers install', () => {
     const optional = [...new Set(Object.keys(manifest.exports).flatMap(peersOf))];
     install(optional.map((name) => `${name}@${manifest.devDependencies[name]}`));
     return optional.join(', ');
   });
   for (const path of Object.keys(manifest.exports).filter((candidate) => peersOf(candidate).length > 0)) {
-    for (const [what, args] of ways(manifest.name + path.slice(1))) check(what, () => run('node', args).trim());
+    for (const [what, args] of ways(manifest.name + path.slice(1))) await check(what, () => run('node', args).trim());
   }
 
+  const version = `nestmq ${manifest.version}`;
+  await check('npx nestmq --version', () => {
+    const said = run('npx', ['nestmq', '--version']).trim();
+    if (said !== version) throw new Error(`it said: ${said}`);
+    return said;
+  });
+  await check('npx nestmq broker starts, answers, and stops at Ctrl-C', async () => {
+    // A group of its own, so that the signal reaches npx and the broker, as from a terminal.
+    const child = spawn('npx', ['nestmq', 'broker', '--port', '0', '--segment-bytes', '8m'], {
+      cwd: project,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (output += text));
+    const closed = once(child, 'close');
+    try {
+      const listening = () => /listening on ([\d.:]+)/.exec(output)?.[1];
+      while (listening() === undefined)
+        await Promise.race([once(child.stdout, 'data'), closed.then(() => Promise.reject(new Error(output)))]);
+      const { topics } = JSON.parse(run('npx', ['nestmq', 'topic', 'list', '--name-server', listening(), '--json']));
+      process.kill(-child.pid, 'SIGINT');
+      await closed;
+      if (topics.length > 0 || !/SIGINT: stopping[^]*stopped\n/.test(output)) throw new Error(output);
+      return listening();
+    } finally {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL');
+    }
+  });
+  await check('the broker’s image installs it without the peers', () => {
+    const [, ...words] = /^RUN npm (install --global .*)$/m.exec(
+      readFileSync(join(root, 'docker/Dockerfile'), 'utf8').replaceAll('/tmp/nestmq-*.tgz', tarball),
+    );
+    const prefix = join(project, 'global');
+    mkdirSync(join(prefix, 'lib'), { recursive: true });
+    install([...words[0].split(' ').slice(1), '--prefix', prefix]);
+    const said = run(join(prefix, 'bin/nestmq'), ['--version']).trim();
+    const peers = existsSync(join(prefix, 'lib/node_modules/nestmq/node_modules/@nestjs'));
+    if (said !== version || peers) throw new Error(`it said ${said}; ${peers ? 'with' : 'without'} Nest`);
+    return said;
+  });
+
   cpSync(fileURLToPath(new URL('./project', import.meta.url)), project, { recursive: true });
-  check('tsc passes with skipLibCheck: false', () => {
+  await check('tsc passes with skipLibCheck: false', () => {
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     run('node', [tsc, '-p', '.', '--typeRoots', join(root, 'node_modules/@types')]);
   });
-  check('a listener receives a message', () => {
+  await check('a listener receives a message', () => {
     const output = run('node', ['out/main.js']).trim();
     if (output !== 'order 7, attempt 1') throw new Error(`it printed: ${output}`);
     return output;

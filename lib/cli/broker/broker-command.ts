@@ -1,44 +1,41 @@
 import type { Command } from 'commander';
-import { systemPlatform } from '../../platform/index.js';
-import { MessagingError } from '../../protocol/index.js';
-import { BrokerHost } from '../../server/index.js';
-import { addFlags, readFlags } from '../flags/flag.js';
-import { PROCESS_FLAGS } from '../flags/process-flags.js';
-import { readSettingsFile } from '../flags/settings-file.js';
-import { serverLogger } from '../serve/server-logger.js';
-import { serveUntilSignalled } from '../serve/serve.js';
-import { SETTING_FLAGS } from './broker-flags.js';
-import { brokerSettings, inFlags } from './broker-settings.js';
+import { BrokerHost, type BrokerSettings, resolveSettings } from '../../server/index.js';
+import { UsageError } from '../failure.js';
+import { addServerCommand } from '../serve/server-command.js';
+import type { ServerKind } from '../serve/server-settings.js';
+import { BROKER_FLAGS } from './broker-flags.js';
+
+const SEGMENT_BYTES = 1024 ** 3;
+
+/** A broker on its own makes larger log files than one inside an application. */
+export const BROKER: ServerKind<BrokerSettings> = {
+  name: 'broker',
+  flags: BROKER_FLAGS,
+  resolve: resolveSettings,
+  complete: (settings) => (settings.memory === true ? settings : { segmentBytes: SEGMENT_BYTES, ...settings }),
+  checkFile({ path, content }) {
+    if (content['share'] !== true) return;
+    throw new UsageError(
+      `"share" in ${path} is true, but a broker on its own keeps its store to itself; others connect to its port. Leave it out.`,
+    );
+  },
+};
 
 export function addBrokerCommand(program: Command): void {
-  const command = program
-    .command('broker')
-    .description('run a broker until it is stopped (SIGTERM, Ctrl-C)')
-    .addHelpText('after', HELP)
-    .action(() => runBroker(command));
-  addFlags(command, [...SETTING_FLAGS, ...PROCESS_FLAGS]);
-}
-
-async function runBroker(command: Command): Promise<void> {
-  const values = readFlags(command, [...SETTING_FLAGS, ...PROCESS_FLAGS]);
-  const path = values.get('config') as string | undefined;
-  const file = path === undefined ? undefined : { path, content: await readSettingsFile(path) };
-  const settings = brokerSettings(values, file);
-  const logger = serverLogger(values);
-  await serveUntilSignalled(async () => {
-    try {
-      return await BrokerHost.start(settings, systemPlatform({ logger }));
-    } catch (error) {
-      if (!(error instanceof MessagingError)) throw error;
-      throw new MessagingError(error.code, inFlags(error.message, values, file), { cause: error });
-    }
-  }, logger);
+  addServerCommand(program, {
+    usage: 'broker',
+    description: 'run a broker until it is stopped (SIGTERM, Ctrl-C)',
+    help: HELP,
+    kind: BROKER,
+    start: (settings, platform) => BrokerHost.start(settings, platform),
+  });
 }
 
 const HELP = `
-A flag goes before a variable of the environment, that before the settings file (--config), that before the default.
-The file holds the settings of BrokerSettings:
-  { "store": "/var/lib/nestmq", "flush": "sync", "listen": { "port": 9876 }, "retention": { "ageMillis": 86400000 } }
+Examples:
+  nestmq broker --store /var/lib/nestmq
+  nestmq broker --namesrv 10.0.0.1:9876 --name broker-a --host 10.0.0.2 --insecure
 
-SIGTERM and SIGINT stop it in order: what is under way is acknowledged, the store is closed. A second one ends it at once.
-SIGHUP has it read the files of certificates and keys again.`;
+The settings file holds BrokerSettings:
+  { "store": "/var/lib/nestmq", "flush": "sync", "listen": { "port": 9876 }, "retention": { "ageMillis": 86400000 } }
+`;

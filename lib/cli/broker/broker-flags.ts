@@ -1,19 +1,8 @@
-import type { Flag } from '../flags/flag.js';
-import { oneOf, parseBytes, parseCount, parseDuration, parsePort, parseTopic } from '../flags/values.js';
+import { oneOf, parseBytes, parseCount, parseDuration, parseTopic } from '../flags/values.js';
+import { LISTEN_FLAGS } from '../serve/listen-flags.js';
+import type { SettingFlag } from '../serve/server-settings.js';
 
-/** A flag that is one of the broker's settings. */
-export interface SettingFlag extends Flag {
-  /** Its place in BrokerSettings: `retention.ageMillis`. */
-  readonly setting: string;
-}
-
-const CLIENT_CERTIFICATE = { none: false, request: true, require: 'require' } as const;
-
-function parseClientCertificate(text: string): boolean | 'require' {
-  return CLIENT_CERTIFICATE[oneOf(...Object.keys(CLIENT_CERTIFICATE))(text) as keyof typeof CLIENT_CERTIFICATE];
-}
-
-export const SETTING_FLAGS: readonly SettingFlag[] = [
+export const BROKER_FLAGS: readonly SettingFlag[] = [
   {
     name: 'store',
     setting: 'store',
@@ -35,84 +24,27 @@ export const SETTING_FLAGS: readonly SettingFlag[] = [
     env: 'NESTMQ_FLUSH',
     help: 'sync: acknowledge what is on the disk; async: a power cut loses up to 500 ms; default sync',
   },
-  {
-    name: 'host',
-    setting: 'listen.host',
-    value: 'host',
-    env: 'NESTMQ_HOST',
-    help: 'address to listen on; default 127.0.0.1',
-  },
-  {
-    name: 'port',
-    setting: 'listen.port',
-    value: 'port',
-    parse: parsePort,
-    env: 'NESTMQ_PORT',
-    help: 'port to listen on, 0 for a free one; default 9876',
-  },
+  ...LISTEN_FLAGS,
   {
     name: 'advertised-address',
     setting: 'advertisedAddress',
     value: 'host:port',
     env: 'NESTMQ_ADVERTISED_ADDRESS',
-    help: 'where clients are told to connect; default what is listened on',
+    help: 'where clients are told to connect; default what is listened on, or the host’s first address',
   },
   {
-    name: 'insecure',
-    setting: 'insecure',
-    env: 'NESTMQ_INSECURE',
-    help: 'listen on an address that other machines reach, although nobody is asked who they are',
+    name: 'namesrv',
+    setting: 'nameServer',
+    value: 'a:9876;b:9876',
+    env: 'NESTMQ_NAMESRV',
+    help: 'NameServers to register at, as one broker of several; default it is its own',
   },
   {
-    name: 'acl',
-    setting: 'acl',
-    value: 'file',
-    env: 'NESTMQ_ACL',
-    help: 'JSON file of accounts with what they may do; default everybody everything',
-  },
-  {
-    name: 'tls-key',
-    setting: 'tls.key',
-    value: 'file',
-    env: 'NESTMQ_TLS_KEY',
-    help: 'PEM file of the private key, for TLS on the port; with --tls-cert',
-  },
-  {
-    name: 'tls-cert',
-    setting: 'tls.cert',
-    value: 'file',
-    env: 'NESTMQ_TLS_CERT',
-    help: 'PEM file of its certificate, with those of the authorities in between',
-  },
-  {
-    name: 'tls-mode',
-    setting: 'tls.mode',
-    value: 'mode',
-    parse: oneOf('permissive', 'enforcing', 'disabled'),
-    env: 'NESTMQ_TLS_MODE',
-    help: 'permissive: connections with and without TLS; enforcing: only with; default permissive',
-  },
-  {
-    name: 'tls-ca',
-    setting: 'tls.ca',
-    value: 'file',
-    env: 'NESTMQ_TLS_CA',
-    help: 'PEM file of the authority of the certificates of clients',
-  },
-  {
-    name: 'tls-client-certificate',
-    setting: 'tls.requestClientCertificate',
-    value: 'how',
-    parse: parseClientCertificate,
-    env: 'NESTMQ_TLS_CLIENT_CERTIFICATE',
-    help: 'request: clients are asked for one of --tls-ca; require: only who has one is served; default none',
-  },
-  {
-    name: 'tls-passphrase',
-    setting: 'tls.passphrase',
-    value: 'text',
-    env: 'NESTMQ_TLS_PASSPHRASE',
-    help: 'of an encrypted key; others on the machine see flags, so take the variable',
+    name: 'register-interval',
+    setting: 'registerMillis',
+    value: 'time',
+    parse: parseDuration,
+    help: 'with --namesrv: time between two registrations; default 30s',
   },
   {
     name: 'name',

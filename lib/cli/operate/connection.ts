@@ -1,6 +1,6 @@
 import { MessagingClient } from '../../client/index.js';
 import { silentLogger, systemPlatform } from '../../platform/index.js';
-import { MessagingError } from '../../protocol/index.js';
+import { type Credentials, MessagingError } from '../../protocol/index.js';
 import { type ClientTls, parseAddress, TcpConnector } from '../../remoting/index.js';
 import { UsageError } from '../failure.js';
 import type { Flag, FlagValues } from '../flags/flag.js';
@@ -63,8 +63,23 @@ const TLS_FLAGS: readonly Flag[] = [
   },
 ];
 
+const CREDENTIAL_FLAGS: readonly Flag[] = [
+  {
+    name: 'access-key',
+    value: 'name',
+    env: 'NESTMQ_ACCESS_KEY',
+    help: 'account to sign requests as; with --secret-key',
+  },
+  {
+    name: 'secret-key',
+    value: 'secret',
+    env: 'NESTMQ_SECRET_KEY',
+    help: 'its secret; others on the machine see flags, so take the variable',
+  },
+];
+
 /** What every operating command takes. */
-export const CONNECTION_FLAGS: readonly Flag[] = [...PLACE_FLAGS, ...TLS_FLAGS];
+export const CONNECTION_FLAGS: readonly Flag[] = [...PLACE_FLAGS, ...CREDENTIAL_FLAGS, ...TLS_FLAGS];
 
 /** Does the work with a client, which is shut down afterwards, whatever becomes of it. */
 export async function withClient<T>(values: FlagValues, work: (client: MessagingClient) => Promise<T>): Promise<T> {
@@ -80,6 +95,7 @@ export async function withClient<T>(values: FlagValues, work: (client: Messaging
       namespace: values.get('namespace') as string | undefined,
       nameServers,
       connector,
+      credentials: credentialsOf(values),
       requestTimeoutMillis: timeout,
       sendTimeoutMillis: timeout,
     },
@@ -93,6 +109,13 @@ export async function withClient<T>(values: FlagValues, work: (client: Messaging
   } finally {
     await client.shutdown(SHUTDOWN_MILLIS);
   }
+}
+
+function credentialsOf(values: FlagValues): Credentials | undefined {
+  const [accessKey, secretKey] = ['access-key', 'secret-key'].map((name) => values.get(name) as string | undefined);
+  if (accessKey === undefined && secretKey === undefined) return undefined;
+  if (accessKey !== undefined && secretKey !== undefined) return { accessKey, secretKey };
+  throw new UsageError('--access-key and --secret-key (NESTMQ_ACCESS_KEY, NESTMQ_SECRET_KEY) go together.');
 }
 
 function tlsOf(values: FlagValues): false | ClientTls {
@@ -133,6 +156,11 @@ const COMMANDS: readonly (readonly [RegExp, string])[] = [
   [/\btls\.(ca|cert|key)\b/g, '--tls-$1'],
 ];
 
+/** Topics refuse as well. */
+const OF_ACCOUNTS = /credentials|access key|signature|would need/i;
+const ADVICE_AT_REFUSAL =
+  '. The account that asks lacks the permission, or none was given: --access-key and NESTMQ_SECRET_KEY name one.';
+
 function forOperators(error: MessagingError, nameServers: readonly string[]): MessagingError {
   const { code, retryable, cause } = error;
   let message = COMMANDS.reduce((text, [pattern, command]) => text.replace(pattern, command), error.message);
@@ -141,5 +169,6 @@ function forOperators(error: MessagingError, nameServers: readonly string[]): Me
       ? `. Start one (\`nestmq broker\`), or say where it is: --name-server host:port or NESTMQ_NAME_SERVER (now ${nameServers.join(';')}).`
       : '. If that is a broker which runs, it may be known under an address that does not reach it from here: see its --advertised-address.';
   }
+  if (code === 'NO_PERMISSION' && OF_ACCOUNTS.test(message)) message += ADVICE_AT_REFUSAL;
   return new MessagingError(code, message, { cause, retryable });
 }

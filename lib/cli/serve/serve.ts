@@ -44,7 +44,7 @@ export async function serveUntilSignalled(start: () => Promise<Server>, logger: 
 async function reload(server: Server, logger: Logger): Promise<void> {
   try {
     await server.reload?.();
-    logger.log('SIGHUP: certificates were read again');
+    logger.log('SIGHUP: certificates and accounts were read again');
   } catch (error) {
     logger.error(`SIGHUP: nothing has changed: ${(error as Error).message}`);
   }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { copyFile, rm } from 'node:fs/promises';
+import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { certificatePath } from '../certificates/files.js';
 import { Commands } from './command.js';
@@ -8,7 +8,7 @@ import { runInside } from './inside.js';
 const file = (name: string): string => resolve(certificatePath(name));
 const CA = ['--tls-ca', file('ca.pem')];
 
-describe('TLS on the command line', () => {
+describe('TLS and accounts on the command line', () => {
   const commands = new Commands();
   afterEach(() => commands.cleanUp());
 
@@ -58,7 +58,7 @@ describe('TLS on the command line', () => {
     expect((await runInside(['topic', 'list', ...CA], env)).code).toBe(1);
     await use('renewed');
     broker.child.kill('SIGHUP');
-    await broker.sees(/SIGHUP: certificates were read again/);
+    await broker.sees(/SIGHUP: certificates and accounts were read again/);
     expect((await runInside(['topic', 'list', ...CA], env)).code).toBe(0);
     await rm(cert);
     broker.child.kill('SIGHUP');
@@ -70,5 +70,30 @@ describe('TLS on the command line', () => {
   it('refuses a key without its certificate', async () => {
     const ended = await runInside(['broker', '--memory', '--tls-key', 'x']);
     expect(ended).toMatchObject({ code: 2, stderr: expect.stringMatching(/--tls-key.*needs key and cert/) });
+  });
+
+  it('signs what it asks as an account, and says what is missing', async () => {
+    const folder = await commands.folder();
+    const acl = join(folder, 'accounts.json');
+    const operator = { accessKey: 'operator', secretKey: 'a long secret', admin: true };
+    const write = (accounts: object[]): Promise<void> => writeFile(acl, JSON.stringify({ accounts }));
+    await write([operator]);
+    const broker = commands.start(['broker', '--memory', '--port', '0', '--acl', acl]);
+    const address = await broker.address();
+    const create = (env: NodeJS.ProcessEnv, ...args: string[]) =>
+      runInside(['topic', 'create', 'orders', '--name-server', address, ...args], env as Record<string, string>);
+    const known = { NESTMQ_ACCESS_KEY: 'operator', NESTMQ_SECRET_KEY: 'a long secret' };
+    expect(await create(known)).toMatchObject({ code: 0, stderr: '' });
+    expect(await create({}, '--access-key', 'operator', '--secret-key', 'a long secret')).toMatchObject({ code: 0 });
+    expect(await create({})).toMatchObject({ code: 1, stderr: expect.stringMatching(/--access-key/) });
+    expect(await create({ ...known, NESTMQ_SECRET_KEY: 'another secret' })).toMatchObject({ code: 1 });
+    expect(await create({}, '--access-key', 'operator')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/go together/),
+    });
+    await write([{ ...operator, secretKey: 'another secret' }]);
+    broker.child.kill('SIGHUP');
+    await broker.sees(/SIGHUP: certificates and accounts/);
+    expect(await create({ ...known, NESTMQ_SECRET_KEY: 'another secret' })).toMatchObject({ code: 0 });
   });
 });
