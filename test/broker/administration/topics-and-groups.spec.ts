@@ -80,10 +80,9 @@ describe('topics, as tools see them', () => {
     await broker.store.checkpoint();
     const number = broker.store.topics.get('orders')!.number;
     await client.invoke(RequestCode.DELETE_TOPIC_IN_BROKER, { topic: 'orders' });
-    const files = () => broker.platform.fileSystem.list('/store/queues');
-    const before = await files();
+    const files = () => broker.platform.fileSystem.list('/store/consumequeue');
+    expect(await files()).toContain(String(number));
     expect((await client.invoke(RequestCode.CLEAN_UNUSED_TOPIC)).code).toBe(0);
-    expect(before.filter((name) => name === String(number))).toEqual(before.length > 0 ? [String(number)] : []);
     expect(await files()).not.toContain(String(number));
   });
 
