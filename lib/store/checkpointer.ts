@@ -33,6 +33,11 @@ export class Checkpointer {
     if (this.offset !== this.log.visibleOffset) await this.runs.run();
   }
 
+  /** Also when nothing has come: what deleted topics have left goes with it. */
+  async force(): Promise<void> {
+    await this.runs.run();
+  }
+
   /** One that is not asked for by anybody: failures are logged and kept for `health`. */
   async background(): Promise<void> {
     try {

@@ -307,6 +307,12 @@ export class MessageStore {
     if (this.current === 'open') await this.parts.checkpointer.background();
   }
 
+  /** Removes now what deleted topics have left. Rejects with the disk's error. */
+  async tidy(): Promise<void> {
+    if (this.current !== 'open') throw this.refusal!;
+    await this.parts.checkpointer.force();
+  }
+
   /** Refuses what comes, waits for what is under way, and leaves a store that needs no recovery. */
   close(): Promise<void> {
     this.closing ??= this.shutDown();

@@ -20,8 +20,7 @@ export class UpkeepProcessor {
     answerLater(this.parts.store.expire(), respond, () => success());
   };
 
-  /** The files of deleted topics go with a checkpoint. */
   private readonly tidy = (_request: RemotingCommand, _channel: Channel, respond: Respond): void => {
-    answerLater(this.parts.store.checkpoint(), respond, () => success());
+    answerLater(this.parts.store.tidy(), respond, () => success());
   };
 }
