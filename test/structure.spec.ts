@@ -23,7 +23,7 @@ afterEach(async () => {
 async function find(files: Record<string, string>): Promise<string[]> {
   const root = await mkdtemp(join(tmpdir(), 'structure-'));
   trees.push(root);
-  const peerDependencies = { '@nestjs/common': '12', '@nestjs/testing': '12' };
+  const peerDependencies = { '@nestjs/common': '12', '@nestjs/microservices': '12', '@nestjs/testing': '12' };
   const manifest = { dependencies: { 'declared-package': '1' }, peerDependencies };
   for (const [name, text] of Object.entries({ 'package.json': JSON.stringify(manifest), ...files })) {
     await mkdir(dirname(join(root, name)), { recursive: true });
@@ -173,6 +173,22 @@ describe('the structure check', () => {
       expect(new Set(found.map((text) => text.replace(/^.* /, '')))).toEqual(new Set(['sealed']));
     }
     expect(await find({ 'lib/platform/a.ts': statement })).toEqual([]);
+  });
+
+  it('holds the folder of nestmq/microservices to its entry, and its peer to the folder', async () => {
+    const transport = {
+      'lib/nest/transport/index.ts': "export * from './server.js';\n",
+      'lib/nest/transport/server.ts': "import '@nestjs/microservices/x.js';\nexport const server = 1;\n",
+    };
+    const entry = { 'lib/microservices.ts': "export * from './nest/transport/index.js';\n" };
+    expect(await find({ ...transport, ...entry })).toEqual([]);
+    const wrong = {
+      'lib/nest/a.ts': "import '@nestjs/microservices';\nimport './transport/index.js';\nexport const a = 1;\n",
+    };
+    expect(await find({ ...transport, ...entry, ...wrong })).toEqual([
+      'lib/nest/a.ts:1 packages',
+      'lib/nest/a.ts:2 sub-paths',
+    ]);
   });
 
   it('lets a sealed room use the clock it is given and dates that it is told', async () => {
