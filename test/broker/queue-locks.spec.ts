@@ -130,6 +130,28 @@ describe('queue locks', () => {
     });
   });
 
+  describe('of a client that shares the store', () => {
+    it('die with it once its process has become the host, before it has renewed any', async () => {
+      await lock(await remote('one'), 0, 1);
+      await crash();
+      const one = await join('one');
+      const two = await remote('two');
+      expect([await lock(two, 0), await lock(one, 0)]).toEqual([[], [0]]);
+      await crash();
+      expect(await lock(await remote('two'), 0, 1)).toEqual([0, 1]);
+    });
+
+    it('are free at once when it has died for certain, and only its own', async () => {
+      const [one, two, three] = [await remote('one'), await remote('two'), await remote('three')];
+      await lock(one, 0);
+      await lock(two, 1);
+      broker.broker.clientDied('one');
+      expect(await lock(three, 0, 1)).toEqual([0]);
+      await crash();
+      expect(await lock(await remote('two'), 0, 1)).toEqual([1]);
+    });
+  });
+
   describe('of clients in the process of the broker', () => {
     it('die with it: an application that was killed goes on at once', async () => {
       expect(await lock(await join('before'), 0, 1, 2, 3)).toEqual([0, 1, 2, 3]);
