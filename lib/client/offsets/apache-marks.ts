@@ -28,13 +28,18 @@ export class ApacheMarks {
     return known;
   }
 
-  async add(topics: Iterable<string>): Promise<void> {
+  /** A broker that takes none costs no more than what is missed while the group rests. */
+  async add(topics: readonly string[]): Promise<void> {
     const { core, settings } = this.group;
-    const brokers = this.brokers();
-    await Promise.all(
-      [...topics].flatMap((topic) =>
-        brokers.map((brokerName) => core.brokers.commitOffset(settings.group, this.queueOf(topic, brokerName), MARK)),
-      ),
+    const places = topics.flatMap((topic) => this.brokers().map((brokerName) => this.queueOf(topic, brokerName)));
+    const added = await Promise.allSettled(
+      places.map((queue) => core.brokers.commitOffset(settings.group, queue, MARK)),
+    );
+    const refused = added.find((result) => result.status === 'rejected');
+    if (refused === undefined) return;
+    core.platform.logger.warn(
+      `The group ${settings.group} could not note what it listens to, and may miss what is sent to a new topic before it ` +
+        `starts again: ${(refused.reason as Error).message}`,
     );
   }
 

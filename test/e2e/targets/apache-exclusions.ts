@@ -1,11 +1,12 @@
 import type { CapabilityName } from '../../../lib/client/connection/capability-table.js';
 
 /** Why something is not shown on Apache's broker: what it cannot do, or what the suite cannot do with it. */
-export type Reason = CapabilityName | 'broker settings' | 'real time';
+export type Reason = CapabilityName | 'broker settings' | 'real time' | 'short levels';
 
 /** What the reasons mean that are no capability of a broker. */
 export const REASONS: Readonly<Record<Exclude<Reason, CapabilityName>, string>> = {
   'broker settings': 'one broker stands for all behaviours, and has the settings of none',
+  'short levels': 'its delay levels are a second each here',
   'real time': 'takes hours, or compares milliseconds, on a clock that nobody holds',
 };
 
@@ -65,7 +66,13 @@ export const exclusions: Readonly<Partial<Record<Reason, readonly string[]>>> = 
     'traces: a send that fails is red',
     'metrics: count sends by what became of them',
   ],
+  'short levels': ['consumeTimeout: a message whose handler takes too long is tried again on the ladder'],
   'real time': [
+    'dead letters: after the last retry a message becomes a dead letter of its group',
+    'replay: a range of time replays what was stored in it',
+    'consumeTimeout: a handler that ends in time is left alone',
+    'delays: nobody sees a delayed message before its time',
+    'delays: delayed messages come in the order of their time, not of their sending',
     'receiving: a waiting listener gets a message within milliseconds',
     'expiry: the last millisecond before it is still in time, the one itself is not',
     'finding messages: messages are found between two times, both included',

@@ -1,4 +1,4 @@
-import { CAPABILITIES } from '../../../lib/client/connection/capability-table.js';
+import { CAPABILITIES, type CapabilityName } from '../../../lib/client/connection/capability-table.js';
 import type { Capability } from '../behaviour.js';
 import { exclusions, REASONS, type Reason } from './apache-exclusions.js';
 import { RealWorld } from './real-world.js';
@@ -22,7 +22,11 @@ export function apache(nameServer: string): Target {
 }
 
 function why(reason: Reason): string {
-  if (reason === 'broker settings' || reason === 'real time') return REASONS[reason];
+  if (!isCapability(reason)) return REASONS[reason];
   const { what, apache5 } = CAPABILITIES[reason];
   return `${what}: ${apache5}`;
+}
+
+function isCapability(reason: Reason): reason is CapabilityName {
+  return reason in CAPABILITIES;
 }

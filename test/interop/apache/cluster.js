@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
+const EXIT_MISSING = 77;
 const PATIENCE_MILLIS = 120_000;
 const MEMORY = ['-Xms64m', '-Xmx512m', '-XX:MaxDirectMemorySize=512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
@@ -25,7 +26,7 @@ const SMALL = {
 };
 
 /** Fetches the artifacts; resolves with the class path, rejects with what Maven says. */
-export async function fetchRocketMQ(version) {
+async function fetchRocketMQ(version) {
   const file = join(HERE, 'target', `${version}.txt`);
   await mkdir(join(HERE, 'target'), { recursive: true });
   const goal = ['-q', '-B', '-Dstyle.color=never', `-Drocketmq.version=${version}`, 'dependency:build-classpath'];
@@ -35,6 +36,26 @@ export async function fetchRocketMQ(version) {
   const code = await ended(maven);
   if (code !== 0) throw new Error(`Maven could not fetch RocketMQ ${version}: ${output.slice(0, 2_000)}`);
   return (await readFile(file, 'utf8')).trim();
+}
+
+/** The class path; where it cannot be had the process ends as the tier wants it, saying what is missing. */
+export async function needRocketMQ(version) {
+  const missing = [];
+  for (const [name, command, args] of [
+    ['a JDK (java)', 'java', ['-version']],
+    ['Maven (mvn)', 'mvn', ['-v']],
+  ]) {
+    if ((await ended(spawn(command, args, { stdio: 'ignore' }))) !== 0) missing.push(name);
+  }
+  if (missing.length === 0) {
+    try {
+      return await fetchRocketMQ(version);
+    } catch (error) {
+      missing.push(`RocketMQ ${version}: ${error.message}`);
+    }
+  }
+  for (const what of missing) console.log(`missing: ${what}`);
+  return process.exit(process.env.NESTMQ_REQUIRE === 'all' ? 1 : EXIT_MISSING);
 }
 
 export class ApacheCluster {
@@ -141,8 +162,7 @@ export class ApacheCluster {
 
   /** The NameServer hears of a broker some seconds after it has started. */
   async registered(child, name) {
-    const { createRequest, decodeClusterInfo, RequestCode, TcpConnector, SystemClock } =
-      this.protocol ?? (await library());
+    const { createRequest, decodeClusterInfo, RequestCode, TcpConnector, SystemClock } = await library();
     const channel = await new TcpConnector({}, new SystemClock()).connect(this.nameServer);
     try {
       await until(

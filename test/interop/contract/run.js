@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ApacheCluster, fetchRocketMQ } from '../apache/cluster.js';
+import { ApacheCluster, needRocketMQ } from '../apache/cluster.js';
 
 const VERSION = process.env.NESTMQ_ROCKETMQ ?? '5.3.3';
 const SUITE = fileURLToPath(new URL('../../../.test/test/e2e/run-apache.js', import.meta.url));
@@ -24,7 +24,7 @@ if (!existsSync(SUITE)) {
   console.log('missing: a build of the tests (node scripts/build.js test)');
   process.exit(process.env.NESTMQ_REQUIRE === 'all' ? 1 : EXIT_MISSING);
 }
-const cluster = await ApacheCluster.start(await fetchRocketMQ(VERSION), ['broker-a'], SHORTENED);
+const cluster = await ApacheCluster.start(await needRocketMQ(VERSION), ['broker-a'], SHORTENED);
 let code = 1;
 try {
   console.log(`RocketMQ ${VERSION} at ${cluster.nameServer}, with ${JSON.stringify(SHORTENED)}`);
