@@ -1,4 +1,4 @@
-// `node scripts/tier.js fault|model|interop|benchmark [arguments]`: runs every run.js below test/<tier>, one after the other.
+// `node scripts/tier.js fault|model|fuzz|interop|benchmark [arguments]`: runs every run.js below test/<tier>, one after the other.
 // A runner is a plain module; it prints `N passed, N failed` at last and exits 1 on a failure. One that lacks something
 // of the machine prints `missing: <what>` and exits 77. What was missing is named in the last lines here, and is an
 // error when NESTMQ_REQUIRE=all. Arguments that name a folder of the tier choose its runners, others are passed on.
@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const TIERS = {
   fault: { folder: 'test/fault', needs: {} },
   model: { folder: 'test/model', needs: {} },
+  fuzz: { folder: 'test/fuzz', needs: {} },
   interop: { folder: 'test/interop', needs: { 'a JDK (javac)': 'javac', 'Maven (mvn)': 'mvn' } },
   benchmark: { folder: 'test/benchmark', needs: {} },
 };

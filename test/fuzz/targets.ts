@@ -1,0 +1,134 @@
+import { isDeepStrictEqual } from 'node:util';
+import * as protocol from '../../lib/protocol/index.js';
+import { decodeFrame, FrameParser, MAX_FRAME_BYTES } from '../../lib/remoting/index.js';
+import { BATCHES, BODIES, FRAMES, PROPERTIES, RECORDS } from './samples.js';
+
+/** A decoder, with what it is fed. It may refuse with a MessagingError; everything else that it throws is a fault. */
+export interface Target {
+  readonly name: string;
+  readonly samples: readonly Buffer[];
+  decode(bytes: Buffer): void;
+}
+
+function claim(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`does not hold: ${what}`);
+}
+
+/** What is decoded, written and decoded again must be the same. */
+function stable<T>(decode: (bytes: Buffer) => T, encode: (value: T) => Buffer): (bytes: Buffer) => void {
+  return (bytes) => {
+    const value = decode(bytes);
+    claim(isDeepStrictEqual(decode(encode(value)), value), 'what was read is read again as it was written');
+  };
+}
+
+/** A stream of frames as a channel takes it, in one piece and in two. */
+function readStream(bytes: Buffer): void {
+  const whole = framesOf([bytes]);
+  const middle = bytes.length >> 1;
+  const parts = framesOf([bytes.subarray(0, middle), bytes.subarray(middle)]);
+  claim(isDeepStrictEqual(whole, parts), 'a stream is read alike however it is cut');
+}
+
+function framesOf(chunks: readonly Buffer[]): unknown[] {
+  const seen: unknown[] = [];
+  const parser = new FrameParser((frame, start, end) => {
+    const command = decodeFrame(frame, start, end);
+    seen.push([command.code, command.opaque, command.flag, [...command.extFields!], command.body?.toString('hex')]);
+    claim((command.body?.length ?? 0) <= MAX_FRAME_BYTES, 'a body fits into its frame');
+    headerOf(command, seen);
+  });
+  try {
+    for (const chunk of chunks) parser.push(chunk);
+  } catch (error) {
+    if (!(error instanceof protocol.MessagingError)) throw error;
+    seen.push(error.code);
+  }
+  return seen;
+}
+
+function headerOf(command: protocol.RemotingCommand, seen: unknown[]): void {
+  const { code, extFields, flag } = command;
+  try {
+    seen.push(
+      (flag & 1) === 0
+        ? protocol.requestHeaderSchema(code).fromFields(extFields!)
+        : protocol.decodeResponseHeader(protocol.RequestCode.PULL_MESSAGE, code, extFields!),
+    );
+  } catch (error) {
+    if (!(error instanceof protocol.MessagingError)) throw error;
+    seen.push(error.code);
+  }
+}
+
+function readRecords(bytes: Buffer): void {
+  for (const record of protocol.decodeRecords(bytes)) {
+    claim(
+      record.body.length <= bytes.length && record.topic.length <= bytes.length,
+      'a record lies inside what was read',
+    );
+    protocol.decodeProperties(record.properties);
+  }
+}
+
+function readProperties(bytes: Buffer): void {
+  const text = bytes.toString('utf8');
+  const all = protocol.decodeProperties(text);
+  for (const [name, value] of all)
+    claim(protocol.getProperty(text, name) === value, `${JSON.stringify(name)} is found alike`);
+  protocol.tagsCode(text);
+  const names = [...all.keys()].slice(0, 1);
+  const without = protocol.decodeProperties(protocol.removeProperties(text, names));
+  for (const name of names) claim(!without.has(name), `${JSON.stringify(name)} can be removed`);
+}
+
+const bodies = Object.entries({
+  heartbeat: stable(protocol.decodeHeartbeatData, protocol.encodeHeartbeatData),
+  'client configuration': protocol.decodeClientConfig,
+  'queues to lock': stable(protocol.decodeLockBatchRequestBody, protocol.encodeLockBatchRequestBody),
+  'locked queues': stable(protocol.decodeLockBatchResponseBody, protocol.encodeLockBatchResponseBody),
+  'queue offsets': protocol.decodeQueueOffsets,
+  'topic figures': protocol.decodeTopicStats,
+  'consume figures': protocol.decodeConsumeStats,
+  route: protocol.decodeTopicRouteData,
+  topic: protocol.decodeTopicConfig,
+  topics: protocol.decodeTopicConfigList,
+  registration: protocol.decodeRegisterBrokerBody,
+  'compressed registration': protocol.decodeCompressedRegistration,
+  'data version': protocol.decodeDataVersion,
+  cluster: protocol.decodeClusterInfo,
+  'broker members': protocol.decodeBrokerMembers,
+  'consumer list': protocol.decodeConsumerListBody,
+  'topic list': protocol.decodeTopicList,
+  'group list': protocol.decodeGroupList,
+  group: protocol.decodeSubscriptionGroup,
+  groups: protocol.decodeSubscriptionGroups,
+  'group settings': protocol.decodeSubscriptionGroupList,
+  'configuration text': protocol.decodeConfigText,
+  'key-value table': protocol.decodeKvTable,
+  'key-value file': protocol.decodeKvConfigFile,
+  'running information': protocol.decodeRunningInfo,
+  'direct result': protocol.decodeDirectResult,
+  'member positions': protocol.decodeMemberPositions,
+}).map(([name, decode]): Target => ({ name: `body: ${name}`, samples: BODIES, decode: (bytes) => void decode(bytes) }));
+
+export const TARGETS: readonly Target[] = [
+  { name: 'frames', samples: FRAMES, decode: readStream },
+  { name: 'records', samples: RECORDS, decode: readRecords },
+  {
+    name: 'a record in the log',
+    samples: RECORDS,
+    decode: (bytes) => {
+      const found = protocol.inspectRecord(bytes, 0, bytes.length, 4096);
+      claim(typeof found === 'object', 'the log is told what lies there');
+    },
+  },
+  { name: 'batch', samples: BATCHES, decode: stable(protocol.decodeBatchBody, protocol.encodeBatchBody) },
+  { name: 'properties', samples: PROPERTIES, decode: readProperties },
+  {
+    name: 'message id',
+    samples: [Buffer.from('7F00000100002A9F0000000000001000')],
+    decode: (bytes) => void protocol.decodeOffsetMessageId(bytes.toString('latin1')),
+  },
+  ...bodies,
+];
