@@ -102,6 +102,23 @@ export class TopicManager {
     await this.put(name, settings);
   }
 
+  /** Whether sends create topics, and with how many queues, has changed: clients take that from the template. */
+  templateChanged(): void {
+    const { autoCreateTopics, defaultQueues } = this.options;
+    const template: TopicConfig = {
+      name: DEFAULT_TOPIC,
+      number: 0,
+      readQueueNums: defaultQueues,
+      writeQueueNums: defaultQueues,
+      perm: READ_WRITE | Permission.INHERIT,
+      topicSysFlag: 0,
+      order: false,
+      orderedQueues: defaultQueues,
+      createdAt: 0,
+    };
+    for (const listener of this.listeners) listener(DEFAULT_TOPIC, autoCreateTopics ? template : undefined);
+  }
+
   /** Throws NAME_INVALID for a name that `createOrUpdate` does not take. */
   check(name: string): void {
     checkTopic(name);

@@ -73,6 +73,7 @@ export class SettingsProcessor {
     // All or none.
     const steps = [...wanted].map(([name, value]) => adjustable(name).prepare(value));
     for (const step of steps) step(this.parts.options as Changing);
+    if (wanted.has('autoCreateTopicEnable') || wanted.has('defaultTopicQueueNums')) this.parts.topics.templateChanged();
     this.changes++;
     this.changedAt = this.parts.platform.clock.now();
     const list = [...wanted].map(([name, value]) => `${name}=${value}`).join(', ');
