@@ -9,6 +9,7 @@ import {
   IN_PROCESS_ADDRESS,
   InProcessConnector,
   type RequestHandler,
+  SigningConnector,
   TcpConnector,
   TcpServer,
 } from '../remoting/index.js';
@@ -272,7 +273,9 @@ async function announcerOf(
 ): Promise<Announcer> {
   const { nameServers, registerMillis, memory } = settings;
   if (nameServers !== undefined) {
-    const connector = new TcpConnector({}, platform.clock, platform.logger);
+    const { tls, credentials } = settings.registration ?? {};
+    const tcp = new TcpConnector({ tls }, platform.clock, platform.logger);
+    const connector = credentials === undefined ? tcp : new SigningConnector(tcp, credentials);
     return new Registrar(broker, advertised!, { nameServers, registerMillis }, connector, platform);
   }
   const kv = memory ? KvConfig.inMemory(platform) : await KvConfig.open(platform, `${path}/namesrv`);

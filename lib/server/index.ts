@@ -16,3 +16,4 @@ export type { SharingHealth } from './sharing/sharing-health.js';
 export { VERSION } from './version.js';
 export type { TlsSetting } from './settings/tls.js';
 export type { AccountSetting, AclSetting, PermissionText } from './settings/acl.js';
+export type { RegistrationSetting } from './settings/registration.js';

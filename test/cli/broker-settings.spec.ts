@@ -39,7 +39,7 @@ describe('the settings of nestmq broker', () => {
   });
 
   it.each([
-    ['broker', 'BrokerSettings', BROKER.flags, ['share']],
+    ['broker', 'BrokerSettings', BROKER.flags, ['registration', 'share']],
     ['name-server', 'NameServerSettings', NAMESRV.flags, []],
   ])('have a flag each: %s', async (file, type, flags, without) => {
     const text = await readFile(`lib/server/settings/${file}-settings.ts`, 'utf8');
@@ -47,8 +47,8 @@ describe('the settings of nestmq broker', () => {
     const settings = [...body.matchAll(/^ {2}(\w+)\??:/gm)].map((match) => match[1]!);
     const flagged = new Set(flags.map(({ setting }) => setting.split('.')[0]!));
     expect(settings).not.toHaveLength(0);
-    // Processes that share a store are those of applications.
-    expect(settings.filter((name) => !flagged.has(name))).toEqual(without);
+    // Processes that share a store are those of applications; a secret has no place on a command line.
+    expect(settings.filter((name) => !flagged.has(name)).toSorted()).toEqual(without);
   });
 
   it.each([

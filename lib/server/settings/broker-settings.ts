@@ -3,8 +3,9 @@ import type { RetentionOptions } from '../../store/index.js';
 import { acl, type AclSetting, resolveAcl } from './acl.js';
 import { address, BROKER_PORT, type ListenSetting, NAME_SERVER_PORT, port, resolveListen } from './listen.js';
 import { nameServerList, nameServers, REGISTER_MILLIS, registerMillis } from './name-servers.js';
+import { type RegistrationSetting, resolveRegistration } from './registration.js';
 import { keptMillis } from './retention.js';
-import { check, flag, hidden, object, type Rule, type Rules, whole, wrong } from './rules.js';
+import { check, concealing, flag, hidden, object, type Rule, type Rules, whole, wrong } from './rules.js';
 import { type ResolvedTls, resolveTls, type TlsSetting } from './tls.js';
 import { MOST_QUEUES, type ResolvedTopic, resolveTopics, type TopicSetting } from './topics.js';
 import { resolveTransactions, type TransactionSetting } from './transactions.js';
@@ -48,6 +49,8 @@ export interface BrokerSettings {
   nameServer?: string;
   /** Between two registrations, beside one at every change of its topics. Default 30,000 ms. */
   registerMillis?: number;
+  /** How it connects to them: credentials and TLS. Default: neither. */
+  registration?: RegistrationSetting;
   /** Allows to listen on an address that other machines reach: nothing keeps them from reading and deleting. Default false. */
   insecure?: boolean;
   /** Encrypts connections, and asks clients for certificates if wanted. Default: none. */
@@ -90,6 +93,7 @@ export interface ResolvedSettings {
   /** Undefined: the broker is its own. */
   readonly nameServers: readonly string[] | undefined;
   readonly registerMillis: number;
+  readonly registration: RegistrationSetting | undefined;
   readonly name: string;
   readonly cluster: string;
   readonly topics: readonly ResolvedTopic[];
@@ -126,6 +130,7 @@ const RULES: Rules<BrokerSettings> = {
   nameServer: nameServers,
   registerMillis,
   insecure: flag,
+  registration: hidden(object[0], 'an object'),
   tls: hidden(object[0], 'an object'),
   acl,
   name,
@@ -170,7 +175,7 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     throw wrong('broker.registerMillis has no meaning without broker.nameServer: there is nobody to register at.');
   }
   const memory = settings.memory ?? false;
-  return {
+  const resolved: ResolvedSettings = {
     store: resolve(settings.store ?? DEFAULT_STORE),
     memory,
     share: (settings.share ?? true) && !memory,
@@ -181,6 +186,7 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     tls: resolveTls(settings.tls, listen !== undefined, 'broker.tls'),
     acl: resolveAcl(settings.acl, listen !== undefined, 'broker.acl'),
     nameServers: names,
+    registration: resolveRegistration(settings.registration, names !== undefined, 'broker.registration'),
     registerMillis: settings.registerMillis ?? REGISTER_MILLIS,
     name: settings.name ?? 'nestmq',
     cluster: settings.cluster ?? 'DefaultCluster',
@@ -193,4 +199,5 @@ export function resolveSettings(settings: BrokerSettings = {}): ResolvedSettings
     dedupMemoryBytes: settings.dedup?.memoryBytes,
     index: settings.index ?? true,
   };
+  return concealing(resolved, ['acl', 'tls', 'registration']);
 }

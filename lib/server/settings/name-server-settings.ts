@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type ListenSetting, NAME_SERVER_PORT, port, resolveListen } from './listen.js';
 import { acl, type AclSetting, resolveAcl } from './acl.js';
-import { check, flag, hidden, object, type Rule, type Rules, whole, wrong } from './rules.js';
+import { check, concealing, flag, hidden, object, type Rule, type Rules, whole, wrong } from './rules.js';
 import { type ResolvedTls, resolveTls, type TlsSetting } from './tls.js';
 
 /** What a NameServer on its own is told when it starts; everything has a default. */
@@ -60,5 +60,13 @@ export function resolveNameServerSettings(settings: NameServerSettings = {}): Re
   const listen = resolveListen({ listen: true, ...settings }, NAME_SERVER_PORT, 'nameServer')!;
   const tls = resolveTls(settings.tls, true, 'nameServer.tls');
   const guarded = resolveAcl(settings.acl, true, 'nameServer.acl');
-  return { listen, tls, acl: guarded, store: memory ? undefined : resolve(store), brokerExpiryMillis, scanMillis };
+  const resolved: ResolvedNameServerSettings = {
+    listen,
+    tls,
+    acl: guarded,
+    store: memory ? undefined : resolve(store),
+    brokerExpiryMillis,
+    scanMillis,
+  };
+  return concealing(resolved, ['acl', 'tls']);
 }

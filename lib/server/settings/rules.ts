@@ -46,3 +46,9 @@ export function whole(value: unknown, least: number, most: number): boolean {
 export function defined<T extends object>(settings: T): T {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as T;
 }
+
+/** The same with some of its values where neither JSON nor an inspection of it shows them, because they hold secrets. */
+export function concealing<T extends object>(settings: T, names: readonly (keyof T)[]): T {
+  for (const name of names) Object.defineProperty(settings, name, { enumerable: false });
+  return settings;
+}
