@@ -13,12 +13,12 @@ export const ExtensionField = {
   EXTENSIONS: 'NESTMQ_EXTENSIONS',
   /**
    * On CONSUMER_SEND_MSG_BACK: milliseconds until the retry, exact.
-   * Apache ignores it: the client also sets `delayLevel` to the level nearest to it from above.
+   * Not sent to Apache: the client sends the message to the retry topic, to be delivered then.
    */
   RETRY_DELAY_MS: 'NESTMQ_RETRY_DELAY_MS',
   /**
    * On CONSUMER_SEND_MSG_BACK: why the message comes back, JSON `{errorClass, message, firstFailedAt, attempts}`.
-   * Apache ignores it: the dead letter then carries no reason.
+   * Not sent to Apache: the client sends the message to the retry topic, with the reason among its properties.
    */
   REASON: 'NESTMQ_REASON',
   /**
@@ -118,7 +118,7 @@ export const ExtensionProperty = {
 
   /**
    * On replies: `value`, `values` (an array of what the handler gave one after the other), `nothing` (the handler returned
-   * nothing) or `error` (the body is JSON of what it threw). A reply of RocketMQ's own clients has none and is a value.
+   * nothing), `empty` (a value without bytes, which RocketMQ cannot send: the body stands for it) or `error` (the body is JSON of what it threw). A reply of RocketMQ's own clients has none and is a value.
    */
   REPLY: 'NESTMQ_REPLY',
 
@@ -134,13 +134,13 @@ export const ExtensionProperty = {
    */
   DEDUP_ID: 'NESTMQ_DEDUP_ID',
 
-  /** On retries: when the message first failed (ms since 1970). Absent from Apache: unknown. */
+  /** On retries: when the message first failed (ms since 1970). On Apache the client puts it there. */
   FIRST_FAILED_AT: 'NESTMQ_FIRST_FAILED_AT',
-  /** On retries: the queue and the offset of the message as it was sent. Absent from Apache: unknown. */
+  /** On retries: the queue and the offset of the message as it was sent. On Apache the client puts it there. */
   ORIGIN_QUEUE_ID: 'NESTMQ_ORIGIN_QUEUE_ID',
   ORIGIN_QUEUE_OFFSET: 'NESTMQ_ORIGIN_QUEUE_OFFSET',
 
-  /** On dead letters: why and when. Absent from Apache: the dead letter shows topic and id only. */
+  /** On dead letters: why and when. On Apache the client puts it there; dead letters of RocketMQ's own clients have none. */
   DLQ_ERROR_CLASS: 'NESTMQ_DLQ_ERROR_CLASS',
   DLQ_ERROR_MESSAGE: 'NESTMQ_DLQ_ERROR_MESSAGE',
   DLQ_ATTEMPTS: 'NESTMQ_DLQ_ATTEMPTS',

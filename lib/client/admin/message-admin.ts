@@ -24,6 +24,7 @@ const MOST_BY_KEY = 64;
 const DEFAULT_BY_KEY = 32;
 const MOST_BY_TIME = 1_000;
 const DEFAULT_BY_TIME = 100;
+const INDEX_PRECISION_MILLIS = 1000;
 const END_OF_TIME = Number.MAX_SAFE_INTEGER;
 const TIMES = { from: option.date, to: option.date } as const;
 
@@ -120,7 +121,9 @@ export class MessageAdmin {
     const { core } = await this.calls.parts();
     const found: { record: MessageRecord; brokerName: string }[] = [];
     for (const { brokerName, address } of this.calls.masters(route)) {
-      const request = createRequest<QueryMessageRequestHeader>(RequestCode.QUERY_MESSAGE, header);
+      const { kind } = await core.capabilities.of(address);
+      const asked = kind === 'ours' ? header : wholeSeconds(header);
+      const request = createRequest<QueryMessageRequestHeader>(RequestCode.QUERY_MESSAGE, asked);
       const response = await core.brokers.call(address, request);
       if (response.code === ResponseCode.QUERY_NOT_FOUND) continue;
       if (response.code !== ResponseCode.SUCCESS) throw core.brokers.failure(response, request, address);
@@ -162,6 +165,16 @@ async function messageOf(record: MessageRecord, brokerName: string): Promise<Rec
     ? await decompress(record.body, record.sysFlag).catch(() => record.body)
     : record.body;
   return new ReceivedMessage(record, { topic, brokerName, attempt: reconsumeTimes + 1, body, queueOffset, properties });
+}
+
+/** Apache's index knows seconds only, and may be one off. */
+function wholeSeconds(header: QueryMessageRequestHeader): QueryMessageRequestHeader {
+  const { beginTimestamp, endTimestamp } = header;
+  return {
+    ...header,
+    beginTimestamp: Math.max(0, beginTimestamp - INDEX_PRECISION_MILLIS),
+    endTimestamp: Math.min(END_OF_TIME, endTimestamp + INDEX_PRECISION_MILLIS),
+  };
 }
 
 function range({ from, to }: FindOptions): { beginTimestamp: number; endTimestamp: number } {

@@ -75,6 +75,5 @@ export const exclusions: Readonly<Partial<Record<Reason, readonly string[]>>> = 
     'delays: delayed messages come in the order of their time, not of their sending',
     'receiving: a waiting listener gets a message within milliseconds',
     'expiry: the last millisecond before it is still in time, the one itself is not',
-    'finding messages: messages are found between two times, both included',
   ],
 };
