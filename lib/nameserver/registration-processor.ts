@@ -32,6 +32,8 @@ const LONGEST_TEXT = 255;
 const HOLDS_NAME_MILLIS = 45_000;
 const MASTER_ID = 0;
 const NO_BODY = Buffer.alloc(0);
+/** How a zlib stream begins; JSON does not. */
+const ZLIB = 0x78;
 
 /** Brokers that come, go, and say that they are still there. */
 export class RegistrationProcessor {
@@ -70,7 +72,9 @@ export class RegistrationProcessor {
     const body = request.body ?? NO_BODY;
     this.checkHeader(header);
     checkBody(body, header.bodyCrc32 ?? 0);
-    const decode = header.compressed === true ? decodeCompressedRegistration : decodeRegisterBrokerBody;
+    // RocketMQ 5 compresses the body and says in the header that it has not.
+    const isCompressed = header.compressed === true || body[0] === ZLIB;
+    const decode = isCompressed ? decodeCompressedRegistration : decodeRegisterBrokerBody;
     const { dataVersion, topicConfigTable } = decode(body);
     if (topicConfigTable.size === 1 && !this.routes.knows(header.brokerAddr)) {
       // A broker sends single topics when they change; if this server has just been restarted the others are missing.

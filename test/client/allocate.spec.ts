@@ -67,6 +67,24 @@ describe('dividing queues among members', () => {
     }
   });
 
+  // What rocketmq-client 5.3.3 gives.
+  it.each([
+    ['average', ['a0 a1 a2 a3 a4 a5', 'a6 a7 b0 b1 b2', 'b3 b4 b5 b6 b7']],
+    ['average-by-circle', ['a0 a3 a6 b1 b4 b7', 'a1 a4 a7 b2 b5', 'a2 a5 b0 b3 b6']],
+    ['consistent-hash', ['a4 a6 b3 b7', 'a1 a3 a7 b5', 'a0 a2 a5 b0 b1 b2 b4 b6']],
+  ] as const)('%s gives what Java gives', (strategy, expected) => {
+    const members = ['10.0.0.1@1#a', '10.0.0.2@22#b', '10.0.0.3@333#c'];
+    const queues = ['broker-a', 'broker-b'].flatMap((brokerName) =>
+      Array.from({ length: 8 }, (_, queueId) => ({ topic: 'orders', brokerName, queueId })),
+    );
+    const given = members.map((self) =>
+      allocate(strategy, { group: 'g', topic: 'orders', queues, members, self }, 'orders')
+        .map(({ brokerName, queueId }) => `${brokerName.at(-1)}${queueId}`)
+        .join(' '),
+    );
+    expect(given).toEqual(expected);
+  });
+
   it('by consistent hash takes queues from nobody but the member that leaves', () => {
     const before = membersOf(5);
     const after = before.filter((_, index) => index !== 2);

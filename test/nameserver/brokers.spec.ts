@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { deflateSync } from 'node:zlib';
-import { RequestCode, ResponseCode } from '../../lib/protocol/index.js';
+import { encodeCompressedRegistration, RequestCode, ResponseCode } from '../../lib/protocol/index.js';
 import { topic, World } from './harness.js';
 
 const both = [topic('orders'), topic('other')];
@@ -14,6 +14,17 @@ describe('brokers at a NameServer', () => {
   it('may register in compressed form', async () => {
     expect((await world.register({ brokerName: 'a', compressed: true }, both)).code).toBe(0);
     expect(await world.route('other')).toMatchObject({ queueDatas: [{ brokerName: 'a', writeQueueNums: 4, perm: 6 }] });
+  });
+
+  it('may register in compressed form without saying so, as RocketMQ 5 does', async () => {
+    const body = encodeCompressedRegistration({
+      dataVersion: { counter: 1, stateVersion: 0, timestamp: 1 },
+      topicConfigTable: new Map(both.map((config) => [config.topicName, config])),
+      filterServerList: [],
+    });
+    const header = { brokerName: 'a', brokerAddr: 'a:1', clusterName: 'c', haServerAddr: '', brokerId: 0 };
+    expect((await world.ask(RequestCode.REGISTER_BROKER, { ...header, compressed: false }, body)).code).toBe(0);
+    expect(await world.route('other')).toMatchObject({ queueDatas: [{ brokerName: 'a', writeQueueNums: 4 }] });
   });
 
   it.each([
