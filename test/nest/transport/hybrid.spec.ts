@@ -8,6 +8,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { EventPattern as NestEventPattern, type MicroserviceOptions, Transport } from '@nestjs/microservices';
+import { TerminusModule } from '@nestjs/terminus';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,6 +28,8 @@ import {
   MessagingServer,
 } from '../../../lib/microservices.js';
 import { type ApplicationSettings, LogBook, closeApplications, createApplication } from '../support/application.js';
+import { MessagingMetrics, MessagingMetricsModule } from '../../../lib/metrics.js';
+import { MessagingHealthIndicator, MessagingHealthModule } from '../../../lib/terminus.js';
 import { gate, until } from '../support/until.js';
 import { closeServices, createService, startBroker, startServer, templateTo } from './support.js';
 
@@ -262,6 +265,19 @@ describe('a hybrid application', () => {
     await strategy.start();
     await strategy.start();
     await until(() => received.length === 2, 'the handler');
+  });
+
+  it('is measured and checked with the rest of the application', async () => {
+    const imports = [MessagingMetricsModule.forRoot(), TerminusModule, MessagingHealthModule];
+    const app = await createHybrid(new MessagingServer(), { controllers: [Events], imports });
+    await app.startAllMicroservices();
+    await app.init();
+    await app.get(MessagingTemplate).syncSend('orders', '1');
+    await until(() => received.length === 1, 'the order');
+    const text = await app.get(MessagingMetrics).metrics();
+    expect(text).toMatch(/mq_messages_consumed_total\{.*topic="orders",group="test".*status="acknowledged"\} 1/);
+    const health = await app.get(MessagingHealthIndicator).isHealthy('messaging', { timeout: 5000 });
+    expect(health['messaging']!.status).toBe('up');
   });
 
   it('keeps handlers of other transports apart', async () => {
