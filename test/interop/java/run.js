@@ -23,6 +23,20 @@ const BINARY = '-Drocketmq.serialize.type=ROCKETMQ';
 /** Single messages travel with the long names of their fields, as other clients send them. */
 const LONG_NAMES = '-Dorg.apache.rocketmq.client.sendSmartMsg=false';
 
+const CERTIFICATES = fileURLToPath(new URL('../../certificates', import.meta.url));
+/** What needs no administrator: dead letters and messages by their place in the log do. */
+const SECURED = [
+  'refused',
+  'delays',
+  'broadcast',
+  'sql',
+  'liteSubscribe',
+  'liteAssign',
+  'pull',
+  'transactions',
+  'fromWhere',
+];
+
 let passed = 0;
 let failed = 0;
 
@@ -123,6 +137,31 @@ async function runAll({ nestmq, classPath, version, form, options, frames }) {
   for (const [kind, frame] of recorder.frames) frames.set(kind, frame);
 }
 
+/** Through TLS and with signatures; a broker that lets nobody else in. */
+async function runSecured({ nestmq, classPath, version }) {
+  const [accessKey, secretKey] = ['interop-access', 'interop-secret'];
+  const allowed = Object.fromEntries(
+    [...SCENARIO_TOPICS.map(({ name }) => name), 'Allowed'].map((name) => [name, 'PUB|SUB']),
+  );
+  const account = { accessKey, secretKey, topicPermissions: allowed, defaultGroupPermission: 'SUB' };
+  const settings = {
+    topics: [...SCENARIO_TOPICS, 'Allowed', 'Forbidden'],
+    transactions: TRANSACTIONS,
+    acl: { accounts: [account] },
+    tls: { mode: 'enforcing', key: join(CERTIFICATES, 'server.key'), cert: join(CERTIFICATES, 'server.pem') },
+  };
+  const keys = [`-Dinterop.accessKey=${accessKey}`, `-Dinterop.secretKey=${secretKey}`];
+  await withBroker(nestmq, settings, async ({ address }, home) => {
+    await runScenarios({
+      setting: { classPath, home, options: ['-Dtls.enable=true', ...keys] },
+      address,
+      nestmq,
+      check: (what, ok, detail) => check(`${version} through TLS, signed: ${what}`, ok, detail),
+      names: SECURED,
+    });
+  });
+}
+
 /** Groups with members of Java and of Node. */
 async function runMixed({ nestmq, classPath, version }) {
   const topics = MIXED_MODES.map((mode) => ({ name: mixedTopic(version, mode), queues: MIXED_QUEUES }));
@@ -172,6 +211,7 @@ async function main() {
     // Side by side: a Java consumer looks for its new retry topic only every 30 s.
     const own = { nestmq, classPath, version, frames };
     const four = version.startsWith('4.');
+    runs.push(runSecured(own));
     runs.push(runMixed(own));
     runs.push(runBasics({ ...own, name: version }));
     runs.push(runAll({ ...own, form: 'JSON', options: four ? [LONG_NAMES] : [] }));

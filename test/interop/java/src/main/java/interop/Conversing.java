@@ -29,7 +29,7 @@ final class Conversing {
 
     private static void transactions(Lab lab) throws Exception {
         Map<String, AtomicInteger> checks = new ConcurrentHashMap<>();
-        TransactionMQProducer producer = new TransactionMQProducer("transactions-producer");
+        TransactionMQProducer producer = new TransactionMQProducer("transactions-producer", Lab.signer());
         producer.setTransactionListener(new TransactionListener() {
             @Override
             public LocalTransactionState executeLocalTransaction(Message message, Object argument) {

@@ -4,13 +4,17 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.apache.rocketmq.acl.common.AclClientRPCHook;
+import org.apache.rocketmq.acl.common.SessionCredentials;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
+import org.apache.rocketmq.client.consumer.rebalance.AllocateMessageQueueAveragely;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.MQVersion;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.remoting.RPCHook;
 
 /** What one scenario works with: its checks become lines for run.js, its clients are closed when it ends. */
 final class Lab implements AutoCloseable {
@@ -27,6 +31,12 @@ final class Lab implements AutoCloseable {
     Lab(String server, String name) {
         this.server = server;
         this.name = name;
+    }
+
+    /** Signs requests with the keys of the process; null where nobody asks for them. */
+    static RPCHook signer() {
+        String accessKey = System.getProperty("interop.accessKey");
+        return accessKey == null ? null : new AclClientRPCHook(new SessionCredentials(accessKey, System.getProperty("interop.secretKey")));
     }
 
     static void line(String... columns) {
@@ -85,7 +95,7 @@ final class Lab implements AutoCloseable {
     }
 
     DefaultMQProducer producer(String group) throws Exception {
-        DefaultMQProducer producer = new DefaultMQProducer(group);
+        DefaultMQProducer producer = new DefaultMQProducer(group, signer());
         started(producer);
         return producer;
     }
@@ -101,7 +111,7 @@ final class Lab implements AutoCloseable {
 
     /** From the beginning, unless told otherwise before it is started. */
     DefaultMQPushConsumer consumer(String group) {
-        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group);
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group, signer(), new AllocateMessageQueueAveragely());
         settled(consumer);
         return consumer;
     }

@@ -25,7 +25,7 @@ final class Pulling {
     }
 
     private static DefaultLitePullConsumer lite(Lab lab, String group) {
-        DefaultLitePullConsumer consumer = new DefaultLitePullConsumer(group);
+        DefaultLitePullConsumer consumer = new DefaultLitePullConsumer(group, Lab.signer());
         consumer.setNamesrvAddr(lab.server);
         consumer.setPollNameServerInterval(1_000);
         consumer.setMqClientApiTimeout(Lab.REQUEST_MILLIS);
@@ -112,7 +112,7 @@ final class Pulling {
     /** The old consumer that pulls by itself. */
     private static void pull(Lab lab) throws Exception {
         DefaultMQProducer producer = lab.producer("pull-producer");
-        DefaultMQPullConsumer consumer = new DefaultMQPullConsumer("pull-group");
+        DefaultMQPullConsumer consumer = new DefaultMQPullConsumer("pull-group", Lab.signer());
         consumer.setNamesrvAddr(lab.server);
         consumer.setMqClientApiTimeout(Lab.REQUEST_MILLIS);
         consumer.setRegisterTopics(Set.of("Pull"));

@@ -27,6 +27,7 @@ public final class Scenarios {
         Consuming.register(ALL);
         Pulling.register(ALL);
         Conversing.register(ALL);
+        Refused.register(ALL);
     }
 
     /** Waits until run.js has written this line. */
