@@ -133,7 +133,7 @@ export class Broker {
       platform,
     );
     this.sendBacks = new SendBackProcessor(store, this.topics, this.traffic, this.options, platform);
-    this.producers = new Producers(platform.clock);
+    this.producers = new Producers(platform.clock, this.options.mayCheck);
     const { address, transactions } = this.options;
     this.transactions = new TransactionProcessor(store, address, platform);
     this.transactionChecks = new TransactionChecks(store, this.producers, address, transactions, platform);

@@ -1,3 +1,4 @@
+import type { Channel } from '../remoting/index.js';
 import { TRANSACTION_DEFAULTS, type TransactionSettings } from './transactions/transaction-checks.js';
 
 /** What a broker is told. Sizes in bytes, times in milliseconds. */
@@ -20,6 +21,8 @@ export interface BrokerOptions {
   sqlFilters?: boolean;
   /** Pulls that may wait for messages at the same time. Default 100 000. */
   maxHeldPulls?: number;
+  /** Whether a connection may be asked about a transaction on the topic, which shows it the message. Default: all may. */
+  mayCheck?: (channel: Channel, topic: string) => boolean;
 }
 
 export type ResolvedBrokerOptions = Readonly<
@@ -37,5 +40,6 @@ export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOpti
     maxTopics: options.maxTopics ?? 20_000,
     sqlFilters: options.sqlFilters ?? true,
     maxHeldPulls: options.maxHeldPulls ?? 100_000,
+    mayCheck: options.mayCheck ?? (() => true),
   };
 }

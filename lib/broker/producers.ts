@@ -22,7 +22,10 @@ export class Producers {
   /** By id, of those that have sent a heartbeat. */
   private readonly clients = new Map<string, Channel>();
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly mayCheck: (channel: Channel, topic: string) => boolean = () => true,
+  ) {}
 
   heartbeat(
     groups: readonly ProducerData[],
@@ -54,11 +57,14 @@ export class Producers {
     return false;
   }
 
-  /** One of the group's connections, each in turn: one that never answers must not be the only one that is asked. */
-  next(group: string): Channel | undefined {
+  /**
+   * One of the group's connections that may send to the topic, each in turn: one that never answers must not be the only
+   * one that is asked.
+   */
+  next(group: string, topic: string): Channel | undefined {
     const members = this.groups.get(group);
     for (const [channel, member] of members ?? []) {
-      if (channel.closed) continue;
+      if (channel.closed || !this.mayCheck(channel, topic)) continue;
       // To the end of the line.
       members!.delete(channel);
       members!.set(channel, member);

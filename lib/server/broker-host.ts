@@ -244,7 +244,16 @@ async function open(
   undo.push(() => store.close());
   const { name, cluster, autoCreateTopics, defaultQueues, sqlFilters, transactions } = settings;
   const broker = new Broker(
-    { name, cluster, address: storeHost, autoCreateTopics, defaultQueues, sqlFilters, transactions },
+    {
+      name,
+      cluster,
+      address: storeHost,
+      autoCreateTopics,
+      defaultQueues,
+      sqlFilters,
+      transactions,
+      mayCheck: guard?.mayCheck,
+    },
     store,
     platform,
   );

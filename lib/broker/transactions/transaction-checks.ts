@@ -174,7 +174,8 @@ export class TransactionChecks {
       for (const offset of offsets) this.store.halves.release(offset);
     }
     for (const { half, record } of asked) {
-      const channel = this.producers.next(producerGroupOf(record));
+      const topic = getProperty(record.properties, PropertyName.REAL_TOPIC) ?? '';
+      const channel = this.producers.next(producerGroupOf(record), topic);
       if (channel === undefined) continue;
       const uniqueKey = getProperty(record.properties, PropertyName.UNIQUE_KEY);
       const header: CheckTransactionStateRequestHeader = {
@@ -183,7 +184,7 @@ export class TransactionChecks {
         msgId: uniqueKey,
         transactionId: uniqueKey,
         offsetMsgId: encodeOffsetMessageId(this.address, half.original),
-        topic: getProperty(record.properties, PropertyName.REAL_TOPIC),
+        topic,
       };
       this.checks++;
       channel.oneway(createRequest(RequestCode.CHECK_TRANSACTION_STATE, header, asRealRecord(record)));

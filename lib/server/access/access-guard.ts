@@ -2,6 +2,7 @@ import type { Clock, Logger } from '../../platform/index.js';
 import {
   createResponse,
   type RemotingCommand,
+  RequestCode,
   requestCodeName,
   ResponseCode,
   SignatureField,
@@ -12,7 +13,7 @@ import { accessRule, isNeverServed } from './access-rules.js';
 import type { Grant } from './account.js';
 import type { Accounts } from './accounts.js';
 import { ClientIds } from './client-ids.js';
-import { describeNeed } from './need.js';
+import { describeNeed, PUB, topicNeed } from './need.js';
 
 /** At most one line per this many milliseconds: whoever tries keys must not fill the log. */
 const LOG_GAP = 10_000;
@@ -45,6 +46,8 @@ export class AccessGuard {
   /** Requests that were refused. */
   refused = 0;
   private readonly clientIds = new ClientIds();
+  /** Who greeted on which connection. */
+  private readonly greeted = new WeakMap<Channel, Grant>();
   private lastLog = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -59,6 +62,14 @@ export class AccessGuard {
   renew(accounts: Accounts): void {
     this.accounts = accounts;
   }
+
+  /** Any producer may name any group: what it is asked about has to be a topic that it may send to. */
+  readonly mayCheck = (channel: Channel, topic: string): boolean => {
+    const grant = this.greeted.get(channel);
+    // A connection of this process has not come by here.
+    if (grant === undefined) return true;
+    return (this.accounts.find(grant.name) ?? grant).may(topicNeed(topic, PUB));
+  };
 
   readonly admit: Admission = (request, channel) => {
     const refusal = this.refusalOf(request, channel);
@@ -105,6 +116,7 @@ export class AccessGuard {
         text: `NOT_SUPPORTED:  request type ${code} not supported`,
       };
     }
+    if (code === RequestCode.HEART_BEAT) this.greeted.set(channel, grant);
     if (grant.admin) return undefined;
     const missing = rule(request).find((need) => !grant.may(need));
     if (missing !== undefined) {

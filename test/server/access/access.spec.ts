@@ -9,12 +9,14 @@ import {
   type Credentials,
   encodeHeartbeatData,
   encodeLockBatchRequestBody,
+  encodeProperties,
   ExtensionCode,
   type HeartbeatData,
   RequestCode,
   ResponseCode,
   SignatureField,
   SigningKey,
+  SysFlag,
 } from '../../../lib/protocol/index.js';
 import { type Channel, TcpConnector } from '../../../lib/remoting/index.js';
 import { accessRule, isNeverServed } from '../../../lib/server/access/access-rules.js';
@@ -173,6 +175,34 @@ describe('access control', () => {
     let code: number = DENIED;
     while (code === DENIED) code = await codeOf(second, RequestCode.HEART_BEAT, {}, heartbeat('c@1', 'billing'));
     expect(code).toBe(ResponseCode.SUCCESS);
+  });
+
+  it('asks about a transaction only who may send to its topic, whatever group others say they are', async () => {
+    const other = { accessKey: 'spy-account', secretKey: 'secret-of-spy' };
+    const accounts = [...ACL.accounts, { ...other, topicPermissions: { other: 'PUB' as const } }];
+    const host = await startGuarded({ accounts }, { transactions: { timeoutMillis: 50, checkIntervalMillis: 50 } });
+    cleanups.push(() => host.stop());
+    const [spy, producer] = [await as(other, host), await as(PRODUCER, host)];
+    const asked: Channel[] = [];
+    let heard!: () => void;
+    const answered = new Promise<void>((resolve) => (heard = resolve));
+    for (const channel of [spy, producer]) {
+      channel.onRequest((request) => {
+        if (request.code !== RequestCode.CHECK_TRANSACTION_STATE) return;
+        asked.push(channel);
+        if (channel === producer && asked.length > 2) heard();
+      });
+    }
+    expect(await codeOf(spy, RequestCode.HEART_BEAT, {}, heartbeat('spy@1'))).toBe(ResponseCode.SUCCESS);
+    expect(await codeOf(producer, RequestCode.HEART_BEAT, {}, heartbeat('p@1'))).toBe(ResponseCode.SUCCESS);
+    const properties = encodeProperties([
+      ['TRAN_MSG', 'true'],
+      ['PGROUP', 'p'],
+    ]);
+    const half = sendHeader('orders', { producerGroup: 'p', sysFlag: SysFlag.TRANSACTION_PREPARED, properties });
+    expect(await codeOf(producer, RequestCode.SEND_MESSAGE_V2, half, Buffer.from('secret'))).toBe(ResponseCode.SUCCESS);
+    await answered;
+    expect(asked).not.toContain(spy);
   });
 
   it('lets white addresses do without credentials what is no administration', async () => {
