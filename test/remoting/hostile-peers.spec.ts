@@ -248,6 +248,36 @@ describe('a client', () => {
     });
   });
 
+  it.each([
+    ['Redis', '-ERR Protocol error: unauthenticated multibulk length\r\n'],
+    ['an SSH server', 'SSH-2.0-OpenSSH_9.2p1\r\n'],
+    ['a mail server', '220 mail.example ESMTP ready\r\n'],
+  ])('knows %s by what it says', async (_what, words) => {
+    onSocket = (socket) => socket.write(words);
+    const channel = await connector.connect(address);
+    await expect(channel.invoke(heartbeat(), 3000)).rejects.toMatchObject({
+      code: 'FRAME_INVALID',
+      message: expect.stringContaining(words.slice(0, 8)),
+    });
+  });
+
+  it('asks whether it is the right address when nothing is ever answered, or the connection closed without a word', async () => {
+    onSocket = () => {};
+    const silent = await connector.connect(address);
+    const failed = expect(silent.invoke(heartbeat(), 700)).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining('is it the address of a NameServer or broker?'),
+    });
+    await clock.advance(800);
+    await failed;
+    onSocket = (socket) => socket.end();
+    const closing = await connector.connect(address);
+    await expect(closing.invoke(heartbeat(), 3000)).rejects.toMatchObject({
+      code: 'CHANNEL_CLOSED',
+      message: expect.stringContaining('Is this the address of a NameServer or broker'),
+    });
+  });
+
   it('reports a connection that breaks', async () => {
     onSocket = (socket) => socket.on('data', () => socket.resetAndDestroy());
     const channel = await connector.connect(address);
