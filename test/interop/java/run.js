@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkDeliveries, checkSends } from './expectations.js';
 import { BUILD, isBuilt, load, loadPackage } from './nestmq.js';
+import { runExamples } from './examples.js';
 import { MIXED_MODES, MIXED_QUEUES, MixedGroup, mixedTopic } from './mixed.js';
 import { checkRecorded, writeRecorded } from './recorded.js';
 import { Recorder } from './recorder.js';
@@ -171,6 +172,46 @@ async function runMixed({ nestmq, classPath, version }) {
   });
 }
 
+/** The programs that RocketMQ gives as examples. */
+async function runPrograms({ nestmq, classPath, version }) {
+  const newer = !version.startsWith('4.');
+  const topics = [
+    'TopicTest',
+    'SqlFilterTest',
+    'TagFilterTest',
+    'TestTopic',
+    'TimerTopic',
+    'RequestTopic',
+    'NAMESPACE_TOPIC',
+  ];
+  const fixed = newer ? await startFixed(nestmq, topics) : undefined;
+  try {
+    await withBroker(nestmq, { topics }, async (first, home) => {
+      await withBroker(nestmq, { topics }, async (second) => {
+        await runExamples({
+          setting: { classPath, home },
+          addresses: { first: first.address, second: second.address, fixed: fixed?.address },
+          newer,
+          check: (what, ok, detail) => check(`${version} example ${what}`, ok, detail),
+        });
+      });
+    });
+  } finally {
+    await fixed?.stop();
+  }
+}
+
+/** For programs that know one address only; undefined, and said, when somebody else listens there. */
+async function startFixed(nestmq, topics) {
+  try {
+    return await nestmq.startBroker({ memory: true, listen: 9876, topics });
+  } catch (error) {
+    if (REQUIRED) check('127.0.0.1:9876 is free for the examples that know no other address', false, error.message);
+    else console.log(`missing: 127.0.0.1:9876 for the examples that know no other address (${error.message})`);
+    return undefined;
+  }
+}
+
 /** The records of queue 0 of a topic. */
 async function readTopic(host, topic) {
   const { createRequest, decodeRecords, PullSysFlag, RequestCode } = await load('protocol/index.js');
@@ -211,6 +252,7 @@ async function main() {
     // Side by side: a Java consumer looks for its new retry topic only every 30 s.
     const own = { nestmq, classPath, version, frames };
     const four = version.startsWith('4.');
+    runs.push(runPrograms(own));
     runs.push(runSecured(own));
     runs.push(runMixed(own));
     runs.push(runBasics({ ...own, name: version }));
