@@ -1,18 +1,16 @@
 import type { Command } from 'commander';
-import { BrokerHost, type BrokerSettings, resolveSettings } from '../../server/index.js';
+import { BrokerHost, type BrokerSettings, resolveSettings, standaloneSettings } from '../../server/index.js';
 import { UsageError } from '../failure.js';
 import { addServerCommand } from '../serve/server-command.js';
 import type { ServerKind } from '../serve/server-settings.js';
 import { BROKER_FLAGS } from './broker-flags.js';
-
-const SEGMENT_BYTES = 1024 ** 3;
 
 /** A broker on its own makes larger log files than one inside an application. */
 export const BROKER: ServerKind<BrokerSettings> = {
   name: 'broker',
   flags: BROKER_FLAGS,
   resolve: resolveSettings,
-  complete: (settings) => (settings.memory === true ? settings : { segmentBytes: SEGMENT_BYTES, ...settings }),
+  complete: standaloneSettings,
   checkFile({ path, content }) {
     if (content['share'] !== true) return;
     throw new UsageError(

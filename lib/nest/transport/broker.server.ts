@@ -1,7 +1,7 @@
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import { systemPlatform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
-import { BrokerHost, type BrokerSettings } from '../../server/index.js';
+import { BrokerHost, type BrokerSettings, standaloneSettings } from '../../server/index.js';
 import { nestLogger } from '../connection/nest-logger.js';
 import { EventBook } from './event-book.js';
 import { checkShutdownHooks } from './shutdown-hooks.js';
@@ -20,8 +20,6 @@ export type BrokerServerEvents = {
   stopped: () => void;
 };
 
-/** RocketMQ's size of a segment: a broker on its own has the disk to itself. */
-const STANDALONE_SEGMENT_BYTES = 1024 ** 3;
 /** A broker has no other work: without anything to do the process stays all the same. It cannot be longer than this. */
 const KEEP_ALIVE_MILLIS = 2 ** 31 - 1;
 
@@ -117,10 +115,7 @@ export class BrokerServer extends Server<BrokerServerEvents, BrokerServerStatus>
     const { settings } = this;
     // What is no object is refused where the broker starts.
     if (typeof settings !== 'object' || settings === null) return settings;
-    const own: BrokerSettings = { listen: true };
-    // In memory a segment is taken whole.
-    if (settings.memory !== true) own.segmentBytes = STANDALONE_SEGMENT_BYTES;
-    return { ...own, ...defined(settings) };
+    return standaloneSettings(settings);
   }
 
   private warnOfHandlers(): void {
@@ -131,9 +126,4 @@ export class BrokerServer extends Server<BrokerServerEvents, BrokerServerStatus>
         'with @EventPattern(pattern, MESSAGING_TRANSPORT)',
     );
   }
-}
-
-// A setting given as undefined means: the default.
-function defined(settings: BrokerSettings): BrokerSettings {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as BrokerSettings;
 }
