@@ -64,6 +64,14 @@ describe('transactions', () => {
     };
     return producer.invoke(RequestCode.END_TRANSACTION, header);
   };
+  /** Housekeeping of a minute together: one by one, three days of it take half a minute. */
+  const passHours = async (milliseconds: number): Promise<void> => {
+    const { clock } = broker;
+    const end = clock.monotonic() + milliseconds;
+    await clock.settle();
+    while (clock.step(end - clock.monotonic(), 60_000)) await clock.settle();
+    clock.skip(end - clock.monotonic());
+  };
   const stored = (): number => broker.store.maxOffset('orders', 2);
 
   beforeEach(async () => {
@@ -180,7 +188,7 @@ describe('transactions', () => {
     await producer.channel.close();
     producer = broker.client();
     await join(producer, 'others');
-    await broker.clock.advance(72 * HOUR - 60_000);
+    await passHours(72 * HOUR - 60_000);
     expect(checks).toHaveLength(0);
     expect(broker.broker.figures()).toMatchObject({ openTransactions: 1, transactionDeadLetters: 0 });
     await broker.clock.advance(120_000);
@@ -270,7 +278,7 @@ describe('transactions', () => {
 
   it('the producer cannot ask for more time than there is for the whole transaction', async () => {
     await half(producer, 'half', [['CHECK_IMMUNITY_TIME_IN_SECONDS', '999999999']]);
-    await broker.clock.advance(72 * HOUR);
+    await passHours(72 * HOUR);
     expect(checks).toHaveLength(0);
     expect(broker.broker.figures()).toMatchObject({ openTransactions: 0, transactionDeadLetters: 1 });
   });
