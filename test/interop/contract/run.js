@@ -14,8 +14,8 @@ const EXIT_MISSING = 77;
 const SHORTENED = {
   /** Default 1,000: timers fire on whole seconds. */
   timerPrecisionMs: 100,
-  /** Default 30,000: how often open transactions are looked at. */
-  transactionCheckInterval: 1_000,
+  /** Default 30,000: how often open transactions are looked at. Looked at again before an answer has arrived, one is committed twice. */
+  transactionCheckInterval: 3_000,
   /** Default 1s 5s 10s 30s 1m … 2h: the ladder of retries takes hours. */
   messageDelayLevel: Array.from({ length: 18 }, () => '1s').join(' '),
 };
