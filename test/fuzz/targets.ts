@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
+import { decompressLz4Frames } from '../../lib/client/compression/lz4-frame.js';
 import * as protocol from '../../lib/protocol/index.js';
 import { decodeFrame, FrameParser, MAX_FRAME_BYTES } from '../../lib/remoting/index.js';
 import { BATCHES, BODIES, FRAMES, PROPERTIES, RECORDS } from './samples.js';
+
+const LZ4_LIMIT = 1 << 20;
+/** Literals, a match that reaches into itself, one into the block before, and a block stored as it is. */
+const LZ4_FRAMES = ['04224d184040c007000000106101002062630600000010640300106502000080787900000000'].map((hex) =>
+  Buffer.from(hex, 'hex'),
+);
 
 /** A decoder, with what it is fed. It may refuse with a MessagingError; everything else that it throws is a fault. */
 export interface Target {
@@ -82,6 +89,16 @@ function readProperties(bytes: Buffer): void {
   for (const name of names) claim(!without.has(name), `${JSON.stringify(name)} can be removed`);
 }
 
+/** It may say what is wrong with them; anything but its own plain errors is a fault. */
+function readLz4(bytes: Buffer): void {
+  try {
+    claim(decompressLz4Frames(bytes, LZ4_LIMIT).length <= LZ4_LIMIT, 'it stays within the limit');
+  } catch (error) {
+    if ((error as Error).name !== 'Error') throw error;
+    throw new protocol.MessagingError('UNDECODABLE', (error as Error).message, { cause: error });
+  }
+}
+
 const bodies = Object.entries({
   heartbeat: stable(protocol.decodeHeartbeatData, protocol.encodeHeartbeatData),
   'client configuration': protocol.decodeClientConfig,
@@ -130,5 +147,6 @@ export const TARGETS: readonly Target[] = [
     samples: [Buffer.from('7F00000100002A9F0000000000001000')],
     decode: (bytes) => void protocol.decodeOffsetMessageId(bytes.toString('latin1')),
   },
+  { name: 'LZ4 frames', samples: LZ4_FRAMES, decode: readLz4 },
   ...bodies,
 ];

@@ -13,7 +13,7 @@ import {
 } from '../../protocol/index.js';
 import { compareText } from '../connection/topic-route.js';
 import { ReceivedMessage } from '../consumer/received-message.js';
-import { decompress, needsDecompression } from '../producer/body-codec.js';
+import { decompress, needsDecompression } from '../compression/body-codec.js';
 import type { AdminCalls, Master } from './admin-calls.js';
 import { checkOptions, option } from './check-options.js';
 import { QueueHead } from './queue-head.js';

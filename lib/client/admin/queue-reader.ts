@@ -9,7 +9,7 @@ import {
   RequestCode,
   ResponseCode,
 } from '../../protocol/index.js';
-import { decompress, needsDecompression } from '../producer/body-codec.js';
+import { decompress, needsDecompression } from '../compression/body-codec.js';
 import type { AdminCalls } from './admin-calls.js';
 
 /** RocketMQ's group for tools: every broker knows it, and nothing it reads moves a position. */

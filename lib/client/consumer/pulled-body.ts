@@ -8,7 +8,7 @@ import {
   SysFlag,
   type MessageRecord,
 } from '../../protocol/index.js';
-import { decompress, needsDecompression } from '../producer/body-codec.js';
+import { decompress, needsDecompression } from '../compression/body-codec.js';
 import type { ClientCounters } from '../counters.js';
 import type { Listener, ListenerTable } from './listener-table.js';
 import { Delivery, type ProcessQueue } from './process-queue.js';

@@ -13,7 +13,7 @@ import {
 } from '../../protocol/index.js';
 import type { Asker, Channel } from '../../remoting/index.js';
 import type { BrokerFaults } from './broker-faults.js';
-import { compressFor, type WireBody } from './body-codec.js';
+import { compressFor, type WireBody } from '../compression/body-codec.js';
 import { keptTime } from '../connection/capabilities.js';
 import type { ClientCore } from '../connection/client-core.js';
 import type { SendResult, SendStatus } from './messages.js';

@@ -12,7 +12,7 @@ import {
 } from '../../protocol/index.js';
 import type { Respond } from '../../remoting/index.js';
 import type { ClientCore } from '../connection/client-core.js';
-import { decompress } from '../producer/body-codec.js';
+import { decompress } from '../compression/body-codec.js';
 import type { ContentType, OutgoingMessage } from '../producer/messages.js';
 import type { Producer } from '../producer/producer.js';
 import { decodeFailure, RequestFailedError } from './reply-error.js';

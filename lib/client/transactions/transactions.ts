@@ -16,7 +16,7 @@ import {
 import type { Channel } from '../../remoting/index.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { ReceivedMessage } from '../consumer/received-message.js';
-import { decompress, needsDecompression } from '../producer/body-codec.js';
+import { decompress, needsDecompression } from '../compression/body-codec.js';
 import type { OutgoingMessage, SendOptions, SendResult } from '../producer/messages.js';
 import type { Producer } from '../producer/producer.js';
 import type { SendUnit } from '../producer/send-unit.js';

@@ -140,7 +140,7 @@ final class Sending {
                 .filter(message -> message.getBody().length > 100)
                 .allMatch(message -> Got.text(message).equals(body)), "");
         }
-        lab.say("sent");
+        lab.say("sent", String.valueOf(total));
         Scenarios.awaitTold("compressed");
     }
 
