@@ -11,10 +11,13 @@ import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
+import org.apache.rocketmq.client.consumer.store.OffsetStore;
+import org.apache.rocketmq.client.consumer.store.ReadOffsetType;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.common.message.MessageQueue;
 
 /** What push consumers do. */
 final class Consuming {
@@ -38,6 +41,8 @@ final class Consuming {
             producer.send(Lab.message("Broadcast", "T", "b" + i));
         }
         lab.await("every member gets every message", () -> one.size() >= 10 && two.size() >= 10);
+        // A message counts as handled a moment after its handler has returned.
+        lab.await("the one that goes has counted them", () -> positions(first, "Broadcast") == 10);
         first.shutdown();
         for (int i = 10; i < 15; i++) {
             producer.send(Lab.message("Broadcast", "T", "b" + i));
@@ -48,6 +53,16 @@ final class Consuming {
         lab.same("and nothing else", "[b10, b11, b12, b13, b14]", Lab.sorted(again.bodies()));
         lab.same("each once", 10, one.size());
         lab.same("each once at the other", 15, two.size());
+    }
+
+    /** Of all queues together; one that has none yet says -1. */
+    private static long positions(DefaultMQPushConsumer consumer, String topic) throws Exception {
+        OffsetStore store = consumer.getDefaultMQPushConsumerImpl().getOffsetStore();
+        long sum = 0;
+        for (MessageQueue queue : consumer.fetchSubscribeMessageQueues(topic)) {
+            sum += Math.max(0, store.readOffset(queue, ReadOffsetType.READ_FROM_MEMORY));
+        }
+        return sum;
     }
 
     private static DefaultMQPushConsumer broadcasting(Lab lab, String instance) throws Exception {

@@ -74,14 +74,18 @@ final class Conversing {
         DefaultMQProducer replies = lab.producer("requests-replier");
         DefaultMQPushConsumer consumer = lab.consumer("requests-group");
         consumer.subscribe("RequestsToJava", "*");
+        AtomicInteger answering = new AtomicInteger();
         consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
             for (MessageExt message : messages) {
+                answering.incrementAndGet();
                 try {
                     byte[] body = ("java:" + Got.text(message)).getBytes(StandardCharsets.UTF_8);
                     SendResult sent = replies.send(MessageUtil.createReplyMessage(message, body), 10_000);
                     lab.same("a reply is taken", "SEND_OK", sent.getSendStatus());
                 } catch (Exception error) {
                     lab.check("a reply is sent", false, error);
+                } finally {
+                    answering.decrementAndGet();
                 }
             }
             return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
@@ -96,6 +100,8 @@ final class Conversing {
         lab.refused("a request that nobody answers runs out", "timeout", () ->
             producer.request(Lab.message("RequestsToNobody", "T", "ask"), 500));
         Scenarios.awaitTold("asked");
+        // Whoever asked has its answer before the one who gave it has heard that it was taken.
+        lab.await("every reply is taken", () -> answering.get() == 0);
     }
 
     /**
