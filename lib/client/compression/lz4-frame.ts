@@ -26,6 +26,7 @@ export function decompressLz4Frames(bytes: Buffer, limit: number): Buffer {
     else if ((magic & 0xffff_fff0) >>> 0 === SKIPPABLE) at += 8 + readWord(bytes, at + 4);
     else throw new Error(`no LZ4 frame begins with 0x${magic.toString(16)}`);
   }
+  if (at > bytes.length) throw new Error('the LZ4 frame is cut off');
   return output.taken();
 }
 

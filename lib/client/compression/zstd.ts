@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import type * as Fzstd from 'fzstd';
+import { requireWholeZstdFrames } from './zstd-frame.js';
 
 type Native = (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
 
@@ -10,6 +11,7 @@ const native = zstdDecompress === undefined ? undefined : (promisify(zstdDecompr
 
 /** Unfolds Zstandard frames: by Node on its thread pool, otherwise by the package `fzstd`, which is loaded with the first one. */
 export async function decompressZstd(bytes: Buffer, limit: number): Promise<Buffer> {
+  requireWholeZstdFrames(bytes);
   if (native !== undefined) return native(bytes, { maxOutputLength: limit });
   const { Decompress } = await load();
   const chunks: Uint8Array[] = [];
