@@ -56,6 +56,7 @@ export function checkTree(root) {
   }
   findings.push(...rules.cycles(graph));
   for (const finding of findings) finding.file = `lib/${finding.file}`;
+  findings.push(...rules.exported(manifest, files));
   for (const folder of OTHER_FOLDERS) {
     for (const file of listFiles(join(root, folder), ['.ts', '.js'])) {
       const text = readFileSync(join(root, folder, file), 'utf8');

@@ -20,11 +20,11 @@ afterEach(async () => {
 });
 
 /** Writes a small project and returns what the checker finds in it, as `file:line rule`. */
-async function find(files: Record<string, string>): Promise<string[]> {
+async function find(files: Record<string, string>, more: Record<string, unknown> = {}): Promise<string[]> {
   const root = await mkdtemp(join(tmpdir(), 'structure-'));
   trees.push(root);
   const peerDependencies = { '@nestjs/common': '12', '@nestjs/microservices': '12', '@nestjs/testing': '12' };
-  const manifest = { dependencies: { 'declared-package': '1' }, peerDependencies };
+  const manifest = { dependencies: { 'declared-package': '1' }, peerDependencies, ...more };
   for (const [name, text] of Object.entries({ 'package.json': JSON.stringify(manifest), ...files })) {
     await mkdir(dirname(join(root, name)), { recursive: true });
     await writeFile(join(root, name), text);
@@ -189,6 +189,53 @@ describe('the structure check', () => {
       'lib/nest/a.ts:1 packages',
       'lib/nest/a.ts:2 sub-paths',
     ]);
+  });
+
+  const handedIn = {
+    'lib/idempotency/redis/index.ts': "export * from './store.js';\n",
+    'lib/idempotency/redis/store.ts': "import type { Redis } from 'ioredis';\nexport type Client = Redis;\n",
+  };
+  const exportRedis = {
+    './idempotency/redis': {
+      types: './dist/idempotency/redis/index.d.ts',
+      default: './dist/idempotency/redis/index.js',
+    },
+  };
+  const redisPeer = { peerDependencies: { ioredis: '5' } };
+
+  it('takes the own index of a folder for an entry that nothing in lib leads to', async () => {
+    const own = { 'lib/idempotency/index.ts': '', 'lib/idempotency/store.ts': 'export {};\n' };
+    expect(await find({ ...handedIn, ...own }, { ...redisPeer, exports: exportRedis })).toEqual([]);
+    const wrong = {
+      'lib/idempotency/index.ts': "export * from './redis/index.js';\n",
+      'lib/nest/a.ts': "import '../idempotency/redis/index.js';\nimport type { Redis } from 'ioredis';\n",
+    };
+    expect(await find({ ...handedIn, ...wrong }, redisPeer)).toEqual([
+      'lib/idempotency/index.ts:1 sub-paths',
+      'lib/nest/a.ts:1 doors',
+      'lib/nest/a.ts:1 sub-paths',
+      'lib/nest/a.ts:2 packages',
+    ]);
+  });
+
+  it.each([
+    "import { Redis } from 'ioredis';",
+    "import { type Redis } from 'ioredis';",
+    "import type from 'ioredis';",
+    "import 'ioredis';",
+    "export * from 'ioredis';",
+    "export const load = () => import('ioredis');",
+  ])('catches that a package which is handed in is loaded: %s', async (statement) => {
+    const wrong = { 'lib/idempotency/redis/store.ts': `${statement}\n` };
+    expect(await find({ ...handedIn, ...wrong }, redisPeer)).toEqual(['lib/idempotency/redis/store.ts:1 packages']);
+  });
+
+  it('catches exports that are not there, with the types of another file, and a sub-path that is not exported', async () => {
+    const { './idempotency/redis': target } = exportRedis;
+    const exports = { './package.json': './package.json', './redis': { ...target, types: './dist/index.d.ts' } };
+    expect(await find(handedIn, { ...redisPeer, exports })).toEqual(['package.json:1 exports']);
+    expect(await find(handedIn, { ...redisPeer, exports: {} })).toEqual(['package.json:1 exports']);
+    expect(await find({}, { ...redisPeer, exports: exportRedis })).toEqual(['package.json:1 exports']);
   });
 
   it('lets a sealed room use the clock it is given and dates that it is told', async () => {

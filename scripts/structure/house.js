@@ -22,9 +22,12 @@ export const NEST_ROOMS = ['nest', 'idempotency'];
 
 /**
  * Sub-paths with an optional peer: the folder behind the entry, and the packages that only this folder names. Nothing but
- * the entry leads into the folder, so that the package loads without them.
+ * the entry leads into the folder, so that the package loads without them. An entry may be the folder's own index: then
+ * package.json exports that, and nothing in lib/ leads there. `types`: packages whose objects are handed in and which are
+ * never loaded; the folder may name them in `import type` only.
  */
 export const SUB_PATHS = {
+  'idempotency/redis/index.ts': { folder: 'idempotency/redis', packages: [], types: ['ioredis'] },
   'metrics.ts': { folder: 'nest/metrics', packages: ['prom-client'] },
   'microservices.ts': { folder: 'nest/transport', packages: ['@nestjs/microservices'] },
   'opentelemetry.ts': { folder: 'nest/opentelemetry', packages: ['@opentelemetry/api'] },

@@ -86,6 +86,30 @@ export function subPaths(file, { imports }) {
   return findings;
 }
 
+/** What package.json exports is there, with its types beside it, and every sub-path that is there is exported. */
+export function exported(manifest, files) {
+  if (manifest.exports === undefined) return [];
+  const findings = [];
+  const refuse = (message) => findings.push({ file: 'package.json', line: 1, rule: 'exports', message });
+  const entries = new Set();
+  for (const [name, target] of Object.entries(manifest.exports)) {
+    if (name === './package.json') continue;
+    const entry = entryOf(target);
+    entries.add(entry);
+    if (!files.has(entry)) refuse(`${name}: lib/${entry} is not there`);
+    if (target.types !== target.default?.replace(/\.js$/, '.d.ts')) refuse(`${name}: its types are of another file`);
+  }
+  for (const entry of Object.keys(SUB_PATHS))
+    if (files.has(entry) && !entries.has(entry)) refuse(`lib/${entry} is not among the exports`);
+  return findings;
+}
+
+/** The file below lib/ that an entry of package.json's exports was compiled from. */
+export const entryOf = (target) =>
+  String(target?.default)
+    .replace(/^\.\/dist\//, '')
+    .replace(/\.js$/, '.ts');
+
 export function specifiers(file, { imports, files }) {
   const findings = [];
   for (const { specifier, line } of imports) {
@@ -105,7 +129,7 @@ export function specifiers(file, { imports, files }) {
 export function packages(file, { imports, declared }) {
   const room = roomOf(file);
   const findings = [];
-  for (const { specifier, line } of imports) {
+  for (const { specifier, line, typeOnly } of imports) {
     if (isRelative(specifier) || specifier.startsWith('node:') || BUILTINS.has(specifier)) continue;
     const name = specifier
       .split('/')
@@ -113,10 +137,20 @@ export function packages(file, { imports, declared }) {
       .join('/');
     if (!declared.has(name))
       findings.push({ file, line, rule: 'packages', message: `${name} is neither a dependency nor a peer` });
-    for (const [entry, { folder, packages: own }] of Object.entries(SUB_PATHS)) {
-      if (own.includes(name) && !file.startsWith(`${folder}/`))
-        findings.push({ file, line, rule: 'packages', message: `${name} is only for lib/${folder} (lib/${entry})` });
-    }
+    const folders = Object.values(SUB_PATHS).filter(({ packages: own, types = [] }) =>
+      [...own, ...types].includes(name),
+    );
+    const home = folders.find(({ folder }) => file.startsWith(`${folder}/`));
+    if (folders.length > 0 && home === undefined) {
+      const where = folders.map(({ folder }) => `lib/${folder}`).join(', ');
+      findings.push({ file, line, rule: 'packages', message: `${name} is only for ${where}` });
+    } else if (home?.types?.includes(name) && !typeOnly)
+      findings.push({
+        file,
+        line,
+        rule: 'packages',
+        message: `${name} is handed in: only \`import type\` may name it`,
+      });
     const framework = name.startsWith('@nestjs/') || name === 'rxjs' || name === 'reflect-metadata';
     if (framework && !NEST_ROOMS.includes(room))
       findings.push({ file, line, rule: 'packages', message: `${room || 'an entry'} knows no Nest` });

@@ -88,13 +88,14 @@ const IMPORTS = [
   /\b(?:import|require)\s*\(\s*"(\d+)"/g, // dynamic, and the type import("…")
 ];
 
-/** Every module that the source names: `{ specifier, line }`. */
+/** Every module that the source names: `{ specifier, line, typeOnly }`; `typeOnly`: nothing of it is emitted. */
 export function importsOf({ code, strings }) {
   const found = [];
   for (const pattern of IMPORTS) {
     for (const match of code.matchAll(pattern)) {
       const line = lineAt(code, match.index + match[0].length - 1);
-      found.push({ specifier: strings[Number(match[1])], line });
+      const typeOnly = /^(?:import|export)\s+type\b(?!\s*from\b)/.test(match[0]);
+      found.push({ specifier: strings[Number(match[1])], line, typeOnly });
     }
   }
   return found.sort((a, b) => a.line - b.line);

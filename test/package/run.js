@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SUB_PATHS } from '../../scripts/structure/house.js';
+import { entryOf } from '../../scripts/structure/rules.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -87,7 +88,7 @@ try {
       ],
     ];
   };
-  const peersOf = (path) => SUB_PATHS[`${path.slice(2)}.ts`]?.packages ?? [];
+  const peersOf = (path) => SUB_PATHS[entryOf(manifest.exports[path])]?.packages ?? [];
 
   for (const path of Object.keys(manifest.exports)) {
     const peers = peersOf(path);
