@@ -7,7 +7,8 @@ export default {
   testEnvironment: 'node',
   // The samples have tests of their own, as an application would.
   roots: [`${build}/test`, 'sample/dist'].filter((folder) => existsSync(folder)).map((folder) => `<rootDir>/${folder}`),
-  testMatch: ['**/*.spec.js'],
+  // What needs services runs in a tier of its own: test/services/jest.config.js.
+  testMatch: ['**/*.spec.js', '!**/test/services/**'],
   transform: {},
   // Generous, because a busy machine with two cores is slow; what waits for a condition ends as soon as it holds.
   testTimeout: 30_000,
