@@ -26,6 +26,31 @@ export {
   type TopicStats,
   type TopicWidth,
 } from './client/index.js';
+export {
+  type AnyIdempotencyStore,
+  type Claim,
+  type Claimed,
+  type ClaimedInTransaction,
+  type Completed,
+  type Held,
+  Idempotent,
+  IdempotencyConflictError,
+  type IdempotencyCounts,
+  type IdempotencyDefaults,
+  type IdempotencyKey,
+  IdempotencyKeyError,
+  type IdempotencyObserver,
+  type IdempotencyOutcome,
+  type IdempotencyReport,
+  type IdempotencyStore,
+  type IdempotentListenerName,
+  type IdempotentOptions,
+  MAX_KEY_BYTES,
+  MemoryIdempotencyStore,
+  type MemoryIdempotencyStoreOptions,
+  type TransactedWork,
+  type TransactionalIdempotencyStore,
+} from './idempotency/index.js';
 export * from './nest/index.js';
 export { type HeaderMatch, MessagingError, type MessagingErrorCode } from './protocol/index.js';
 export type { BrokerSettings } from './server/index.js';

@@ -1,4 +1,4 @@
-/** One message that a listener is about to handle, as a store knows it. */
+/** One message that a listener is about to handle, as a store knows it. @publicApi */
 export interface Claim {
   /** At most `MAX_KEY_BYTES` bytes; what stands for the same key is the same message. */
   readonly key: string;
@@ -43,7 +43,7 @@ export interface IdempotencyStore {
   acquire(claims: readonly Claim[], leaseMillis: number): Promise<Claimed[]>;
   /** False: the lease was lost, to somebody else or to time; nothing was changed. */
   extend(held: readonly Held[], leaseMillis: number): Promise<boolean[]>;
-  /** Marks as handled, for `ttlMillis`. False: the lease was lost to somebody else. */
+  /** Marks as handled, for `ttlMillis`. False: the lease was lost to somebody else; one that only ended is still marked. */
   complete(completed: readonly Completed[], ttlMillis: number): Promise<boolean[]>;
   /** Forgets an attempt, so that the next may begin at once. False: the lease was lost. */
   release(held: readonly Held[]): Promise<boolean[]>;
@@ -51,6 +51,8 @@ export interface IdempotencyStore {
   readonly name: string;
   /** Whether other processes see what this one has stored. */
   readonly shared: boolean;
+  /** How long it remembers when the listener does not say; 72 h when the store does not either. */
+  readonly defaultTtlMillis?: number;
 }
 
 /** What a transactional store says to a claim: a row that somebody else is writing is waited for. */
@@ -76,6 +78,8 @@ export interface TransactionalIdempotencyStore<Tx = unknown> {
   ): Promise<T>;
   readonly name: string;
   readonly shared: true;
+  /** As in `IdempotencyStore`. */
+  readonly defaultTtlMillis?: number;
 }
 
 export interface TransactedWork<T> {
