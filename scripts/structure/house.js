@@ -28,6 +28,9 @@ export const NEST_ROOMS = ['nest', 'idempotency'];
  */
 export const SUB_PATHS = {
   'idempotency/redis/index.ts': { folder: 'idempotency/redis', packages: [], types: ['ioredis'] },
+  'idempotency/sql/drizzle/index.ts': { folder: 'idempotency/sql/drizzle', packages: ['drizzle-orm'] },
+  'idempotency/sql/prisma/index.ts': { folder: 'idempotency/sql/prisma', packages: [] },
+  'idempotency/sql/typeorm/index.ts': { folder: 'idempotency/sql/typeorm', packages: [], types: ['typeorm'] },
   'metrics.ts': { folder: 'nest/metrics', packages: ['prom-client'] },
   'microservices.ts': { folder: 'nest/transport', packages: ['@nestjs/microservices'] },
   'opentelemetry.ts': { folder: 'nest/opentelemetry', packages: ['@opentelemetry/api'] },
