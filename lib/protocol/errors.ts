@@ -29,6 +29,7 @@ export const MESSAGING_ERROR_CODES = [
   'UNDECODABLE',
   'PAYLOAD_UNENCODABLE',
   'REQUEST_FAILED',
+  'IDEMPOTENCY_STORE_FAILED',
 ] as const;
 
 export type MessagingErrorCode = (typeof MESSAGING_ERROR_CODES)[number];
@@ -41,6 +42,7 @@ const RETRYABLE: ReadonlySet<MessagingErrorCode> = new Set([
   'BROKER_BUSY',
   'BROKER_ERROR',
   'DISK_FULL',
+  'IDEMPOTENCY_STORE_FAILED',
 ]);
 
 /** Every failure that leaves this package. `retryable` says whether the same call may succeed later, unchanged. */

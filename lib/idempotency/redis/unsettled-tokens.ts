@@ -1,0 +1,25 @@
+const MOST = 10_000;
+
+/**
+ * Tokens of claims whose answer did not come: Redis may have given them out. The next claim of the same key asks with the
+ * same token, and is not told that it is busy with itself until the lease ends.
+ */
+export class UnsettledTokens {
+  private readonly tokens = new Map<string, string>();
+
+  keep(key: string, token: string): void {
+    if (this.tokens.size >= MOST) {
+      const [oldest] = this.tokens.keys();
+      this.tokens.delete(oldest as string);
+    }
+    this.tokens.set(key, token);
+  }
+
+  /** Whoever takes a token is the only one that uses it. */
+  take(key: string): string | undefined {
+    if (this.tokens.size === 0) return undefined;
+    const token = this.tokens.get(key);
+    if (token !== undefined) this.tokens.delete(key);
+    return token;
+  }
+}
