@@ -50,6 +50,17 @@ export {
   type MemoryIdempotencyStoreOptions,
   type TransactedWork,
   type TransactionalIdempotencyStore,
+  databaseError,
+  type Isolation,
+  migrate,
+  type Migration,
+  MIGRATIONS,
+  schema,
+  type SqlAdapter,
+  type SqlDialect,
+  type SqlQuery,
+  type SqlResult,
+  type SqlValue,
 } from './idempotency/index.js';
 export * from './nest/index.js';
 export { type HeaderMatch, MessagingError, type MessagingErrorCode } from './protocol/index.js';

@@ -33,4 +33,11 @@ export {
   type TransactedWork,
   type TransactionalIdempotencyStore,
 } from './store.js';
+export { NOW_MILLIS } from './sql/database-clock.js';
+export { databaseError } from './sql/database-error.js';
+export type { Isolation } from './sql/isolation.js';
+export { migrate } from './sql/schema/migrate.js';
+export type { Migration } from './sql/schema/migration.js';
+export { MIGRATIONS } from './sql/schema/migrations.js';
+export { schema } from './sql/schema/schema.js';
 export type { SqlAdapter, SqlDialect, SqlQuery, SqlResult, SqlValue } from './sql/sql-adapter.js';

@@ -30,6 +30,9 @@ export const MESSAGING_ERROR_CODES = [
   'PAYLOAD_UNENCODABLE',
   'REQUEST_FAILED',
   'IDEMPOTENCY_STORE_FAILED',
+  'DATABASE_BUSY',
+  'DATABASE_UNAVAILABLE',
+  'DATABASE_ERROR',
 ] as const;
 
 export type MessagingErrorCode = (typeof MESSAGING_ERROR_CODES)[number];
@@ -43,6 +46,8 @@ const RETRYABLE: ReadonlySet<MessagingErrorCode> = new Set([
   'BROKER_ERROR',
   'DISK_FULL',
   'IDEMPOTENCY_STORE_FAILED',
+  'DATABASE_BUSY',
+  'DATABASE_UNAVAILABLE',
 ]);
 
 /** Every failure that leaves this package. `retryable` says whether the same call may succeed later, unchanged. */

@@ -1,0 +1,128 @@
+import { MessagingError, type MessagingErrorCode } from '../../protocol/index.js';
+
+/** Two transactions in each other's way, or no room for one more: the same once more is likely to succeed. */
+const BUSY = new Set<unknown>([
+  // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available, too_many_connections, object_in_use,
+  // query_canceled (statement_timeout), out of memory and disk excepted.
+  '40001',
+  '40P01',
+  '55P03',
+  '53300',
+  '55006',
+  '57014',
+  // MySQL and MariaDB.
+  'ER_LOCK_DEADLOCK',
+  'ER_LOCK_WAIT_TIMEOUT',
+  'ER_LOCK_NOWAIT',
+  'ER_LOCK_ABORTED',
+  'ER_CHECKREAD',
+  'ER_CON_COUNT_ERROR',
+  'ER_TOO_MANY_USER_CONNECTIONS',
+  'ER_XA_RBDEADLOCK',
+  // SQLite, as better-sqlite3 names it.
+  'SQLITE_BUSY',
+  'SQLITE_BUSY_SNAPSHOT',
+  'SQLITE_LOCKED',
+]);
+
+const UNAVAILABLE = new Set<unknown>([
+  // PostgreSQL: admin_shutdown, crash_shutdown, cannot_connect_now, idle_in_transaction_session_timeout, idle_session_timeout,
+  // read_only_sql_transaction (what is left of a primary after a failover).
+  '57P01',
+  '57P02',
+  '57P03',
+  '25P03',
+  '57P05',
+  '25006',
+  // MySQL and MariaDB.
+  'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
+  'ER_SERVER_SHUTDOWN',
+  'ER_NORMAL_SHUTDOWN',
+  'ER_CONNECTION_KILLED',
+  'ER_NEW_ABORTING_CONNECTION',
+  'ER_ABORTING_CONNECTION',
+  'ER_OPTION_PREVENTS_STATEMENT',
+  'ER_CLIENT_INTERACTION_TIMEOUT',
+  'POOL_CLOSED',
+  // Of the socket.
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** `undefined_table`, ER_NO_SUCH_TABLE. */
+const NO_TABLE = new Set<unknown>(['42P01', 'ER_NO_SUCH_TABLE']);
+
+/** SQLITE_BUSY and SQLITE_LOCKED, of which node:sqlite gives the extended number. */
+const SQLITE_BUSY_NUMBERS = new Set([5, 6]);
+
+// Clients that say it in words only.
+const BUSY_WORDS = /database (?:table )?is locked|timeout exceeded when trying to connect|Queue limit reached/i;
+const UNAVAILABLE_WORDS =
+  /Connection terminated|Client has encountered a connection error|Can't add new command when connection is in closed state|Pool is closed|after calling end on the pool|Client was closed|database is not open|Query read timeout/i;
+const NO_TABLE_WORDS = /no such table/i;
+
+/**
+ * What an error of a database client means: `DATABASE_BUSY` and `DATABASE_UNAVAILABLE` are retryable, `DATABASE_ERROR` is
+ * not. The error itself is the cause. ORMs wrap the client's error; the whole chain is looked at. A MessagingError is left
+ * as it is.
+ *
+ * @param doing what failed, for people: `claim messages in nestmq_inbox`
+ * @publicApi
+ */
+export function databaseError(error: unknown, doing: string): MessagingError {
+  if (error instanceof MessagingError) return error;
+  const { code, help } = classify(error);
+  const said = error instanceof Error ? error.message || String(codeOf(error) ?? error.name) : String(error);
+  return new MessagingError(code, `Could not ${doing}: ${said}${help}`, { cause: error });
+}
+
+function classify(error: unknown): { code: MessagingErrorCode; help: string } {
+  for (const link of chainOf(error)) {
+    const code = codeOf(link);
+    const words = link instanceof Error ? link.message : String(link);
+    if (BUSY.has(code) || BUSY_WORDS.test(words) || isSqliteBusy(link)) return { code: 'DATABASE_BUSY', help: '' };
+    // Class 08 of SQL: connection exceptions.
+    if (UNAVAILABLE.has(code) || (typeof code === 'string' && /^08\w{3}$/.test(code)) || UNAVAILABLE_WORDS.test(words))
+      return { code: 'DATABASE_UNAVAILABLE', help: '' };
+    if (NO_TABLE.has(code) || NO_TABLE_WORDS.test(words))
+      return {
+        code: 'DATABASE_ERROR',
+        help: '. Run migrate(adapter) once, or what `nestmq schema` prints, in this database and schema',
+      };
+  }
+  return { code: 'DATABASE_ERROR', help: '' };
+}
+
+/** SQLite's only writer is somebody else, in this process or another. */
+export function isSqliteBusy(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === 'SQLITE_BUSY' || code === 'SQLITE_LOCKED') return true;
+  const number = (error as { errcode?: unknown } | null | undefined)?.errcode;
+  if (typeof number === 'number') return SQLITE_BUSY_NUMBERS.has(number & 0xff);
+  return error instanceof Error && /database (?:table )?is locked/i.test(error.message);
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null | undefined)?.code;
+}
+
+/** The error and what it wraps: `cause`, TypeORM's `driverError`, the errors of a refused dual-stack connection. */
+function chainOf(error: unknown): unknown[] {
+  const chain = [error];
+  // Bounded, since an error may name itself as its cause.
+  for (let at = 0; at < chain.length && at < 16; at++) {
+    const link = chain[at] as { cause?: unknown; driverError?: unknown; errors?: unknown } | null | undefined;
+    for (const next of [link?.cause, link?.driverError, ...(Array.isArray(link?.errors) ? link.errors : [])])
+      if (next instanceof Error && !chain.includes(next)) chain.push(next);
+  }
+  return chain;
+}

@@ -1,0 +1,1 @@
+export { mysqlAdapter, type MysqlAdapterOptions } from './mysql-adapter.js';

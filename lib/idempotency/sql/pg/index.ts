@@ -1,0 +1,1 @@
+export { pgAdapter, type PgAdapterOptions } from './pg-adapter.js';

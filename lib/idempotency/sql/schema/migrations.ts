@@ -1,0 +1,5 @@
+import { inboxTable } from './inbox-table.js';
+import type { Migration } from './migration.js';
+
+/** All steps in order, each version one more than that before it. @publicApi */
+export const MIGRATIONS: readonly Migration[] = [inboxTable];

@@ -1,0 +1,2 @@
+export { sqliteAdapter, type SqliteAdapterOptions } from './sqlite-adapter.js';
+export type { SqliteDatabase, SqliteStatement } from './sqlite-database.js';
