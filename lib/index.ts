@@ -11,6 +11,7 @@ export {
   type DeliveryGuarantee,
   type MovedQueue,
   type Position,
+  PostponeError,
   type QueueLag,
   type ReplayPlace,
   type ReplayRange,

@@ -18,6 +18,8 @@ export interface ClientCounters {
   processKillers: number;
   /** Failures without a second attempt: of broadcast listeners, of those that acknowledge first, and of requests, whose requester has the error. */
   failed: number;
+  /** Times that a listener put a message off: this member kept it and called again later. */
+  postponed: number;
   /** Messages that were given back, in orderly mode with their queue, because their handler took too long. */
   consumeTimeouts: number;
   /** Outcomes of messages that were given back or taken away before; they counted for nothing. */
@@ -57,6 +59,7 @@ export function createCounters(): ClientCounters {
     deadLettered: 0,
     processKillers: 0,
     failed: 0,
+    postponed: 0,
     consumeTimeouts: 0,
     lateOutcomes: 0,
     expired: 0,

@@ -7,10 +7,12 @@ export interface OutcomeCounts {
   deadLettered: number;
   /** In a broadcast group, or at most once: without retries; and requests, whose error is the reply. */
   failed: number;
+  /** Kept by this member, to call the listener again later; one delivery may be postponed many times. */
+  postponed: number;
 }
 
 export function createOutcomeCounts(): OutcomeCounts {
-  return { acknowledged: 0, retried: 0, deadLettered: 0, failed: 0 };
+  return { acknowledged: 0, retried: 0, deadLettered: 0, failed: 0, postponed: 0 };
 }
 
 interface Counted {

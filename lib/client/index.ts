@@ -33,8 +33,10 @@ export { type AllocationContext, REBALANCE_STRATEGIES, type RebalanceStrategy } 
 export { ConsumeMode } from './consume-mode.js';
 export {
   isAcknowledgement,
+  isPostponement,
   isRejection,
   isRetryLater,
+  PostponeError,
   RejectMessageError,
   RetryLaterError,
   Settle,
@@ -70,4 +72,5 @@ export { Requests } from './requests/requests.js';
 export { TransactionState } from './transactions/transaction-state.js';
 export { Transactions, type TransactionBinding, type TransactionSendResult } from './transactions/transactions.js';
 export { MessageExpiredError } from './settle/expiry.js';
-export { decide, reasonText, type Settlement, type Stage } from './settle/settle.js';
+export type { SuspensionInfo } from './dispatch/suspension.js';
+export { decide, type Postponement, reasonText, type Settlement, type Stage } from './settle/settle.js';

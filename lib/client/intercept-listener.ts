@@ -61,8 +61,9 @@ export function outcomeOf(
   settlement: Settlement,
 ): keyof OutcomeCounts {
   if (settlement.kind === 'acknowledge') return 'acknowledged';
+  if (settlement.kind === 'postpone' && call.delivery !== 'at-most-once') return 'postponed';
   // The requester gets the error, and that is the end of it.
   if (call.mode === ConsumeMode.BROADCAST || (message.isRequest && !call.retryRequests)) return 'failed';
-  if (call.delivery === 'at-most-once' && settlement.kind === 'retry') return 'failed';
+  if (call.delivery === 'at-most-once' && settlement.kind !== 'dead-letter') return 'failed';
   return settlement.kind === 'retry' && message.attempt <= call.maxReconsumeTimes ? 'retried' : 'deadLettered';
 }

@@ -22,7 +22,7 @@ describe('what a client tells of itself', () => {
     await client.producer.send(text('bad', 'b', { shardingKey: 'k' }));
     await client.producer.sendBatch([text('good', 'c'), text('good', 'd')]);
     await world.until(() => client.counters.deadLettered === 1 && client.counters.acknowledged === 3);
-    const none = { acknowledged: 0, retried: 0, deadLettered: 0, failed: 0 };
+    const none = { acknowledged: 0, retried: 0, deadLettered: 0, failed: 0, postponed: 0 };
     expect(client.consumerStates()[0]?.listeners).toEqual([
       { name: 'listener-0', topic: 'good', counts: { ...none, acknowledged: 3 } },
       { name: 'listener-1', topic: 'bad', counts: { ...none, retried: 1, deadLettered: 1 } },

@@ -97,6 +97,7 @@ export class Assignment {
     }
     await this.handOver(queues);
     const leaving = [...this.leaving.values()];
+    this.ended();
     if (leaving.length > 0) await this.within(Promise.all(leaving), Math.max(0, end - clock.monotonic()));
   }
 

@@ -1,5 +1,6 @@
 import type { ConsumeMode } from '../consume-mode.js';
 import type { OutcomeCounts } from '../counts.js';
+import type { SuspensionInfo } from '../dispatch/suspension.js';
 import type { ConsumerSettings } from '../options.js';
 import type { Listener } from './listener-table.js';
 import type { ProcessQueue } from './process-queue.js';
@@ -29,6 +30,8 @@ export interface ConsumerState {
   /** Whether the whole group is paused. */
   paused: boolean;
   pausedListeners: string[];
+  /** Listeners that take nothing new for a while, of their own accord. */
+  suspendedListeners: ({ name: string } & SuspensionInfo)[];
   /** With what has become of their deliveries since the client was made. */
   listeners: { name: string; topic: string; counts: Readonly<OutcomeCounts> }[];
 }
@@ -57,6 +60,9 @@ export function consumerState(
     inFlight: queues.reduce((sum, queue) => sum + queue.inFlight, 0),
     paused,
     pausedListeners: listeners.filter((listener) => listener.paused).map((listener) => listener.binding.name),
+    suspendedListeners: listeners.flatMap(({ binding: { name }, suspension: { info } }) =>
+      info === undefined ? [] : [{ name, ...info }],
+    ),
     listeners: listeners.map(({ binding, counts }) => ({
       name: binding.name,
       topic: binding.topic,

@@ -37,6 +37,6 @@ export async function consumeDirectly(
 
 function nameOf(settlement: Settlement): [DirectResultName, string?] {
   if (settlement.kind === 'acknowledge') return ['CR_SUCCESS'];
-  const asked = settlement.kind === 'retry' && settlement.delayMillis !== undefined;
+  const asked = settlement.kind !== 'dead-letter' && settlement.delayMillis !== undefined;
   return [asked ? 'CR_LATER' : 'CR_THROW_EXCEPTION', reasonText(settlement.error)];
 }

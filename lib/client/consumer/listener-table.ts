@@ -12,6 +12,7 @@ import {
 import { ConsumeMode } from '../consume-mode.js';
 import { createOutcomeCounts, type OutcomeCounts } from '../counts.js';
 import { HandlerTimes } from '../dispatch/handler-times.js';
+import { Suspension } from '../dispatch/suspension.js';
 import { checkBinding } from './check-binding.js';
 import {
   type CompleteBinding,
@@ -28,6 +29,8 @@ export interface Listener {
   readonly concurrency: number;
   readonly maxReconsumeTimes: number;
   paused: boolean;
+  /** It takes nothing new for a while, of its own accord. */
+  readonly suspension: Suspension;
   readonly counts: OutcomeCounts;
   readonly times: HandlerTimes;
 }
@@ -75,6 +78,7 @@ export class ListenerTable {
       concurrency,
       maxReconsumeTimes,
       paused: false,
+      suspension: new Suspension(),
       counts: createOutcomeCounts(),
       times: new HandlerTimes(),
     };

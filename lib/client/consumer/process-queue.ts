@@ -17,6 +17,8 @@ export class Delivery implements DeliveryView {
   /** Milliseconds since 1970; 0 while it has not failed. Known to orderly queues, which try again themselves. */
   firstFailedAt = 0;
   attempt: number;
+  /** How often its listener has put it off. */
+  postponed = 0;
   /** Somebody waits for a reply, and this listener gives one. */
   readonly isRequest: boolean;
   /** Milliseconds since 1970; 0: never. */

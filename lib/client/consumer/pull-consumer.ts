@@ -2,6 +2,7 @@ import { type HeaderMatch, MessagingError } from '../../protocol/index.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { ConsumeMode } from '../consume-mode.js';
 import type { Inbox } from '../dispatch/inbox.js';
+import { PostponeError } from '../settle/control-errors.js';
 import { ACKNOWLEDGED } from '../settle/settle.js';
 import type { ConsumerState } from './consumer-state.js';
 import { PushConsumer } from './push-consumer.js';
@@ -92,6 +93,20 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
     }
     const reason = error ?? new Error('given back by the pull consumer');
     await this.inbox.settle(message, { kind: 'retry', delayMillis, error: reason });
+  }
+
+  /**
+   * Keeps it unsettled, and gives it out again in `delayMillis`, here; it does not count as an attempt.
+   * Throws BAD_ARGUMENT as `acknowledge` does, and for a delay that is none or longer than a day.
+   */
+  async postpone(message: ReceivedMessage, delayMillis: number): Promise<void> {
+    let error: PostponeError;
+    try {
+      error = new PostponeError(delayMillis);
+    } catch (cause) {
+      throw new MessagingError('BAD_ARGUMENT', `postpone: ${delayMillis} is no delay up to a day`, { cause });
+    }
+    this.inbox.postpone(message, { kind: 'postpone', delayMillis, suspendListener: false, error });
   }
 
   /** It can never succeed: a dead letter, with the reason. */

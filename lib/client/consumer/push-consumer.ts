@@ -36,6 +36,7 @@ import type { ProcessQueue } from './process-queue.js';
 import { LOCK_RENEWAL_MILLIS, QueueLocks } from './queue-locks.js';
 import { Rebalancer } from './rebalancer.js';
 import { registrationOf } from './registration.js';
+import type { SuspensionInfo } from '../dispatch/suspension.js';
 import { RemoteOffsets } from '../offsets/remote-offsets.js';
 import { SendBack } from '../settle/send-back.js';
 import { settleLocally, settleOnce, settleWithBroker } from '../settle/settlers.js';
@@ -184,6 +185,11 @@ export class PushConsumer {
     this.dispatcher.wake();
   }
 
+  /** Undefined while the listener is not suspended. Throws BAD_ARGUMENT for a name that is none. */
+  suspensionOf(listenerName: string): SuspensionInfo | undefined {
+    return this.listeners.named(listenerName).suspension.info;
+  }
+
   /**
    * Stops pulling and waits for the handlers that run, `budgetMillis` at the most; the signals of the others fire then.
    * What is not settled is given back: the group gets it again. Then the member leaves the group.
@@ -194,6 +200,7 @@ export class PushConsumer {
     this.forgetRoutes?.();
     for (const timer of this.timers) timer.cancel();
     this.missing?.cancel();
+    for (const { suspension } of this.listeners.all()) suspension.end();
     this.rebalancer.close();
     this.gate.resume();
     await this.assignment.close(budgetMillis);

@@ -8,7 +8,8 @@ import type { Listener } from '../consumer/listener-table.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import type { WatchedCall } from './handler-watch.js';
 import { Lane } from './lane.js';
-import { ACKNOWLEDGED, type Settlement } from '../settle/settle.js';
+import { isPostponed, postpone, suspend } from './postponement.js';
+import { ACKNOWLEDGED, type FinalSettlement, type Postponement, type Settlement } from '../settle/settle.js';
 import { describe } from '../settle/settlers.js';
 import { SuspectLines } from './suspect-lines.js';
 
@@ -51,6 +52,8 @@ export class ConcurrentDispatcher implements Dispatcher {
   sweep(): void {
     this.suspected.wake();
     for (const lane of this.lanes.values()) lane.sweep();
+    // Keys may be free now.
+    this.advanceAll();
   }
 
   private advanceAll(): void {
@@ -86,6 +89,7 @@ export class ConcurrentDispatcher implements Dispatcher {
     return (
       lane.handlers < lane.listener.concurrency &&
       !lane.listener.paused &&
+      !lane.listener.suspension.active &&
       !this.pause.paused &&
       !this.group.core.suspects.alone &&
       (lane.rate === undefined || lane.rate.mayBegin(lane.empty))
@@ -140,8 +144,18 @@ export class ConcurrentDispatcher implements Dispatcher {
     }
     counters.inFlight--;
     counters.consumed++;
-    const settling =
-      watched !== undefined && !lane!.watch!.end(watched) ? this.late(delivery) : this.settled(delivery, settlement);
+    let settling: void | Promise<void>;
+    if (watched !== undefined && !lane!.watch!.end(watched)) settling = this.late(delivery);
+    else {
+      const outcome = isPostponed(settlement) ? this.postponed(delivery, settlement, lane!) : settlement;
+      if (outcome === undefined) {
+        lane!.handlers--;
+        this.advance(lane!);
+        queue.end();
+        return;
+      }
+      settling = this.settled(delivery, outcome);
+    }
     // Giving a message back takes a round trip or more; its place is free for the next one meanwhile.
     this.leave(lane, delivery);
     if (settling !== undefined) await settling;
@@ -156,7 +170,20 @@ export class ConcurrentDispatcher implements Dispatcher {
     this.advance(lane);
   }
 
-  private settled(delivery: Delivery, settlement: Settlement): void | Promise<void> {
+  /** Undefined: it is kept in its lane, with its key, unless its queue was taken away. Otherwise what settles it. */
+  private postponed(delivery: Delivery, postponement: Postponement, lane: Lane): FinalSettlement | undefined {
+    const once = this.first !== undefined;
+    if (delivery.queue.draining && !once) {
+      lane.letGo(delivery);
+      return undefined;
+    }
+    const outcome = postpone(this.group, delivery, postponement, once);
+    if (typeof outcome === 'number') lane.postpone(delivery, outcome);
+    suspend(this.group, delivery, postponement, () => this.advance(lane));
+    return typeof outcome === 'number' ? undefined : outcome;
+  }
+
+  private settled(delivery: Delivery, settlement: FinalSettlement): void | Promise<void> {
     // What a handler did with a message that another member may have by now counts for nothing; nobody else has one that
     // was acknowledged first.
     return delivery.queue.dropped && this.first === undefined ? undefined : this.settle(delivery, settlement);
@@ -184,11 +211,16 @@ export class ConcurrentDispatcher implements Dispatcher {
       inTime = call === undefined || lane.watch!.end(call);
     }
     const settling = open.map((delivery, index) =>
-      this.finish(delivery, inTime ? this.settled(delivery, outcomes[index]!) : this.late(delivery)),
+      this.finish(delivery, inTime ? this.settledOfBatch(delivery, outcomes[index]!, lane) : this.late(delivery)),
     );
     lane.handlers--;
     this.advance(lane);
     await Promise.all(settling);
+  }
+
+  private settledOfBatch(delivery: Delivery, settlement: Settlement, lane: Lane): void | Promise<void> {
+    const outcome = isPostponed(settlement) ? this.postponed(delivery, settlement, lane) : settlement;
+    return outcome === undefined ? undefined : this.settled(delivery, outcome);
   }
 
   /** Those that may be handled. */

@@ -4,7 +4,7 @@ import { ReceivedMessage } from '../consumer/received-message.js';
 import type { CompleteBinding } from '../options.js';
 import { isOverdue, OVERDUE } from '../requests/replies.js';
 import { MessageExpiredError } from '../settle/expiry.js';
-import { ACKNOWLEDGED, type Settlement } from '../settle/settle.js';
+import { ACKNOWLEDGED, type FinalSettlement, type Settlement } from '../settle/settle.js';
 
 type Outcome = Awaited<ReturnType<CompleteBinding['handle']>>;
 
@@ -18,7 +18,7 @@ export interface Dispatcher {
 }
 
 /** What becomes of a delivery whose handler has settled. Must complete it in its queue, at once or later; never rejects. */
-export type SettleDelivery = (delivery: Delivery, settlement: Settlement) => void | Promise<void>;
+export type SettleDelivery = (delivery: Delivery, settlement: FinalSettlement) => void | Promise<void>;
 
 /** Whether the whole group is paused; listeners carry their own flag. */
 export interface PauseState {
@@ -26,7 +26,7 @@ export interface PauseState {
 }
 
 /** What keeps a message from its handler, and settles it; undefined: nothing. */
-export function refusalOf(delivery: Delivery, core: ClientCore): Settlement | undefined {
+export function refusalOf(delivery: Delivery, core: ClientCore): FinalSettlement | undefined {
   if (delivery.fault !== undefined) return { kind: 'dead-letter', error: delivery.fault };
   if (delivery.expiresAt !== 0) {
     const now = core.platform.clock.now();

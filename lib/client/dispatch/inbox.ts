@@ -3,8 +3,9 @@ import type { GroupContext } from '../consumer/group-context.js';
 import type { Listener } from '../consumer/listener-table.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import { ReceivedMessage } from '../consumer/received-message.js';
-import type { Settlement } from '../settle/settle.js';
+import type { FinalSettlement, Postponement } from '../settle/settle.js';
 import { type Dispatcher, type PauseState, refusalOf, type SettleDelivery } from './dispatcher.js';
+import { postpone } from './postponement.js';
 import { Lane } from './lane.js';
 
 /** Fetched messages that wait to be asked for, and those that were given out and are not settled. */
@@ -77,12 +78,31 @@ export class Inbox implements Dispatcher {
    * Resolves when the broker has what it must have. A message that another member may have by now is left alone.
    * @throws MessagingError BAD_ARGUMENT for one that was not polled here, or is settled.
    */
-  async settle(message: ReceivedMessage, settlement: Settlement): Promise<void> {
+  async settle(message: ReceivedMessage, settlement: FinalSettlement): Promise<void> {
+    const delivery = this.takeBack(message);
+    if (delivery !== undefined) await this.finish(delivery, settlement);
+  }
+
+  /** It is given out again, by the same member, when this time is over. Throws as `settle` does. */
+  postpone(message: ReceivedMessage, postponement: Postponement): void {
+    const delivery = this.takeBack(message);
+    if (delivery === undefined) return;
+    const { queue } = delivery;
+    if (queue.dropped) this.group.core.counters.lateOutcomes++;
+    else if (!queue.draining) {
+      const kept = postpone(this.group, delivery, postponement);
+      if (typeof kept === 'number') this.lane!.postpone(delivery, kept);
+    }
+    queue.end();
+  }
+
+  /** Undefined: another member may have it by now. */
+  private takeBack(message: ReceivedMessage): Delivery | undefined {
     const delivery = this.given.get(message);
     if (delivery === undefined) {
       if (this.stale.has(message) || this.closed) {
         this.group.core.counters.lateOutcomes++;
-        return;
+        return undefined;
       }
       throw new MessagingError(
         'BAD_ARGUMENT',
@@ -91,7 +111,7 @@ export class Inbox implements Dispatcher {
     }
     this.given.delete(message);
     this.group.core.counters.consumed++;
-    await this.finish(delivery, settlement);
+    return delivery;
   }
 
   private take(most: number): ReceivedMessage[] {
@@ -112,7 +132,7 @@ export class Inbox implements Dispatcher {
     return messages;
   }
 
-  private async finish(delivery: Delivery, settlement: Settlement): Promise<void> {
+  private async finish(delivery: Delivery, settlement: FinalSettlement): Promise<void> {
     const { queue } = delivery;
     if (queue.dropped) this.group.core.counters.lateOutcomes++;
     else await this.settleDelivery(delivery, settlement);
@@ -120,6 +140,6 @@ export class Inbox implements Dispatcher {
   }
 
   private laneOf(listener: Listener): Lane {
-    return (this.lane ??= new Lane(listener, this.group.core.platform.clock, () => {}));
+    return (this.lane ??= new Lane(listener, this.group.core.platform.clock, () => this.wake()));
   }
 }

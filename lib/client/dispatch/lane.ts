@@ -4,6 +4,7 @@ import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import { BatchCollector } from './batch-collector.js';
 import { HandlerWatch, type WatchedCall } from './handler-watch.js';
 import { KeyOrder } from './key-order.js';
+import { Postponed } from './postponed.js';
 import { RateLimiter } from './rate-limiter.js';
 
 /** The messages of one queue that wait for a listener. */
@@ -45,12 +46,15 @@ export class Lane {
   /** The backlogs that have something, in the order of their turns. */
   private ring: Backlog[] = [];
   private last: Backlog | undefined;
+  private postponed: Postponed | undefined;
+  /** They were postponed and their time has come: before all others. Each still has its key. */
+  private again: Delivery[] = [];
 
   constructor(
     readonly listener: Listener,
-    clock: Clock,
+    private readonly clock: Clock,
     /** Lets begin what may begin now. */
-    advance: () => void,
+    private readonly advance: () => void,
     /** A handler takes longer than it may. */
     expire: (call: WatchedCall, error: Error) => void = () => {},
   ) {
@@ -64,6 +68,7 @@ export class Lane {
   /** Whether there is nothing that could begin. */
   get empty(): boolean {
     if (this.batch !== undefined) return !this.batch.ready;
+    if (this.again.length > 0) return false;
     return this.ring.length === 0 && (this.keys === undefined || this.keys.empty);
   }
 
@@ -77,12 +82,38 @@ export class Lane {
 
   /** The next message whose handler may begin. */
   take(): Delivery | undefined {
+    if (this.again.length > 0) {
+      const delivery = this.takeAgain();
+      if (delivery !== undefined) return delivery;
+    }
     return this.keys === undefined ? this.next() : this.keys.take(() => this.next());
   }
 
   /** Completes the next batch as far as messages are there. */
   fill(): void {
-    this.batch?.fill(() => this.next());
+    this.batch?.fill(() => this.takeAgain() ?? this.next());
+  }
+
+  /** Its handler is called again after this; until then its place is free for others, but not its key. */
+  postpone(delivery: Delivery, delayMillis: number): void {
+    this.postponed ??= new Postponed(this.clock, (deliveries) => {
+      this.again.push(...deliveries);
+      this.advance();
+    });
+    this.postponed.add(delivery, delayMillis);
+  }
+
+  /** It is left to others: those behind it may begin. */
+  letGo(delivery: Delivery): void {
+    this.keys?.leave(delivery);
+  }
+
+  private takeAgain(): Delivery | undefined {
+    for (let next = this.again.shift(); next !== undefined; next = this.again.shift()) {
+      if (!next.queue.draining) return next;
+      this.letGo(next);
+    }
+    return undefined;
   }
 
   private next(): Delivery | undefined {
@@ -109,5 +140,6 @@ export class Lane {
     for (const backlog of this.backlogs.values()) {
       if (backlog.queue.draining && backlog.empty) this.forget(backlog);
     }
+    for (const delivery of this.postponed?.sweep() ?? []) this.letGo(delivery);
   }
 }

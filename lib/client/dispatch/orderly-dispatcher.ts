@@ -4,13 +4,14 @@ import type { GroupContext } from '../consumer/group-context.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import type { Listener } from '../consumer/listener-table.js';
 import type { QueueLocks } from '../consumer/queue-locks.js';
+import { isHeld, isPostponed, postpone, suspend } from './postponement.js';
 import { RateLimiter } from './rate-limiter.js';
 import { retryDelay } from '../settle/retry-delay.js';
 import type { SendBack } from '../settle/send-back.js';
 import { answered, countedAs } from '../requests/replies.js';
 import { describe } from '../settle/settlers.js';
 import { ConsumeTimeoutError } from '../settle/consume-timeout.js';
-import { reasonText, type Settlement } from '../settle/settle.js';
+import { type FinalSettlement, type Postponement, reasonText, type Settlement } from '../settle/settle.js';
 
 /** The deliveries of one queue that wait, in their order. */
 class Line {
@@ -103,7 +104,7 @@ export class OrderlyDispatcher implements Dispatcher {
   }
 
   private isPaused(delivery: Delivery): boolean {
-    return this.pause.paused || delivery.listener?.paused === true;
+    return this.pause.paused || isHeld(delivery);
   }
 
   /** Undefined: it has failed already, by taking too long. */
@@ -143,7 +144,7 @@ export class OrderlyDispatcher implements Dispatcher {
     );
     if (queue.dropped) return;
     queue.begin();
-    const failure: Settlement = { kind: 'retry', error };
+    const failure: FinalSettlement = { kind: 'retry', error };
     const outcome = delivery.isRequest ? answered(core, delivery, failure) : failure;
     const wait = await this.settle(queue, delivery, outcome);
     if (wait > 0) this.slow.set(queue.key, delivery);
@@ -167,13 +168,21 @@ export class OrderlyDispatcher implements Dispatcher {
     queue.begin();
     try {
       const { core } = this.group;
-      let settlement = verdict ?? (await this.handle(queue, delivery));
+      const settlement = verdict ?? (await this.handle(queue, delivery));
       if (settlement === undefined || queue.dropped) return 0;
-      if (delivery.isRequest) settlement = answered(core, delivery, settlement);
-      return await this.settle(queue, delivery, settlement);
+      let outcome = isPostponed(settlement) ? this.postponed(delivery, settlement) : settlement;
+      if (typeof outcome === 'number') return outcome;
+      if (delivery.isRequest) outcome = answered(core, delivery, outcome);
+      return await this.settle(queue, delivery, outcome);
     } finally {
       queue.end();
     }
+  }
+
+  /** Milliseconds that the queue waits, or what settles the message. */
+  private postponed(delivery: Delivery, postponement: Postponement): number | FinalSettlement {
+    suspend(this.group, delivery, postponement, () => this.wake());
+    return postpone(this.group, delivery, postponement);
   }
 
   /** The same with a message that may have killed a process. */
@@ -187,7 +196,7 @@ export class OrderlyDispatcher implements Dispatcher {
     return wait;
   }
 
-  private async settle(queue: ProcessQueue, delivery: Delivery, settlement: Settlement): Promise<number> {
+  private async settle(queue: ProcessQueue, delivery: Delivery, settlement: FinalSettlement): Promise<number> {
     const { counters, platform } = this.group.core;
     const { group, suspendMillis } = this.group.settings;
     if (settlement.kind === 'acknowledge') {
@@ -213,7 +222,7 @@ export class OrderlyDispatcher implements Dispatcher {
     return 0;
   }
 
-  private delay(delivery: Delivery, settlement: Settlement): number | undefined {
+  private delay(delivery: Delivery, settlement: FinalSettlement): number | undefined {
     try {
       return retryDelay(delivery, settlement);
     } catch (error) {

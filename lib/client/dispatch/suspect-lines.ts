@@ -1,4 +1,5 @@
 import { runHandler, type PauseState, type SettleDelivery } from './dispatcher.js';
+import { isHeld, isPostponed, postpone, suspend } from './postponement.js';
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 
@@ -51,23 +52,43 @@ export class SuspectLines {
   private async untilSettled(queue: ProcessQueue, delivery: Delivery): Promise<void> {
     while (!queue.draining && !delivery.settled) {
       if (this.isPaused(delivery)) await new Promise<void>((resolve) => this.waking.push(resolve));
-      else await this.handle(queue, delivery);
+      else {
+        const wait = await this.handle(queue, delivery);
+        if (wait > 0) await this.sleep(queue, wait);
+      }
     }
   }
 
   private isPaused(delivery: Delivery): boolean {
-    return this.pause.paused || delivery.listener?.paused === true;
+    return this.pause.paused || isHeld(delivery);
   }
 
-  private async handle(queue: ProcessQueue, delivery: Delivery): Promise<void> {
+  /** Returns how long it is kept for before the next call; 0 when it is settled. */
+  private async handle(queue: ProcessQueue, delivery: Delivery): Promise<number> {
     const { core } = this.group;
+    let wait = 0;
     await core.suspects.handle(delivery, async (verdict) => {
       if (this.isPaused(delivery)) return;
       queue.begin();
       const settlement = verdict ?? (await runHandler(delivery, core));
       // What a handler did with a message that another member may have by now counts for nothing.
-      if (!queue.dropped) await this.settle(delivery, settlement);
+      if (!queue.dropped) {
+        const postponed = isPostponed(settlement);
+        if (postponed) suspend(this.group, delivery, settlement, () => this.wake());
+        const outcome = postponed ? postpone(this.group, delivery, settlement) : settlement;
+        if (typeof outcome === 'number') wait = outcome;
+        else await this.settle(delivery, outcome);
+      }
       queue.end();
     });
+    return wait;
+  }
+
+  private async sleep(queue: ProcessQueue, milliseconds: number): Promise<void> {
+    try {
+      await this.group.core.platform.clock.sleep(milliseconds, queue.stopping);
+    } catch {
+      // The queue is taken away; the loop sees that by itself.
+    }
   }
 }

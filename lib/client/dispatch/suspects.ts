@@ -2,7 +2,7 @@ import type { Platform, Timer } from '../../platform/index.js';
 import type { ClientCounters } from '../counters.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import { ResponseError } from '../connection/response-error.js';
-import type { Settlement } from '../settle/settle.js';
+import type { FinalSettlement } from '../settle/settle.js';
 import type { Suspicion } from './suspicion.js';
 
 /** How long a suspect waits for the handlers that run already; one that takes longer runs beside it. */
@@ -67,7 +67,7 @@ export class Suspects {
    * Lets `work` handle and settle a suspect while no other handler starts; it gets the settlement of a message that is
    * convicted already and must not reach its handler. Resolves without having called it when the queue is taken away first.
    */
-  async handle(delivery: Delivery, work: (verdict: Settlement | undefined) => Promise<void>): Promise<void> {
+  async handle(delivery: Delivery, work: (verdict: FinalSettlement | undefined) => Promise<void>): Promise<void> {
     const { queue, queueOffset } = delivery;
     const suspicion = queue.suspicion!;
     const before = this.last;

@@ -9,7 +9,7 @@ import {
 import type { ClientCore } from '../connection/client-core.js';
 import type { Delivery } from '../consumer/process-queue.js';
 import type { ContentType } from '../producer/messages.js';
-import { ACKNOWLEDGED, reasonText, type Settlement } from '../settle/settle.js';
+import { ACKNOWLEDGED, type FinalSettlement, reasonText } from '../settle/settle.js';
 import { encodeFailure } from './reply-error.js';
 import type { Reply } from './reply.js';
 
@@ -19,10 +19,19 @@ const NOTHING = Buffer.from(' ');
 
 /**
  * Whether nobody waits for the reply any more: handling the request would be work for nothing. One that is retried was
- * begun in time, and `retryRequests` says that it is to be brought to an end.
+ * begun in time, and so was one that is postponed; `retryRequests` says that it is to be brought to an end.
  */
 export function isOverdue(delivery: Delivery, now: number): boolean {
-  if (delivery.attempt > 1) return false;
+  if (delivery.attempt > 1 || (delivery.postponed > 0 && isRetried(delivery))) return false;
+  return isPastDeadline(delivery, now);
+}
+
+/** Whether a request that fails is tried again, instead of being replied to with its error. */
+export function isRetried({ listener }: Delivery): boolean {
+  return listener?.binding.retryRequests === true;
+}
+
+export function isPastDeadline(delivery: Delivery, now: number): boolean {
   const ttl = Number(getProperty(delivery.properties, TTL) ?? Number.NaN);
   return ttl > 0 && delivery.record.bornTimestamp + ttl <= now;
 }
@@ -31,7 +40,7 @@ export function isOverdue(delivery: Delivery, now: number): boolean {
  * A request is handled once: the outcome of its handler is the reply, and settles it. With `retryRequests` a failure is
  * retried like any other, and the requester hears of the success, or of the last failure.
  */
-export function answered(core: ClientCore, delivery: Delivery, settlement: Settlement): Settlement {
+export function answered(core: ClientCore, delivery: Delivery, settlement: FinalSettlement): FinalSettlement {
   if (settlement.kind === 'acknowledge') {
     if (settlement === OVERDUE) return settlement;
     const reply = success(core, delivery, settlement.reply);
@@ -39,22 +48,22 @@ export function answered(core: ClientCore, delivery: Delivery, settlement: Settl
     return reply.kind === 'error' ? FAILED : ACKNOWLEDGED;
   }
   const { listener } = delivery;
-  const retried = listener?.binding.retryRequests === true;
+  const retried = isRetried(delivery);
   const last = settlement.kind === 'dead-letter' || delivery.attempt > (listener?.maxReconsumeTimes ?? 0);
   if (!retried || last) sendInTime(core, delivery, failed(settlement.error));
   return retried ? settlement : FAILED;
 }
 
 /** Settles a request that failed: its requester has the error, and that is the end of it. */
-const FAILED: Settlement = Object.freeze({ kind: 'acknowledge' });
+const FAILED: FinalSettlement = Object.freeze({ kind: 'acknowledge' });
 
 /** As what a delivery counts that is neither tried again nor a dead letter. */
-export function countedAs(settlement: Settlement): 'acknowledged' | 'failed' {
+export function countedAs(settlement: FinalSettlement): 'acknowledged' | 'failed' {
   return settlement === FAILED ? 'failed' : 'acknowledged';
 }
 
 /** Settles a request that came too late; nothing is replied. */
-export const OVERDUE: Settlement = Object.freeze({ kind: 'acknowledge' });
+export const OVERDUE: FinalSettlement = Object.freeze({ kind: 'acknowledge' });
 
 /** A reply as it travels. */
 interface Outgoing {

@@ -1,11 +1,11 @@
 import type { Delivery } from '../consumer/process-queue.js';
-import type { Settlement } from './settle.js';
+import type { FinalSettlement } from './settle.js';
 
 /**
  * Milliseconds until the next attempt: what the handler asked for, otherwise the listener's `backoff`, otherwise
  * undefined (the broker's ladder, or the queue's pause in orderly mode).
  */
-export function retryDelay(delivery: Delivery, settlement: Settlement): number | undefined {
+export function retryDelay(delivery: Delivery, settlement: FinalSettlement): number | undefined {
   if (settlement.kind === 'retry' && settlement.delayMillis !== undefined) return settlement.delayMillis;
   const backoff = delivery.listener?.binding.backoff;
   if (backoff === undefined) return undefined;

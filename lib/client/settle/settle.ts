@@ -1,6 +1,6 @@
 import type { Reply } from '../requests/reply.js';
 import { MessagingError } from '../../protocol/index.js';
-import { isRejection, isRetryLater } from './control-errors.js';
+import { isPostponement, isRejection, isRetryLater } from './control-errors.js';
 
 /** Where the failure came from: before the handler was entered (decoding, pipes, guards) or from the handler itself. */
 export type Stage = 'before-handler' | 'handler';
@@ -12,9 +12,22 @@ export type Settlement =
       /** To a request: what is replied; nothing stands for undefined. */ readonly reply?: Reply;
     }
   | { readonly kind: 'retry'; readonly delayMillis?: number; readonly error: unknown }
-  | { readonly kind: 'dead-letter'; readonly error: unknown };
+  | { readonly kind: 'dead-letter'; readonly error: unknown }
+  | Postponement;
 
-export const ACKNOWLEDGED: Settlement = Object.freeze({ kind: 'acknowledge' });
+/** Neither acknowledged nor given back: this member keeps the message and calls the listener again. Not an attempt. */
+export interface Postponement {
+  readonly kind: 'postpone';
+  readonly delayMillis: number;
+  /** The listener takes nothing new until then. */
+  readonly suspendListener: boolean;
+  readonly error: unknown;
+}
+
+/** What settles a message, or gives it another attempt. */
+export type FinalSettlement = Exclude<Settlement, Postponement>;
+
+export const ACKNOWLEDGED: FinalSettlement = Object.freeze({ kind: 'acknowledge' });
 
 /**
  * The one decision what a settled delivery means.
@@ -24,6 +37,7 @@ export const ACKNOWLEDGED: Settlement = Object.freeze({ kind: 'acknowledge' });
  * | either         | no error                                          | acknowledge            |
  * | either         | RejectMessageError                                | dead letter            |
  * | either         | RetryLaterError(ms)                               | retry in ms            |
+ * | either         | PostponeError(ms)                                 | postpone by ms         |
  * | before-handler | UNDECODABLE, or a status below 500 (HttpException)| dead letter            |
  * | before-handler | anything else                                     | retry                  |
  * | handler        | any other error                                   | retry                  |
@@ -34,6 +48,10 @@ export function decide(stage: Stage, error: unknown, statusOf: (error: unknown) 
   if (error === undefined) return ACKNOWLEDGED;
   if (isRejection(error)) return { kind: 'dead-letter', error };
   if (isRetryLater(error)) return { kind: 'retry', delayMillis: error.delayMillis, error };
+  if (isPostponement(error)) {
+    const { delayMillis, suspendListener } = error;
+    return { kind: 'postpone', delayMillis, suspendListener, error };
+  }
   if (stage === 'before-handler') {
     if (error instanceof MessagingError && error.code === 'UNDECODABLE') return { kind: 'dead-letter', error };
     const status = statusOf(error);

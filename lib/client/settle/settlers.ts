@@ -5,13 +5,13 @@ import type { GroupContext } from '../consumer/group-context.js';
 import type { Delivery } from '../consumer/process-queue.js';
 import { retryDelay } from './retry-delay.js';
 import type { SendBack } from './send-back.js';
-import { reasonText, type Settlement } from './settle.js';
+import { type FinalSettlement, reasonText } from './settle.js';
 
 /** Concurrent groups: what failed goes back to the broker, one by one. */
 export function settleWithBroker({ core, settings }: GroupContext, sendBack: SendBack): SettleDelivery {
   const { counters, platform } = core;
 
-  const giveBack = async (delivery: Delivery, settlement: Settlement & { error: unknown }): Promise<void> => {
+  const giveBack = async (delivery: Delivery, settlement: FinalSettlement & { error: unknown }): Promise<void> => {
     const max = delivery.listener?.maxReconsumeTimes ?? settings.maxReconsumeTimes;
     const rejected = settlement.kind === 'dead-letter';
     const last = rejected || delivery.retries >= max;
@@ -28,7 +28,7 @@ export function settleWithBroker({ core, settings }: GroupContext, sendBack: Sen
   };
 
   // A `backoff` function is the user's and may throw; the ladder then decides.
-  const safeDelay = (delivery: Delivery, settlement: Settlement): number | undefined => {
+  const safeDelay = (delivery: Delivery, settlement: FinalSettlement): number | undefined => {
     try {
       return retryDelay(delivery, settlement);
     } catch (error) {

@@ -5,7 +5,7 @@ import { outcomeOf } from '../intercept-listener.js';
 import type { ClientInterceptor, InterceptedCall } from '../interceptor.js';
 import type { OutgoingMessage, SendResult } from '../producer/messages.js';
 import type { SendUnit } from '../producer/send-unit.js';
-import { isRejection, isRetryLater } from '../settle/control-errors.js';
+import { isPostponement, isRejection, isRetryLater } from '../settle/control-errors.js';
 import type { Settlement } from '../settle/settle.js';
 import { isSampled } from './sampled.js';
 import { TraceOutbox } from './trace-outbox.js';
@@ -179,7 +179,9 @@ function kindOf(unit: SendUnit): number {
 
 function callCode(settlement: Settlement): number {
   if (settlement.kind === 'acknowledge') return CallCode.SUCCESS;
-  return isRejection(settlement.error) || isRetryLater(settlement.error) ? CallCode.FAILED : CallCode.EXCEPTION;
+  const { error } = settlement;
+  const meant = isRejection(error) || isRetryLater(error) || isPostponement(error);
+  return meant ? CallCode.FAILED : CallCode.EXCEPTION;
 }
 
 function codeOf(error: unknown): string {

@@ -17,6 +17,8 @@ export interface MessageListenerInfo {
   readonly connection: string;
   readonly started: boolean;
   readonly paused: boolean;
+  /** It takes nothing new until then (milliseconds since 1970), because it said so: `PostponeError`. */
+  readonly suspended: { readonly until: number; readonly reason: string } | undefined;
 }
 
 interface Entry {
@@ -33,7 +35,7 @@ export class MessageListenerRegistry {
   private starter: ((connection?: string) => Promise<void>) | undefined;
 
   list(): MessageListenerInfo[] {
-    return [...this.entries.values()].map(({ definition, paused }) => ({
+    return [...this.entries.values()].map(({ definition, consumer, paused }) => ({
       name: definition.name,
       topic: definition.topic,
       tag: definition.filter.tags.expression,
@@ -44,6 +46,7 @@ export class MessageListenerRegistry {
       connection: definition.connection,
       started: this.started.has(definition.connection),
       paused,
+      suspended: consumer.suspensionOf(definition.name),
     }));
   }
 

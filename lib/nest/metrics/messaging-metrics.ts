@@ -163,5 +163,6 @@ export class MessagingMetrics implements OnApplicationShutdown {
 /** One call, one duration: of a batch the worst outcome. */
 function worst(settlements: readonly Settlement[]): string {
   if (settlements.some(({ kind }) => kind === 'dead-letter')) return 'dead_lettered';
-  return settlements.some(({ kind }) => kind === 'retry') ? 'failed' : 'acknowledged';
+  if (settlements.some(({ kind }) => kind === 'retry')) return 'failed';
+  return settlements.some(({ kind }) => kind === 'postpone') ? 'postponed' : 'acknowledged';
 }

@@ -14,7 +14,7 @@ export const METRICS = {
   sendRetries: counter('send_retries_total', 'Attempts of sends beyond the first.'),
   consumed: counter(
     'messages_consumed_total',
-    'Deliveries whose handler has settled, by outcome (acknowledged, retried, dead_lettered, or failed and not retried).',
+    'Deliveries whose handler has settled, by outcome (acknowledged, retried, dead_lettered, postponed, or failed and not retried).',
     'topic',
     'group',
     'mode',
@@ -39,6 +39,12 @@ export const METRICS = {
   buffered: gauge('consumer_buffered_messages', 'Messages that are fetched and not settled.', 'group', 'mode'),
   queues: gauge('consumer_queues', 'Queues that this process has of the group.', 'group', 'mode'),
   paused: gauge('consumer_paused', 'Whether the whole group is held: 1, otherwise 0.', 'group', 'mode'),
+  suspended: gauge(
+    'consumer_suspended_listeners',
+    'Listeners that take nothing new for a while, because they said so (PostponeError).',
+    'group',
+    'mode',
+  ),
   lag: gauge(
     'consumer_lag_messages',
     'Messages stored and not settled, in the queues that this process has of the group.',

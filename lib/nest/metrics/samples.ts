@@ -59,7 +59,7 @@ export class Samples {
 
   private addGroup(
     connection: string,
-    { group, mode: name, listeners, queues, inFlight, paused }: ConsumerState,
+    { group, mode: name, listeners, queues, inFlight, paused, suspendedListeners }: ConsumerState,
   ): void {
     const mode = name.toLowerCase();
     const buffered = queues.reduce((sum, queue) => sum + queue.buffered, 0);
@@ -67,10 +67,12 @@ export class Samples {
     this.put(METRICS.buffered, { connection, group, mode }, buffered);
     this.put(METRICS.queues, { connection, group, mode }, queues.length);
     this.put(METRICS.paused, { connection, group, mode }, paused ? 1 : 0);
+    this.put(METRICS.suspended, { connection, group, mode }, suspendedListeners.length);
     for (const { topic: name, counts } of listeners) {
       const topic = this.topicLabel(name);
-      const { acknowledged, retried, deadLettered, failed } = counts;
-      for (const [status, count] of Object.entries({ acknowledged, retried, dead_lettered: deadLettered, failed })) {
+      const { acknowledged, retried, deadLettered, failed, postponed } = counts;
+      const statuses = { acknowledged, retried, dead_lettered: deadLettered, failed, postponed };
+      for (const [status, count] of Object.entries(statuses)) {
         this.put(METRICS.consumed, { connection, topic, group, mode, status }, count);
       }
       this.put(METRICS.retried, { connection, topic, group }, retried);

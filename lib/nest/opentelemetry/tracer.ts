@@ -16,6 +16,7 @@ import {
   type ClientInterceptor,
   type InterceptedCall,
   type InterceptedSend,
+  isPostponement,
   isRejection,
   isRetryLater,
   type OutgoingMessage,
@@ -145,9 +146,9 @@ function linkTo(sender: Context): Link[] {
   return spanContext === undefined ? [] : [{ context: spanContext }];
 }
 
-/** What a handler says on purpose: the message is to be refused, or tried later. Nothing is broken. */
+/** What a handler says on purpose: the message is to be refused, or comes later. Nothing is broken. */
 function isExpected(error: unknown): boolean {
-  if (isRejection(error) || isRetryLater(error)) return true;
+  if (isRejection(error) || isRetryLater(error) || isPostponement(error)) return true;
   const status = statusOf(error);
   return (status !== undefined && status < 500) || isRpcException(error);
 }

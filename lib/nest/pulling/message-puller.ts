@@ -46,6 +46,11 @@ export class MessagePuller<T = unknown> implements AsyncIterable<PulledMessage<T
     await this.consumer.retryLater(message, millis, reason);
   }
 
+  /** It stays unsettled here and is given out again after the delay, at most a day; not counted as an attempt. */
+  async postpone({ message }: PulledMessage<T>, delay: Duration): Promise<void> {
+    await this.consumer.postpone(message, parseDuration(delay, 'postpone'));
+  }
+
   /** It can never succeed: a dead letter with the reason, an error or a text. */
   reject({ message }: PulledMessage<T>, reason: unknown): Promise<void> {
     return this.consumer.reject(message, reason);

@@ -33,6 +33,10 @@ export function assess(
       problems.push(`group ${group} has had a message waiting for ${Math.round((now - oldest) / 1000)} s`);
     }
   }
+  for (const { group, suspendedListeners } of report.groups) {
+    for (const { name, reason } of suspendedListeners)
+      problems.push(`the listener ${name} of the group ${group} takes nothing for a while: ${reason}`);
+  }
   if (sinceDeadLetter !== undefined && sinceDeadLetter < options.deadLetterWindow) {
     problems.push('there are new dead letters');
   }

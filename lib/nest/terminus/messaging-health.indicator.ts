@@ -15,7 +15,7 @@ interface DeadLetters {
  * Whether messages can be sent and are handled, for `@nestjs/terminus`.
  *
  * `down`: a broker does not answer, or takes nothing because its disk is full or failed. `degraded`: a group is far behind,
- * there are new dead letters, or the disk is filling up; terminus answers 200 then.
+ * there are new dead letters, a listener is suspended, or the disk is filling up; terminus answers 200 then.
  *
  * @publicApi
  */

@@ -35,10 +35,10 @@ export interface SentMessage<T = unknown> {
 }
 
 /**
- * What became of one delivery: `acknowledged`, `retried`, `dead-lettered`, or `failed` where no attempt follows: in a
- * broadcast group, at most once, and of a request, whose error is the reply.
+ * What became of one delivery: `acknowledged`, `retried`, `dead-lettered`, `postponed` (PostponeError), or `failed` where
+ * no attempt follows: in a broadcast group, at most once, and of a request, whose error is the reply.
  */
-export type DeliveryOutcome = 'acknowledged' | 'retried' | 'dead-lettered' | 'failed';
+export type DeliveryOutcome = 'acknowledged' | 'retried' | 'dead-lettered' | 'failed' | 'postponed';
 
 /** One delivery to a listener whose handler has settled. @publicApi */
 export interface ConsumedMessage<T = unknown> {
@@ -60,7 +60,7 @@ export interface ConsumedMessage<T = unknown> {
   readonly outcome: DeliveryOutcome;
   /** What the handler, or an enhancer before it, threw. */
   readonly error: unknown;
-  /** Milliseconds that the handler asked for (RetryLaterError); undefined leaves it to `backoff` or the ladder. */
+  /** Milliseconds that the handler asked for (RetryLaterError, PostponeError); undefined leaves it to `backoff` or the ladder. */
   readonly retryDelay: number | undefined;
   /** In virtual time. */
   readonly settledAt: Date;

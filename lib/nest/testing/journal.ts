@@ -119,7 +119,7 @@ export class Journal {
           attempt: message.attempt,
           outcome: OUTCOMES[outcomeOf(call, message, settlement)],
           error: settlement.kind === 'acknowledge' ? undefined : settlement.error,
-          retryDelay: settlement.kind === 'retry' ? settlement.delayMillis : undefined,
+          retryDelay: 'delayMillis' in settlement ? settlement.delayMillis : undefined,
           settledAt: new Date(at),
         },
         () => origin.converter.decode(message.body, message.contentType, undefined),
@@ -143,6 +143,7 @@ const OUTCOMES: Readonly<Record<keyof OutcomeCounts, DeliveryOutcome>> = {
   retried: 'retried',
   deadLettered: 'dead-lettered',
   failed: 'failed',
+  postponed: 'postponed',
 };
 
 function agrees(entry: object, filter: object): boolean {

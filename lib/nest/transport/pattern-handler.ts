@@ -32,9 +32,8 @@ export class PatternHandler {
     if (callbacks.length === 1) return this.call(callbacks[0]!, message, signal);
     const settled = await Promise.all(callbacks.map((callback) => this.call(callback, message, signal)));
     // The one that wants another attempt gets it, and the others with it: a message is settled as a whole.
-    return (
-      settled.find(({ kind }) => kind === 'retry') ?? settled.find(({ kind }) => kind === 'dead-letter') ?? ACKNOWLEDGED
-    );
+    const first = (wanted: Settlement['kind']) => settled.find(({ kind }) => kind === wanted);
+    return first('retry') ?? first('postpone') ?? first('dead-letter') ?? ACKNOWLEDGED;
   }
 
   private async call(callback: MessageHandler, message: ReceivedMessage, signal: AbortSignal): Promise<Settlement> {

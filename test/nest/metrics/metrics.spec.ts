@@ -70,10 +70,12 @@ describe('metrics', () => {
       '{connection="default",topic="orders",group="billing",mode="concurrent",status="acknowledged"} 2',
       '{connection="default",topic="orders",group="billing",mode="concurrent",status="dead_lettered"} 2',
       '{connection="default",topic="orders",group="billing",mode="concurrent",status="failed"} 0',
+      '{connection="default",topic="orders",group="billing",mode="concurrent",status="postponed"} 0',
       '{connection="default",topic="orders",group="billing",mode="concurrent",status="retried"} 3',
       '{connection="default",topic="prices",group="board",mode="broadcast",status="acknowledged"} 0',
       '{connection="default",topic="prices",group="board",mode="broadcast",status="dead_lettered"} 0',
       '{connection="default",topic="prices",group="board",mode="broadcast",status="failed"} 1',
+      '{connection="default",topic="prices",group="board",mode="broadcast",status="postponed"} 0',
       '{connection="default",topic="prices",group="board",mode="broadcast",status="retried"} 0',
     ]);
     expect(await linesOf(metrics, 'mq_messages_retried_total')).toContain(
