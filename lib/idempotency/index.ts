@@ -41,3 +41,7 @@ export type { Migration } from './sql/schema/migration.js';
 export { MIGRATIONS } from './sql/schema/migrations.js';
 export { schema } from './sql/schema/schema.js';
 export type { SqlAdapter, SqlDialect, SqlQuery, SqlResult, SqlValue } from './sql/sql-adapter.js';
+export { type FailedOutboxRow, type OutboxStatus, SqlOutbox, type SqlOutboxOptions } from './outbox/sql-outbox.js';
+export { OutboxRelay, type OutboxRelayParts } from './outbox/outbox-relay.js';
+export { type OutboxRelayCounters, type OutboxRelayOptions, RELAY_DEFAULTS } from './outbox/relay-options.js';
+export { outboxSchema } from './outbox/outbox-schema.js';

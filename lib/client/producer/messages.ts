@@ -18,6 +18,8 @@ export interface OutgoingMessage {
   expiresAt?: number;
   /** Only on topics that de-duplicate: a further message with this id is not stored. At most 255 bytes. */
   dedupId?: string;
+  /** @internal The unique id, of a message that may have been sent before. Default: a new one. */
+  messageId?: string;
   /** @internal Whoever handles it sends a reply. */
   request?: { readonly correlationId: string; readonly replyTo: string; readonly ttlMillis: number };
   /** `level` 1 to 18 (1 s to 2 h), or `deliverAt` in milliseconds since 1970. */

@@ -35,7 +35,7 @@ export class MessagePreparer {
     const { topic, body } = message;
     if (!this.topics.has(topic)) this.checkNewTopic(topic);
     this.checkBody(topic, body);
-    const messageId = this.createId();
+    const messageId = message.messageId ?? this.createId();
     return {
       requestCode: RequestCode.SEND_MESSAGE_V2,
       topic,
