@@ -44,4 +44,3 @@ export type { SqlAdapter, SqlDialect, SqlQuery, SqlResult, SqlValue } from './sq
 export { type FailedOutboxRow, type OutboxStatus, SqlOutbox, type SqlOutboxOptions } from './outbox/sql-outbox.js';
 export { OutboxRelay, type OutboxRelayParts } from './outbox/outbox-relay.js';
 export { type OutboxRelayCounters, type OutboxRelayOptions, RELAY_DEFAULTS } from './outbox/relay-options.js';
-export { outboxSchema } from './outbox/outbox-schema.js';

@@ -1,4 +1,4 @@
-import { OUTBOX_LANES } from './outbox-schema.js';
+import { OUTBOX_LANES } from './outbox-lanes.js';
 
 /**
  * The lane of a row. FNV-1a over UTF-16 units, written out here because it is stored: what hashes otherwise in a later version

@@ -1,15 +1,16 @@
+import { NOW_MILLIS } from '../sql/database-clock.js';
 import type { SqlDialect, SqlValue } from '../sql/sql-adapter.js';
-import { HELD_FOR_EVER } from './outbox-schema.js';
+import { HELD_FOR_EVER } from './outbox-lanes.js';
 
 /** A text and its values, for `SqlQuery`. */
 export type Statement = readonly [text: string, values: readonly SqlValue[]];
 
-/** The clock of the database, in milliseconds since 1970; the same all through a statement. */
+/**
+ * Of the statement's begin. `NOW_MILLIS` says what PostgreSQL evaluates anew for each row, so that it could use no index with it.
+ */
 const NOW: Readonly<Record<SqlDialect, string>> = {
-  postgres: 'floor(extract(epoch from statement_timestamp()) * 1000)::bigint',
-  // Not UNIX_TIMESTAMP: what it gets is local time, of which one hour a year comes twice.
-  mysql: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)",
-  sqlite: "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
+  ...NOW_MILLIS,
+  postgres: 'CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS bigint)',
 };
 
 export interface WrittenRow {
@@ -27,7 +28,8 @@ export interface Reading {
   readonly mostBytes: number;
 }
 
-// Limits stand in the text: MySQL's server takes no such parameter from a client that sends all its numbers as doubles.
+// Numbers stand in the text: lists of any length as parameters would leave a prepared statement each on a MySQL server, and its
+// LIMIT takes none of a client that sends all its numbers as doubles.
 
 /** What the outbox says to a database of one dialect. */
 export class OutboxStatements {
@@ -67,24 +69,24 @@ export class OutboxStatements {
     // SQLite has one writer at a time, so that nothing needs a lock of its own.
     const lock = this.dialect === 'sqlite' ? '' : ' FOR UPDATE SKIP LOCKED';
     return [
-      `SELECT lane, owner FROM nestmq_outbox_lane WHERE lane IN (${places(1, lanes)}) AND lease_until <= ${this.now} ` +
+      `SELECT lane, owner FROM nestmq_outbox_lane WHERE lane IN (${list(lanes)}) AND lease_until <= ${this.now} ` +
         `ORDER BY lane${lock}`,
-      lanes,
+      [],
     ];
   }
 
   takeLanes(owner: string, leaseMillis: number, lanes: readonly number[]): Statement {
     return [
-      `UPDATE nestmq_outbox_lane SET owner = $1, lease_until = ${this.now} + $2 WHERE lane IN (${places(3, lanes)})`,
-      [owner, leaseMillis, ...lanes],
+      `UPDATE nestmq_outbox_lane SET owner = $1, lease_until = ${this.now} + ${leaseMillis} WHERE lane IN (${list(lanes)})`,
+      [owner],
     ];
   }
 
   /** A lane that was lost meanwhile stays with its new owner. */
   freeLanes(owner: string, lanes: readonly number[]): Statement {
     return [
-      `UPDATE nestmq_outbox_lane SET owner = NULL, lease_until = ${this.now} WHERE owner = $1 AND lane IN (${places(2, lanes)})`,
-      [owner, ...lanes],
+      `UPDATE nestmq_outbox_lane SET owner = NULL, lease_until = ${this.now} WHERE owner = $1 AND lane IN (${list(lanes)})`,
+      [owner],
     ];
   }
 
@@ -93,35 +95,35 @@ export class OutboxStatements {
     return [
       'SELECT r.seq, r.id, r.lane, r.topic, r.order_key, r.headers, r.body, r.attempts FROM nestmq_outbox r JOIN (' +
         'SELECT c.seq, SUM(c.body_bytes) OVER (ORDER BY c.seq) - c.body_bytes AS bytes_before FROM (' +
-        `SELECT o.seq, o.body_bytes FROM nestmq_outbox o WHERE o.lane IN (${places(1, lanes)}) AND ${this.due} ` +
+        `SELECT o.seq, o.body_bytes FROM nestmq_outbox o WHERE o.lane IN (${list(lanes)}) AND ${this.due} ` +
         'AND NOT EXISTS (SELECT 1 FROM nestmq_outbox h WHERE h.lane = o.lane ' +
         `AND h.held_until > ${this.now} AND h.topic = o.topic AND h.order_key = o.order_key) ` +
         `ORDER BY o.seq LIMIT ${most}) c) w ON w.seq = r.seq WHERE w.bytes_before < ${mostBytes} ORDER BY r.seq`,
-      lanes,
+      [],
     ];
   }
 
   markSent(seqs: readonly number[]): Statement {
     return [
       `UPDATE nestmq_outbox SET sent_at = ${this.now}, held_until = NULL, error = NULL ` +
-        `WHERE seq IN (${places(1, seqs)}) AND sent_at IS NULL`,
-      seqs,
+        `WHERE seq IN (${list(seqs)}) AND sent_at IS NULL`,
+      [],
     ];
   }
 
   markHeld(delayMillis: number, error: string, seqs: readonly number[]): Statement {
     return [
-      `UPDATE nestmq_outbox SET attempts = attempts + 1, held_until = ${this.now} + $1, error = $2 ` +
-        `WHERE seq IN (${places(3, seqs)}) AND sent_at IS NULL`,
-      [delayMillis, error, ...seqs],
+      `UPDATE nestmq_outbox SET attempts = attempts + 1, held_until = ${this.now} + ${delayMillis}, error = $1 ` +
+        `WHERE seq IN (${list(seqs)}) AND sent_at IS NULL`,
+      [error],
     ];
   }
 
   markFailed(error: string, seqs: readonly number[]): Statement {
     return [
       `UPDATE nestmq_outbox SET attempts = attempts + 1, held_until = ${HELD_FOR_EVER}, failed_at = ${this.now}, error = $1 ` +
-        `WHERE seq IN (${places(2, seqs)}) AND sent_at IS NULL`,
-      [error, ...seqs],
+        `WHERE seq IN (${list(seqs)}) AND sent_at IS NULL`,
+      [error],
     ];
   }
 
@@ -155,6 +157,10 @@ export class OutboxStatements {
       [],
     ];
   }
+}
+
+function list(numbers: readonly number[]): string {
+  return numbers.join(', ');
 }
 
 function places(from: number, values: readonly unknown[]): string {

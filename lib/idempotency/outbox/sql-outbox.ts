@@ -8,8 +8,8 @@ import { OutboxStatements, type Statement, type WrittenRow } from './outbox-stat
 
 export const OUTBOX_CHANNEL = 'nestmq_outbox';
 
-/** Of one INSERT: SQLite takes 32,766 values, MySQL as many bytes as `max_allowed_packet` says, 16 MiB and more. */
-const ROWS_PER_INSERT = 1000;
+/** Of one INSERT: each number of rows is another statement, and MySQL takes as many bytes as `max_allowed_packet` says, 16 MiB and more. */
+const ROWS_PER_INSERT = 100;
 const BYTES_PER_INSERT = 4 * 1024 * 1024;
 /** Of one round of a relay, beyond its last row. */
 const BYTES_PER_CLAIM = 8 * 1024 * 1024;

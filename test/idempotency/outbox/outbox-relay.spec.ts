@@ -2,14 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { OutboxRelay, RELAY_DEFAULTS, SqlOutbox } from '../../../lib/idempotency/index.js';
 import { silentLogger, VirtualClock } from '../../../lib/platform/index.js';
 import { MessagingError } from '../../../lib/protocol/index.js';
-import { FakeProducer, message, TestDatabase } from './support.js';
+import { FakeProducer, message, TestDatabase, type TestTransaction } from './support.js';
 
 const unreachable = new MessagingError('CONNECT_FAILED', 'nobody there');
 const forbidden = new MessagingError('NO_PERMISSION', 'not to this topic');
 
 describe('the relay of an outbox', () => {
   let database: TestDatabase;
-  let outbox: SqlOutbox;
+  let outbox: SqlOutbox<TestTransaction>;
   let producer: FakeProducer;
   let clock: VirtualClock;
   let relays: OutboxRelay[];

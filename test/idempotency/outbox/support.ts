@@ -1,39 +1,33 @@
 import sqlite from 'node-sqlite3-wasm';
 import type { OutgoingMessage, SendOptions, SendResult } from '../../../lib/client/index.js';
-import { outboxSchema, type SqlAdapter, type SqlQuery, type SqlValue } from '../../../lib/idempotency/index.js';
-import { questionMarks } from '../../../lib/idempotency/sql/question-marks.js';
+import { schema, type SqlAdapter, type SqlQuery } from '../../../lib/idempotency/index.js';
+import { sqliteAdapter } from '../../../lib/idempotency/sql/sqlite/index.js';
 import { MessagingError } from '../../../lib/protocol/index.js';
 
-/** A database in memory with the outbox's tables. One connection, so transactions come one after the other. */
+/** A database in memory with the outbox's tables. */
 export class TestDatabase implements SqlAdapter<TestTransaction> {
   readonly dialect = 'sqlite';
   /** Every statement fails with it while it is set. */
   down: Error | undefined;
   private readonly database = new sqlite.Database(':memory:');
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly adapter = sqliteAdapter(this.database);
 
   constructor() {
-    for (const statement of outboxSchema('sqlite')) this.database.run(statement);
+    for (const statement of schema('sqlite')) this.database.exec(statement);
   }
 
-  readonly query: SqlQuery = (text, values) => this.alone(async () => this.run(text, values));
+  readonly query: SqlQuery = async (text, values) => {
+    if (this.down !== undefined) throw this.down;
+    return this.adapter.query(text, values);
+  };
 
-  transaction<T>(work: (transaction: TestTransaction) => Promise<T>): Promise<T> {
-    return this.alone(async () => {
-      this.run('BEGIN IMMEDIATE', []);
-      try {
-        const value = await work(this.database);
-        this.run('COMMIT', []);
-        return value;
-      } catch (error) {
-        this.database.run('ROLLBACK');
-        throw error;
-      }
-    });
+  async transaction<T>(work: (transaction: TestTransaction) => Promise<T>): Promise<T> {
+    if (this.down !== undefined) throw this.down;
+    return this.adapter.transaction(work);
   }
 
-  within(): SqlQuery {
-    return async (text, values) => this.run(text, values);
+  within(transaction: TestTransaction): SqlQuery {
+    return this.adapter.within(transaction);
   }
 
   rows(text: string): Record<string, unknown>[] {
@@ -43,22 +37,9 @@ export class TestDatabase implements SqlAdapter<TestTransaction> {
   close(): void {
     this.database.close();
   }
-
-  private alone<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.last.then(work);
-    this.last = mine.catch(() => undefined);
-    return mine;
-  }
-
-  private run(text: string, values: readonly SqlValue[]): Awaited<ReturnType<SqlQuery>> {
-    if (this.down !== undefined) throw this.down;
-    const bound = values as (string | number | Buffer | null)[];
-    if (/^\s*SELECT/.test(text)) return { rows: this.database.all(questionMarks(text), bound), affected: 0 };
-    return { rows: [], affected: this.database.run(questionMarks(text), bound).changes };
-  }
 }
 
-export type TestTransaction = unknown;
+export type TestTransaction = InstanceType<typeof sqlite.Database>;
 
 /** Keeps what it is sent, and fails as it is told. */
 export class FakeProducer {

@@ -1,4 +1,7 @@
-import type { SqlDialect } from '../sql/sql-adapter.js';
+import { OUTBOX_LANES } from '../../outbox/outbox-lanes.js';
+import type { Migration } from './migration.js';
+
+const LANES = `nestmq_outbox_lane (lane) VALUES ${Array.from({ length: OUTBOX_LANES }, (_, lane) => `(${lane})`).join(', ')}`;
 
 // nestmq_outbox: what is to be sent, written in the transactions of the business data.
 //
@@ -20,18 +23,12 @@ import type { SqlDialect } from '../sql/sql-adapter.js';
 //
 // A lane is free when `lease_until` has passed. Who finds an owner in a free lane takes over from one that died.
 
-/** Never changed: rows of one key in two lanes would overtake each other. */
-export const OUTBOX_LANES = 64;
-
-/** Until when a row that cannot be sent holds its key: somebody has to decide. The largest whole number that is exact. */
-export const HELD_FOR_EVER = Number.MAX_SAFE_INTEGER;
-
-const LANES = Array.from({ length: OUTBOX_LANES }, (_, lane) => `(${lane})`).join(', ');
-const FILL_LANES = `INSERT INTO nestmq_outbox_lane (lane) VALUES ${LANES}`;
-
-const SCHEMAS: Readonly<Record<SqlDialect, readonly string[]>> = {
-  postgres: [
-    `CREATE TABLE nestmq_outbox (
+export const outboxTable: Migration = {
+  version: 2,
+  name: 'outbox',
+  statements: {
+    postgres: [
+      `CREATE TABLE IF NOT EXISTS nestmq_outbox (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   id varchar(64) NOT NULL UNIQUE,
   lane smallint NOT NULL,
@@ -47,18 +44,18 @@ const SCHEMAS: Readonly<Record<SqlDialect, readonly string[]>> = {
   error text,
   sent_at bigint
 )`,
-    `CREATE INDEX nestmq_outbox_waiting ON nestmq_outbox (lane, seq) WHERE sent_at IS NULL`,
-    `CREATE INDEX nestmq_outbox_held ON nestmq_outbox (lane, held_until) WHERE held_until IS NOT NULL`,
-    `CREATE INDEX nestmq_outbox_sent ON nestmq_outbox (sent_at) WHERE sent_at IS NOT NULL`,
-    `CREATE TABLE nestmq_outbox_lane (
+      `CREATE INDEX IF NOT EXISTS nestmq_outbox_waiting ON nestmq_outbox (lane, seq) WHERE sent_at IS NULL`,
+      `CREATE INDEX IF NOT EXISTS nestmq_outbox_held ON nestmq_outbox (lane, held_until) WHERE held_until IS NOT NULL`,
+      `CREATE INDEX IF NOT EXISTS nestmq_outbox_sent ON nestmq_outbox (sent_at) WHERE sent_at IS NOT NULL`,
+      `CREATE TABLE IF NOT EXISTS nestmq_outbox_lane (
   lane smallint PRIMARY KEY,
   owner varchar(64),
   lease_until bigint NOT NULL DEFAULT 0
 )`,
-    FILL_LANES,
-  ],
-  mysql: [
-    `CREATE TABLE nestmq_outbox (
+      `INSERT INTO ${LANES} ON CONFLICT DO NOTHING`,
+    ],
+    mysql: [
+      `CREATE TABLE IF NOT EXISTS nestmq_outbox (
   seq BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
   id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL UNIQUE,
   lane SMALLINT NOT NULL,
@@ -76,15 +73,15 @@ const SCHEMAS: Readonly<Record<SqlDialect, readonly string[]>> = {
   KEY nestmq_outbox_waiting (sent_at, lane, seq),
   KEY nestmq_outbox_held (lane, held_until)
 ) ENGINE = InnoDB`,
-    `CREATE TABLE nestmq_outbox_lane (
+      `CREATE TABLE IF NOT EXISTS nestmq_outbox_lane (
   lane SMALLINT NOT NULL PRIMARY KEY,
   owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
   lease_until BIGINT NOT NULL DEFAULT 0
 ) ENGINE = InnoDB`,
-    FILL_LANES,
-  ],
-  sqlite: [
-    `CREATE TABLE nestmq_outbox (
+      `INSERT IGNORE INTO ${LANES}`,
+    ],
+    sqlite: [
+      `CREATE TABLE IF NOT EXISTS nestmq_outbox (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
   lane INTEGER NOT NULL,
@@ -100,19 +97,15 @@ const SCHEMAS: Readonly<Record<SqlDialect, readonly string[]>> = {
   error TEXT,
   sent_at INTEGER
 )`,
-    `CREATE INDEX nestmq_outbox_waiting ON nestmq_outbox (lane, seq) WHERE sent_at IS NULL`,
-    `CREATE INDEX nestmq_outbox_held ON nestmq_outbox (lane, held_until) WHERE held_until IS NOT NULL`,
-    `CREATE INDEX nestmq_outbox_sent ON nestmq_outbox (sent_at) WHERE sent_at IS NOT NULL`,
-    `CREATE TABLE nestmq_outbox_lane (
+      `CREATE INDEX IF NOT EXISTS nestmq_outbox_waiting ON nestmq_outbox (lane, seq) WHERE sent_at IS NULL`,
+      `CREATE INDEX IF NOT EXISTS nestmq_outbox_held ON nestmq_outbox (lane, held_until) WHERE held_until IS NOT NULL`,
+      `CREATE INDEX IF NOT EXISTS nestmq_outbox_sent ON nestmq_outbox (sent_at) WHERE sent_at IS NOT NULL`,
+      `CREATE TABLE IF NOT EXISTS nestmq_outbox_lane (
   lane INTEGER PRIMARY KEY,
   owner TEXT,
   lease_until INTEGER NOT NULL DEFAULT 0
 )`,
-    FILL_LANES,
-  ],
+      `INSERT INTO ${LANES} ON CONFLICT DO NOTHING`,
+    ],
+  },
 };
-
-/** The statements that make the tables, one after the other. */
-export function outboxSchema(dialect: SqlDialect): readonly string[] {
-  return SCHEMAS[dialect];
-}
