@@ -21,7 +21,28 @@ export function readText(value: unknown): string | undefined {
   return typeof value === 'string' ? value : readBytes(value)?.toString('utf8');
 }
 
-/** `$1`, `$2`, ... as `?`, for clients that know parameters by their place only. */
+/**
+ * `$1`, `$2`, ... as `?`, for clients that know parameters by their place only. One that stood twice or out of order would
+ * silently get another one's value: that is refused.
+ */
 export function placeholders(text: string): string {
-  return text.replace(/\$\d+/g, '?');
+  let last = 0;
+  return text.replace(/\$(\d+)/g, (parameter, number: string) => {
+    if (Number(number) !== ++last)
+      throw new MessagingError('BAD_ARGUMENT', `${parameter} stands where $${last} is due, in: ${text}`);
+    return '?';
+  });
 }
+
+/** Whether the client has rows to give for it, where it must be asked for them or for a count. */
+export function answersRows(text: string): boolean {
+  return ONLY_READS.test(text) || RETURNS.test(text);
+}
+
+/** Whether its rows are what it found, and not what it changed: then nothing is affected, however many there are. */
+export function onlyReads(text: string): boolean {
+  return ONLY_READS.test(text) && !RETURNS.test(text);
+}
+
+const ONLY_READS = /^\s*(?:SELECT|VALUES|SHOW|PRAGMA|EXPLAIN)\b/i;
+const RETURNS = /\bRETURNING\b/i;

@@ -43,18 +43,29 @@ describe('the Drizzle adapter', () => {
   it("reads both drivers' rows", async () => {
     const rows = [{ a: 1 }, { a: 2 }];
     const pg = postgres(() => ({ rows, rowCount: 2 }));
-    expect(await drizzleAdapter(pg.db).query('SELECT a FROM t', [])).toEqual({ rows, affected: 2 });
+    expect(await drizzleAdapter(pg.db).query('SELECT a FROM t', [])).toEqual({ rows, affected: 0 });
+    expect(await drizzleAdapter(pg.db).query('DELETE FROM t RETURNING a', [])).toEqual({ rows, affected: 2 });
     const my = mysql(() => [rows, []]);
-    expect(await drizzleAdapter(my.db).query('SELECT a FROM t', [])).toEqual({ rows, affected: 2 });
+    expect(await drizzleAdapter(my.db).query('SELECT a FROM t', [])).toEqual({ rows, affected: 0 });
   });
 
   it('commits what resolves, at the isolation level that was asked for', async () => {
     const pg = postgres(() => ({ rows: [], rowCount: 0 }));
-    const adapter = drizzleAdapter(pg.db, { isolationLevel: 'serializable' });
+    const adapter = drizzleAdapter(pg.db, { isolation: 'SERIALIZABLE' });
     expect(await adapter.transaction(async (tx) => (await adapter.within(tx)('DELETE FROM t', [])).affected)).toBe(0);
     expect(pg.asked.map(([statement]) => statement)).toEqual([
       'begin isolation level serializable',
       'DELETE FROM t',
+      'commit',
+    ]);
+  });
+
+  it('has MySQL lock no gaps between rows', async () => {
+    const my = mysql(() => [{ affectedRows: 0 }]);
+    await drizzleAdapter(my.db).transaction(async () => 1);
+    expect(my.asked.map(([statement]) => statement.trim())).toEqual([
+      'set transaction isolation level read committed',
+      'begin',
       'commit',
     ]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { DataSource, EntityManager } from 'typeorm';
-import { typeormAdapter } from '../../../lib/idempotency/sql/typeorm/index.js';
+import { type TypeormAdapterOptions, typeormAdapter } from '../../../lib/idempotency/sql/typeorm/index.js';
 
 interface Asked {
   text: string;
@@ -48,13 +48,11 @@ describe('the TypeORM adapter', () => {
   });
 
   it('counts what was affected in whatever shape the driver answers', async () => {
-    const ask = (answer: object) => typeormAdapter(fakeSource('mysql', answer).source).query('…', []);
-    expect(await ask({ records: [{ a: 1 }, { a: 2 }], affected: 2 })).toEqual({
-      rows: [{ a: 1 }, { a: 2 }],
-      affected: 2,
-    });
-    expect(await ask({ raw: { affectedRows: 3 }, affected: 3 })).toEqual({ rows: [], affected: 3 });
-    expect(await ask({ records: [{ a: 1 }] })).toEqual({ rows: [{ a: 1 }], affected: 1 });
+    const ask = (text: string, answer: object) => typeormAdapter(fakeSource('mysql', answer).source).query(text, []);
+    const rows = [{ a: 1 }, { a: 2 }];
+    expect(await ask('SELECT a FROM t', { records: rows, affected: 2 })).toEqual({ rows, affected: 0 });
+    expect(await ask('DELETE FROM t RETURNING a', { records: rows })).toEqual({ rows, affected: 2 });
+    expect(await ask('DELETE FROM t', { raw: { affectedRows: 3 }, affected: 3 })).toEqual({ rows: [], affected: 3 });
   });
 
   it('gives its connection back also when the statement fails', async () => {
@@ -63,12 +61,22 @@ describe('the TypeORM adapter', () => {
     expect(life).toEqual(['master', 'released']);
   });
 
-  it('begins transactions at the isolation level that was asked for', async () => {
-    const plain = fakeSource('postgres');
-    await typeormAdapter(plain.source).transaction(async () => 1);
-    const strict = fakeSource('postgres');
-    await typeormAdapter(strict.source, { isolationLevel: 'SERIALIZABLE' }).transaction(async () => 1);
-    expect([plain.life, strict.life]).toEqual([['begin '], ['begin SERIALIZABLE']]);
+  it('begins transactions at the isolation level that is right for the database, or that was asked for', async () => {
+    const begun = async (type: string, own: object, options?: TypeormAdapterOptions) => {
+      const { source, life } = fakeSource(type);
+      Object.assign(source.options, own);
+      await typeormAdapter(source, options).transaction(async () => 1);
+      return life[0];
+    };
+    expect(await begun('postgres', {})).toBe('begin ');
+    expect(await begun('postgres', {}, { isolation: 'SERIALIZABLE' })).toBe('begin SERIALIZABLE');
+    expect(await begun('mariadb', {})).toBe('begin READ COMMITTED');
+    expect(await begun('mysql', { isolationLevel: 'SERIALIZABLE' })).toBe('begin ');
+    expect(await begun('mysql', { isolationLevel: 'SERIALIZABLE' }, { isolation: 'READ COMMITTED' })).toBe(
+      'begin READ COMMITTED',
+    );
+    const wrong = { isolationLevel: 'SERIALIZABLE' } as TypeormAdapterOptions;
+    await expect(begun('postgres', {}, wrong)).rejects.toMatchObject({ code: 'CONFIGURATION' });
   });
 
   it("runs statements in the manager's transaction, and refuses a manager without one", async () => {

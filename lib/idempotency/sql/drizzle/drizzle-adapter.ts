@@ -2,7 +2,9 @@ import { is, type SQL, sql } from 'drizzle-orm';
 import { MySqlDatabase, MySqlTransaction } from 'drizzle-orm/mysql-core';
 import { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core';
 import { MessagingError } from '../../../protocol/index.js';
+import { type Isolation, readIsolation } from '../isolation.js';
 import type { SqlAdapter, SqlDialect, SqlQuery, SqlResult, SqlValue } from '../sql-adapter.js';
+import { onlyReads } from '../sql-values.js';
 
 /** What the callback of this database's `transaction` gets. @publicApi */
 export type DrizzleTransaction<Database> = Database extends {
@@ -13,8 +15,11 @@ export type DrizzleTransaction<Database> = Database extends {
 
 /** @publicApi */
 export interface DrizzleAdapterOptions {
-  /** Of the transactions that handlers run in. Default: the database's. */
-  isolationLevel?: 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable';
+  /**
+   * Of the transactions that the adapter begins. Default: `READ COMMITTED` on MySQL and MariaDB, whose own would lock the
+   * gaps between rows, and on PostgreSQL the database's.
+   */
+  readonly isolation?: Isolation;
 }
 
 /** The part of a database and of a transaction that runs a statement. */
@@ -23,40 +28,39 @@ interface Runs {
 }
 
 interface Transacts<Tx> extends Runs {
-  transaction<T>(work: (transaction: Tx) => Promise<T>, config?: DrizzleAdapterOptions): Promise<T>;
+  transaction<T>(work: (transaction: Tx) => Promise<T>, config?: { isolationLevel: Lowercase<Isolation> }): Promise<T>;
 }
 
 /**
  * For `SqlInbox` and `SqlOutbox`: a handler gets Drizzle's transaction as `context.transaction`. For databases over
  * `drizzle-orm/node-postgres` and `drizzle-orm/mysql2`.
  *
- * @throws MessagingError CONFIGURATION for others.
+ * @throws MessagingError CONFIGURATION for an unknown option, and for other databases.
  * @publicApi
  */
 export function drizzleAdapter<Database extends object>(
   database: Database,
-  { isolationLevel }: DrizzleAdapterOptions = {},
+  options: DrizzleAdapterOptions = {},
 ): SqlAdapter<DrizzleTransaction<Database>> {
   type Tx = DrizzleTransaction<Database>;
   const dialect = dialectOf(database);
   const transacts = database as unknown as Transacts<Tx>;
+  const isolationLevel = readIsolation('drizzleAdapter', options).toLowerCase() as Lowercase<Isolation>;
+  const config = options.isolation !== undefined || dialect === 'mysql' ? { isolationLevel } : undefined;
   return {
     dialect,
     query: (text, values) => ask(transacts, dialect, text, values),
     async transaction(work) {
       let failure: { readonly error: unknown } | undefined;
       try {
-        return await transacts.transaction(
-          async (transaction) => {
-            try {
-              return await work(transaction);
-            } catch (error) {
-              failure = { error };
-              throw error;
-            }
-          },
-          isolationLevel === undefined ? undefined : { isolationLevel },
-        );
+        return await transacts.transaction(async (transaction) => {
+          try {
+            return await work(transaction);
+          } catch (error) {
+            failure = { error };
+            throw error;
+          }
+        }, config);
       } catch (error) {
         // On a connection that was cut Drizzle rejects with the roll-back's error; what went wrong before says more.
         throw failure === undefined ? error : failure.error;
@@ -86,7 +90,8 @@ function dialectOf(database: object): SqlDialect {
 
 async function ask(runs: Runs, dialect: SqlDialect, ...[text, values]: Parameters<SqlQuery>): Promise<SqlResult> {
   const answer = await runs.execute(statement(text, values));
-  return dialect === 'postgres' ? ofPostgres(answer) : ofMysql(answer);
+  const result = dialect === 'postgres' ? ofPostgres(answer) : ofMysql(answer);
+  return onlyReads(text) ? { rows: result.rows, affected: 0 } : result;
 }
 
 /** Drizzle numbers or marks the parameters itself, as the dialect wants it. */

@@ -3,7 +3,6 @@ export {
   prismaAdapter,
   type PrismaAdapterOptions,
   type PrismaClientLike,
-  type PrismaIsolation,
   type PrismaStatements,
   type PrismaTransaction,
 } from './prisma-adapter.js';

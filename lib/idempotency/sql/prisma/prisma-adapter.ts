@@ -1,6 +1,7 @@
 import { MessagingError } from '../../../protocol/index.js';
-import { questionMarks } from '../question-marks.js';
+import { type Isolation, readIsolation } from '../isolation.js';
 import type { SqlAdapter, SqlQuery, SqlResult } from '../sql-adapter.js';
+import { answersRows, onlyReads, placeholders } from '../sql-values.js';
 
 /** The part of a Prisma client, and of its transactions, that runs statements. @publicApi */
 export interface PrismaStatements {
@@ -26,44 +27,60 @@ export type PrismaTransaction<Client> = Omit<
 >;
 
 /** @publicApi */
-export type PrismaIsolation = 'ReadUncommitted' | 'ReadCommitted' | 'RepeatableRead' | 'Serializable';
-
-/** @publicApi */
 export interface PrismaAdapterOptions {
   /** Which database the client was generated for; `mysql` also for MariaDB. */
-  dialect: 'postgres' | 'mysql';
+  readonly dialect: 'postgres' | 'mysql';
   /**
    * Milliseconds that a transaction, and so a handler, may last before Prisma rolls it back. Prisma's own 5,000 are
    * little for a handler that waits for another delivery of its message. Default 60,000.
    */
-  timeout?: number;
+  readonly timeout?: number;
   /** Milliseconds to wait for a connection of the pool. Default 10,000 (Prisma's own: 2,000). */
-  maxWait?: number;
-  /** Default: the database's. */
-  isolationLevel?: PrismaIsolation;
+  readonly maxWait?: number;
+  /**
+   * Of the transactions that the adapter begins. Default: `READ COMMITTED` on MySQL and MariaDB, whose own would lock the
+   * gaps between rows, and on PostgreSQL the database's.
+   */
+  readonly isolation?: Isolation;
 }
+
+const PRISMA_LEVELS: Readonly<Record<Isolation, string>> = {
+  'READ COMMITTED': 'ReadCommitted',
+  'REPEATABLE READ': 'RepeatableRead',
+  SERIALIZABLE: 'Serializable',
+};
 
 /**
  * For `SqlInbox` and `SqlOutbox`: a handler gets the interactive transaction of a Prisma client as `context.transaction`,
  * with all of the client's models.
  *
+ * @throws MessagingError CONFIGURATION for an unknown option, and for other databases.
  * @publicApi
  */
 export function prismaAdapter<Client extends PrismaClientLike>(
   client: Client,
-  { dialect, timeout = 60_000, maxWait = 10_000, isolationLevel }: PrismaAdapterOptions,
+  { dialect, timeout = 60_000, maxWait = 10_000, isolation, ...unknown }: PrismaAdapterOptions,
 ): SqlAdapter<PrismaTransaction<Client>> {
   type Tx = PrismaTransaction<Client>;
+  for (const name of Object.keys(unknown))
+    throw new MessagingError(
+      'CONFIGURATION',
+      `prismaAdapter knows no option "${name}"; it knows dialect, timeout, maxWait and isolation`,
+    );
   if (dialect !== 'postgres' && dialect !== 'mysql')
     throw new MessagingError(
       'CONFIGURATION',
       `prismaAdapter: dialect must be 'postgres' or 'mysql', not ${JSON.stringify(dialect)}; for SQLite use nestmq/idempotency/sqlite`,
     );
+  for (const [name, value] of Object.entries({ timeout, maxWait }))
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new MessagingError('CONFIGURATION', `prismaAdapter: ${name} is in milliseconds, not ${String(value)}`);
+  const isolationLevel = PRISMA_LEVELS[readIsolation('prismaAdapter', isolation === undefined ? {} : { isolation })];
+  const settings = { timeout, maxWait, ...((isolation !== undefined || dialect === 'mysql') && { isolationLevel }) };
   const transact = client.$transaction.bind(client) as <T>(
     work: (transaction: Tx) => Promise<T>,
     options: object,
   ) => Promise<T>;
-  const settings = { timeout, maxWait, ...(isolationLevel !== undefined && { isolationLevel }) };
   return {
     dialect,
     query: (text, values) => ask(client, dialect, text, values),
@@ -81,23 +98,14 @@ export function prismaAdapter<Client extends PrismaClientLike>(
   };
 }
 
-/** Prisma has one call for rows and another for the count; which one a statement needs it does not find out. */
-const ANSWERS_ROWS = /^\s*(?:select|show|values|with)\b|\breturning\b/i;
-
 async function ask(
   statements: PrismaStatements,
   dialect: PrismaAdapterOptions['dialect'],
   ...[text, values]: Parameters<SqlQuery>
 ): Promise<SqlResult> {
-  const statement = dialect === 'postgres' ? text : questionMarks(text);
-  if (!ANSWERS_ROWS.test(text)) return { rows: [], affected: await statements.$executeRawUnsafe(statement, ...values) };
+  const statement = dialect === 'postgres' ? text : placeholders(text);
+  // Prisma has one call for rows and another for the count; which one a statement needs it does not find out.
+  if (!answersRows(text)) return { rows: [], affected: await statements.$executeRawUnsafe(statement, ...values) };
   const rows = await statements.$queryRawUnsafe<Record<string, unknown>[]>(statement, ...values);
-  for (const row of rows) {
-    // Prisma gives bytes as plain Uint8Arrays; what reads them counts on Buffer's methods.
-    for (const [column, value] of Object.entries(row)) {
-      if (value instanceof Uint8Array && !Buffer.isBuffer(value))
-        row[column] = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    }
-  }
-  return { rows, affected: rows.length };
+  return { rows, affected: onlyReads(text) ? 0 : rows.length };
 }

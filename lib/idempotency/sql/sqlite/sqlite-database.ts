@@ -1,5 +1,5 @@
 import type { SqlResult, SqlValue } from '../sql-adapter.js';
-import { placeholders } from '../sql-values.js';
+import { answersRows, onlyReads, placeholders } from '../sql-values.js';
 
 /** As much of `DatabaseSync` (node:sqlite) and of `Database` (node-sqlite3-wasm) as is used. @publicApi */
 export interface SqliteDatabase {
@@ -16,9 +16,6 @@ export interface SqliteStatement {
   run(...parameters: any[]): unknown;
 }
 
-const RETURNS_ROWS = /^\s*(?:SELECT|VALUES|PRAGMA|EXPLAIN)\b|\bRETURNING\b/i;
-const CHANGES = /\bRETURNING\b/i;
-
 /** Runs one statement at once: SQLite works in this process, on this thread. */
 export function runStatement(database: SqliteDatabase, text: string, values: readonly SqlValue[]): SqlResult {
   const statement = database.prepare(placeholders(text));
@@ -26,9 +23,9 @@ export function runStatement(database: SqliteDatabase, text: string, values: rea
     // node-sqlite3-wasm takes all parameters as one array, and only its statements must be let go of by hand.
     const finalize = (statement as { finalize?: () => void }).finalize;
     const parameters = typeof finalize === 'function' ? [values] : values;
-    if (RETURNS_ROWS.test(text)) {
+    if (answersRows(text)) {
       const rows = statement.all(...parameters) as SqlResult['rows'];
-      return { rows, affected: CHANGES.test(text) ? rows.length : 0 };
+      return { rows, affected: onlyReads(text) ? 0 : rows.length };
     }
     const { changes } = statement.run(...parameters) as { changes: number | bigint };
     return { rows: [], affected: Number(changes) };

@@ -1,15 +1,16 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { MessagingError } from '../../../protocol/index.js';
-import { questionMarks } from '../question-marks.js';
+import { type Isolation, readIsolation } from '../isolation.js';
 import type { SqlAdapter, SqlDialect, SqlQuery, SqlResult } from '../sql-adapter.js';
-
-/** What TypeORM calls the isolation levels of PostgreSQL, MySQL and MariaDB. @publicApi */
-export type TypeormIsolation = 'READ UNCOMMITTED' | 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE';
+import { onlyReads, placeholders } from '../sql-values.js';
 
 /** @publicApi */
 export interface TypeormAdapterOptions {
-  /** Of the transactions that handlers run in. Default: the data source's, otherwise the database's. */
-  isolationLevel?: TypeormIsolation;
+  /**
+   * Of the transactions that the adapter begins. Default: the data source's `isolationLevel`; without one `READ COMMITTED`
+   * on MySQL and MariaDB, whose own would lock the gaps between rows, and on PostgreSQL the database's.
+   */
+  readonly isolation?: Isolation;
 }
 
 const DIALECTS: Readonly<Record<string, SqlDialect>> = { postgres: 'postgres', mysql: 'mysql', mariadb: 'mysql' };
@@ -19,14 +20,11 @@ const DIALECTS: Readonly<Record<string, SqlDialect>> = { postgres: 'postgres', m
  * repositories by `context.transaction.getRepository(…)`. PostgreSQL, MySQL and MariaDB; the data source may be initialized
  * later, as `@nestjs/typeorm` does.
  *
- * @throws MessagingError CONFIGURATION for other databases. With SQLite TypeORM has one connection for the whole
+ * @throws MessagingError CONFIGURATION for an unknown option, and for other databases. With SQLite TypeORM has one connection for the whole
  * application: what others write meanwhile would be committed or rolled back with the handler.
  * @publicApi
  */
-export function typeormAdapter(
-  dataSource: DataSource,
-  { isolationLevel }: TypeormAdapterOptions = {},
-): SqlAdapter<EntityManager> {
+export function typeormAdapter(dataSource: DataSource, options: TypeormAdapterOptions = {}): SqlAdapter<EntityManager> {
   const { type } = dataSource.options;
   const dialect = Object.hasOwn(DIALECTS, type) ? DIALECTS[type] : undefined;
   if (dialect === undefined)
@@ -35,6 +33,9 @@ export function typeormAdapter(
       `typeormAdapter: TypeORM's "${type}" cannot keep a handler's transaction apart from the rest of the application ` +
         `(it can with ${Object.keys(DIALECTS).join(', ')}); for SQLite use nestmq/idempotency/sqlite`,
     );
+  const chosen = readIsolation('typeormAdapter', options);
+  const asked = options.isolation !== undefined;
+  const isolation = asked || (dialect === 'mysql' && !('isolationLevel' in dataSource.options)) ? chosen : undefined;
   return {
     dialect,
     async query(text, values) {
@@ -47,7 +48,7 @@ export function typeormAdapter(
       }
     },
     transaction: (work) =>
-      isolationLevel === undefined ? dataSource.transaction(work) : dataSource.transaction(isolationLevel, work),
+      isolation === undefined ? dataSource.transaction(work) : dataSource.transaction(isolation, work),
     within(transaction) {
       const { queryRunner: runner } = transaction;
       if (!runner?.isTransactionActive)
@@ -68,11 +69,11 @@ async function ask(
 ): Promise<SqlResult> {
   // The structured result: without it the drivers answer with rows, a header, or a pair of both, by kind of statement.
   const { records, affected } = await runner.query(
-    dialect === 'postgres' ? text : questionMarks(text),
+    dialect === 'postgres' ? text : placeholders(text),
     [...values],
     true,
   );
   // MySQL's driver has no records for a statement without rows, and no count for one with rows.
   const rows = (records as Record<string, unknown>[] | undefined) ?? [];
-  return { rows, affected: affected ?? rows.length };
+  return { rows, affected: onlyReads(text) ? 0 : (affected ?? rows.length) };
 }
