@@ -58,6 +58,7 @@ const TRAITS: ReadonlyMap<string, number> = new Map<string, number>([
   [ExtensionProperty.RESENT, PropertyTrait.AGAIN],
   [ExtensionProperty.REPLAYED, PropertyTrait.AGAIN],
   [ExtensionProperty.ORIGIN_ID, 0],
+  [ExtensionProperty.KEEP_IDEMPOTENCY, 0],
   [PropertyName.DELAY_TIME_LEVEL, PropertyTrait.DELAY_LEVEL],
   [PropertyName.TIMER_DELAY_SEC, PropertyTrait.TIMER],
   [PropertyName.TIMER_DELAY_MS, PropertyTrait.TIMER],

@@ -36,7 +36,7 @@ export function idempotencyKey(message: ReceivedMessage, key: 'id' | 'keys' | Id
   const parts = [escaped(scope.group)];
   if (scope.instance !== undefined) parts.push(escaped(scope.instance));
   parts.push(escaped(message.topic));
-  const again = stampOf(message);
+  const again = message.repetition;
   if (again !== undefined) parts.push(AGAIN_MARK + escaped(again));
   if (key === 'id') parts.push(escaped(originOf(message)));
   else for (const part of keyOf(message, key)) parts.push(escaped(part));
@@ -48,16 +48,6 @@ function originOf(message: ReceivedMessage): string {
   const id = message.systemProperty(ExtensionProperty.ORIGIN_ID) ?? message.systemProperty(PropertyName.UNIQUE_KEY);
   return id ?? message.systemProperty(PropertyName.ORIGIN_MESSAGE_ID) ?? message.offsetMessageId;
 }
-
-/** Of a message that somebody sent once more so that it is handled once more; the same when that itself is repeated. */
-function stampOf(message: ReceivedMessage): string | undefined {
-  const stamp = message.systemProperty(ExtensionProperty.RESENT) ?? message.systemProperty(ExtensionProperty.REPLAYED);
-  if (stamp === undefined || message.systemProperty(KEEP_IDEMPOTENCY) !== undefined) return undefined;
-  return stamp;
-}
-
-/** `ExtensionProperty.KEEP_IDEMPOTENCY`. */
-const KEEP_IDEMPOTENCY = 'NESTMQ_KEEP_IDEMPOTENCY';
 
 function keyOf(message: ReceivedMessage, key: 'keys' | IdempotencyKey): readonly string[] {
   const found = key === 'keys' ? message.keys : key(message);

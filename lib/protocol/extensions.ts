@@ -159,6 +159,11 @@ export const ExtensionProperty = {
   REPLAYED: 'NESTMQ_REPLAYED',
   /** Beside them: the unique id of the message as it was sent at first. */
   ORIGIN_ID: 'NESTMQ_ORIGIN_ID',
+  /**
+   * Beside them, when who has handled the message is not to handle it again: the stamp, RESENT or REPLAYED, of the copy
+   * that was sent again, or `original` when that had none. Apache keeps it, so that this holds there as well.
+   */
+  KEEP_IDEMPOTENCY: 'NESTMQ_KEEP_IDEMPOTENCY',
 
   /** On a delivered timer: the physical offset of the parked record, so that a crash neither loses nor doubles it. */
   TIMER_SOURCE: 'NESTMQ_TIMER_SOURCE',

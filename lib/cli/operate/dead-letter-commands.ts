@@ -61,6 +61,7 @@ const resend: Operation = {
     ...FILTER_FLAGS,
     { name: 'to', value: 'topic', help: 'to this topic instead, where every group gets them' },
     { name: 'again', help: 'also those that were resent or removed before' },
+    { name: 'keep-idempotency', help: 'a listener that has handled the message once passes it over' },
     { name: 'rate', value: 'n', parse: parseCount, help: 'with --all: at most so many a second' },
   ],
   examples: ['dlq resend billing broker-a:0:17', 'dlq resend billing --all --error-class TimeoutError --rate 50'],
@@ -74,7 +75,11 @@ const resend: Operation = {
     if (flags.get('rate') === 0) throw new UsageError('--rate must be at least 1.');
   },
   async run({ admin }, flags, [group, ids]) {
-    const options = { to: flags.get('to') as string | undefined, again: flags.get('again') === true };
+    const options = {
+      to: flags.get('to') as string | undefined,
+      again: flags.get('again') === true,
+      keepIdempotency: flags.get('keep-idempotency') === true,
+    };
     const outcomes: LetterOutcome[] = [];
     if (flags.get('all') !== true) {
       outcomes.push(...(await admin.deadLetters.resend(group!, ids as unknown as string[], options)));

@@ -51,6 +51,11 @@ export interface ResendOptions {
   to?: string;
   /** Whether letters that were resent or removed before are meant as well. Default: false. */
   again?: boolean;
+  /**
+   * Whether a listener with `@Idempotent` that has handled the message passes the copy over. Default: false, a resend is
+   * handled whatever was handled before.
+   */
+  keepIdempotency?: boolean;
 }
 
 /** @publicApi */
@@ -79,7 +84,7 @@ export interface LetterReport {
 const MOST_PER_PAGE = 1000;
 const BATCH = 32;
 
-const RESEND_RULES = { to: option.text, again: option.flag } as const;
+const RESEND_RULES = { to: option.text, again: option.flag, keepIdempotency: option.flag } as const;
 const PROGRESS_RULES = { ratePerSecond: option.rate, signal: option.signal, onOutcome: option.callback } as const;
 const QUERY_RULES = {
   ...FILTER_RULES,
@@ -144,7 +149,7 @@ export class DeadLetterAdmin {
     await this.mustBeTarget(options.to);
     const box = await LetterBox.open(this.calls, group);
     const { producer } = await this.calls.parts();
-    const resender = new LetterResender(producer, box, options.to);
+    const resender = new LetterResender(producer, box, options.to, options.keepIdempotency === true);
     return this.each(box, ids, options.again === true, (letters) => resender.resend(letters));
   }
 
@@ -160,7 +165,7 @@ export class DeadLetterAdmin {
     await this.mustBeTarget(options.to);
     const box = await LetterBox.open(this.calls, group);
     const { producer } = await this.calls.parts();
-    const resender = new LetterResender(producer, box, options.to);
+    const resender = new LetterResender(producer, box, options.to, options.keepIdempotency === true);
     return this.all(box, filter, options, options.again === true, (letters) => resender.resend(letters));
   }
 

@@ -1,7 +1,7 @@
 import { ExtensionProperty, type MessagingError, PropertyName, retryTopic } from '../../protocol/index.js';
 import { asMessagingError } from '../connection/response-error.js';
 import type { Producer } from '../producer/producer.js';
-import { againProperties, type SentAgain } from '../producer/sent-again.js';
+import { againProperties, keptIdempotency, type SentAgain } from '../producer/sent-again.js';
 import type { DeadLetter } from './dead-letter.js';
 import type { LetterBox } from './letter-box.js';
 
@@ -33,6 +33,7 @@ export class LetterResender {
     private readonly box: LetterBox,
     /** Undefined: back to the group that gave them up, and to no other. */
     private readonly topic: string | undefined,
+    private readonly keepIdempotency: boolean,
   ) {}
 
   /**
@@ -74,13 +75,16 @@ export class LetterResender {
   private message(letter: DeadLetter): SentAgain {
     const { group, body, message, origin, resentId } = letter;
     const stamp = [ExtensionProperty.RESENT, resentId] as const;
+    const kept = this.keepIdempotency ? [keptIdempotency(letter.properties)] : [];
+    const storedId = message.offsetMessageId;
     if (this.topic !== undefined) {
-      const properties = againProperties(letter.properties, [stamp]);
+      const properties = againProperties(letter.properties, storedId, [stamp, ...kept]);
       return { topic: this.topic, body, properties, shardingKey: message.systemProperty(PropertyName.SHARDING_KEY) };
     }
     // As a first attempt of the group: to the topic itself it would reach groups that have handled it long ago.
-    const properties = againProperties(letter.properties, [
+    const properties = againProperties(letter.properties, storedId, [
       stamp,
+      ...kept,
       [PropertyName.RETRY_TOPIC, origin.topic],
       [PropertyName.ORIGIN_MESSAGE_ID, message.systemProperty(PropertyName.ORIGIN_MESSAGE_ID)],
       [ExtensionProperty.ORIGIN_QUEUE_ID, origin.queueId],

@@ -1,6 +1,7 @@
 import {
   checkGroup,
   checkTopic,
+  encodeOffsetMessageId,
   ExtensionProperty,
   getProperty,
   isDeadLetterTopic,
@@ -15,7 +16,7 @@ import {
 import { asMessagingError } from '../connection/response-error.js';
 import { ReceivedMessage } from '../consumer/received-message.js';
 import type { Producer } from '../producer/producer.js';
-import { againProperties, type SentAgain } from '../producer/sent-again.js';
+import { againProperties, keptIdempotency, type SentAgain } from '../producer/sent-again.js';
 import type { AdminCalls } from './admin-calls.js';
 import { checkOptions, option } from './check-options.js';
 import type { GroupAdmin } from './group-admin.js';
@@ -47,6 +48,11 @@ export interface ReplayOptions {
    * Default: a name of its own for every call.
    */
   id?: string;
+  /**
+   * Whether a listener with `@Idempotent` that has handled a message passes its copy over. Default: false, what is replayed
+   * is handled whatever was handled before.
+   */
+  keepIdempotency?: boolean;
   /** At most so many messages a second. Default: as fast as it goes. */
   ratePerSecond?: number;
   /** Ends the work after the messages that are under way. */
@@ -75,6 +81,7 @@ const OPTION_RULES = {
     what: 'a text of 1 to 64 letters, digits, _, - and .',
     accepts: (value: unknown) => /^[\w.-]{1,64}$/.test(String(value)),
   },
+  keepIdempotency: option.flag,
   ratePerSecond: option.rate,
   signal: option.signal,
 } as const;
@@ -153,7 +160,16 @@ export class Replayer {
     const queues = await openRange(this.calls, range, route);
     const report: ReplayReport = { id, complete: false, replayed: 0, passedOver: 0, failed: 0, next: [] };
     const pace = new Pace(clock, options.ratePerSecond, options.signal);
-    await new ReplayRun(producer, range, target, pace, report, core.settings.compressOverBytes, advance).run(queues);
+    await new ReplayRun(
+      producer,
+      range,
+      target,
+      options.keepIdempotency === true,
+      pace,
+      report,
+      core.settings.compressOverBytes,
+      advance,
+    ).run(queues);
     report.next = queues
       .filter(({ offset, end }) => offset < end)
       .map(({ reader, offset, end }) => {
@@ -205,6 +221,7 @@ class ReplayRun {
     private readonly producer: Producer,
     private readonly range: ReplayRange,
     private readonly target: ReplayTarget,
+    private readonly keepIdempotency: boolean,
     private readonly pace: Pace,
     private readonly report: ReplayReport,
     private readonly compressOverBytes: number,
@@ -296,13 +313,17 @@ class ReplayRun {
     const { properties, queueId, queueOffset } = record;
     const messageId = getProperty(properties, PropertyName.UNIQUE_KEY) ?? `${queueId}-${queueOffset}`;
     const stamp = [ExtensionProperty.REPLAYED, `${this.report.id}:${messageId}`] as const;
+    const kept = this.keepIdempotency ? [keptIdempotency(properties)] : [];
+    const storedId = encodeOffsetMessageId(record.storeHost, record.physicalOffset);
     if (this.target.group === undefined) {
       const shardingKey = getProperty(properties, PropertyName.SHARDING_KEY);
-      return { topic: this.target.topic, body, properties: againProperties(properties, [stamp]), shardingKey };
+      const again = againProperties(properties, storedId, [stamp, ...kept]);
+      return { topic: this.target.topic, body, properties: again, shardingKey };
     }
     // As a first attempt of the group, and of no other.
-    const more = againProperties(properties, [
+    const more = againProperties(properties, storedId, [
       stamp,
+      ...kept,
       [PropertyName.RETRY_TOPIC, this.target.as ?? this.range.topic],
       [PropertyName.ORIGIN_MESSAGE_ID, messageId],
       [ExtensionProperty.ORIGIN_QUEUE_ID, queueId],

@@ -8,6 +8,7 @@ import {
   type MessageRecord,
 } from '../../protocol/index.js';
 import type { ContentType } from '../producer/messages.js';
+import { ORIGINAL } from '../producer/sent-again.js';
 
 /** What the client knows of a message beyond its record. */
 export interface DeliveryView {
@@ -116,6 +117,22 @@ export class ReceivedMessage {
   /** The id of the message as it was sent at first: another one than `messageId` when it was resent or replayed. */
   get originId(): string {
     return this.systemProperty(ExtensionProperty.ORIGIN_ID) ?? this.messageId;
+  }
+
+  /** Whether it was resent or replayed with `keepIdempotency`: for `@Idempotent` it is the message that it copies. */
+  get keepIdempotency(): boolean {
+    return this.systemProperty(ExtensionProperty.KEEP_IDEMPOTENCY) !== undefined;
+  }
+
+  /**
+   * @internal What makes a resend or replay another message than the one it copies, for who handles each once; the same
+   * when that order itself is repeated. Undefined for what was never sent again.
+   */
+  get repetition(): string | undefined {
+    const stamp = this.systemProperty(ExtensionProperty.RESENT) ?? this.systemProperty(ExtensionProperty.REPLAYED);
+    if (stamp === undefined) return undefined;
+    const kept = this.systemProperty(ExtensionProperty.KEEP_IDEMPOTENCY);
+    return kept === ORIGINAL ? undefined : (kept ?? stamp);
   }
 
   get brokerName(): string {

@@ -2,6 +2,7 @@ import {
   decodeProperties,
   encodeProperties,
   ExtensionProperty,
+  getProperty,
   isReservedProperty,
   PropertyName,
 } from '../../protocol/index.js';
@@ -31,16 +32,30 @@ const KEPT: ReadonlySet<string> = new Set([
   ExtensionProperty.CONTENT_TYPE,
 ]);
 
+/** The value of KEEP_IDEMPOTENCY on a copy of what was sent once only. Stamps have a colon in them. */
+export const ORIGINAL = 'original';
+
+/** For a copy that is to count as the stored message itself: also when that is a copy which counts by its own. */
+export function keptIdempotency(stored: string): readonly [string, string] {
+  const { KEEP_IDEMPOTENCY, RESENT, REPLAYED } = ExtensionProperty;
+  const stamp = getProperty(stored, RESENT) ?? getProperty(stored, REPLAYED);
+  return [KEEP_IDEMPOTENCY, stamp === undefined ? ORIGINAL : (getProperty(stored, KEEP_IDEMPOTENCY) ?? stamp)];
+}
+
 /** The properties of the stored message for another send, with the stamp and whatever else is given. */
 export function againProperties(
   stored: string,
+  /** The id of this copy where the broker has it, for one whose sender gave it none. */
+  storedId: string,
   more: readonly (readonly [string, string | number | undefined])[],
 ): string {
   const properties = decodeProperties(stored);
-  const originId = properties.get(ExtensionProperty.ORIGIN_ID) ?? properties.get(PropertyName.UNIQUE_KEY);
+  const { ORIGIN_MESSAGE_ID, UNIQUE_KEY } = PropertyName;
+  const ownId = properties.get(UNIQUE_KEY) ?? properties.get(ORIGIN_MESSAGE_ID) ?? storedId;
+  const originId = properties.get(ExtensionProperty.ORIGIN_ID) ?? ownId;
   for (const name of properties.keys()) if (isReservedProperty(name) && !KEPT.has(name)) properties.delete(name);
   properties.set(PropertyName.WAIT_STORE_MSG_OK, 'true');
-  if (originId !== undefined) properties.set(ExtensionProperty.ORIGIN_ID, originId);
+  properties.set(ExtensionProperty.ORIGIN_ID, originId);
   for (const [name, value] of more) if (value !== undefined && value !== '') properties.set(name, String(value));
   return encodeProperties(properties);
 }

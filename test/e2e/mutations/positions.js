@@ -158,8 +158,8 @@ export const positionMutations = [
     id: 'replay/keys-apart',
     says: 'a replay does not keep keys together',
     file: 'lib/client/admin/replayer.ts',
-    find: 'properties: againProperties(properties, [stamp]), shardingKey };',
-    replace: 'properties: againProperties(properties, [stamp]), shardingKey: undefined };',
+    find: 'properties: again, shardingKey };',
+    replace: 'properties: again, shardingKey: undefined };',
   },
   {
     id: 'replay/no-beginning',
