@@ -11,6 +11,8 @@ export interface ShardOrder {
   readonly broken?: BrokenStore;
   /** With `broken`: what has to be said about it. One mistake shows in several ways, and which comes first is chance. */
   readonly evidence?: RegExp;
+  /** The state that is looked at first, those behind it next, and at last those in front of it. Default: the first. */
+  readonly from?: number;
 }
 
 export interface ShardReport {
@@ -22,23 +24,27 @@ export interface ShardReport {
   readonly states: number;
   readonly recoveries: number;
   readonly faults: readonly string[];
+  /** The state that was looked at last. */
+  readonly last: number;
 }
 
 const MOST_FAULTS = 20;
 
 export async function runShard(order: ShardOrder): Promise<ShardReport> {
-  const { broken, evidence, flush } = order;
+  const { broken, evidence, flush, from = 0 } = order;
   const seam: Seam = broken === undefined ? {} : BROKEN_STORES[broken];
   seam.install?.();
   const { history, operations, crashes, states } = await crashPoints(order, seam);
   const faults: string[] = [];
   let recoveries = 0;
-  for (const [number, state] of states.entries()) {
-    const checked = await checkCrash(state, history, number, seam, flush);
+  let last = 0;
+  for (let at = 0; at < states.length; at++) {
+    last = (from + at) % states.length;
+    const checked = await checkCrash(states[last]!, history, last, seam, flush);
     recoveries += checked.recoveries;
     faults.push(...checked.faults);
     if (evidence === undefined ? faults.length >= MOST_FAULTS : checked.faults.some((fault) => evidence.test(fault)))
       break;
   }
-  return { operations, crashes, states: states.length, recoveries, faults };
+  return { operations, crashes, states: states.length, recoveries, faults, last };
 }
