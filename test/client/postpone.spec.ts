@@ -1,5 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { ConsumeMode, decide, type ListenerBinding, PostponeError, type Settlement } from '../../lib/client/index.js';
+import {
+  ConsumeMode,
+  decide,
+  type ListenerBinding,
+  PostponeError,
+  RequestFailedError,
+  type Settlement,
+} from '../../lib/client/index.js';
+import { positions, Processes } from './processes.js';
 import { ACK, bodies, gate, retry, text, World } from './support.js';
 
 const ONE_QUEUE = { topics: [{ name: 't', queues: 1 }] };
@@ -286,6 +294,74 @@ describe('a postponed message', () => {
       suspendListener: false,
     });
   });
+});
+
+describe('a postponed request', () => {
+  let world: World;
+  afterEach(() => world.stop());
+
+  async function start(outcomes: Settlement[], mode: ConsumeMode, retryRequests = false) {
+    world = await World.start(ONE_QUEUE);
+    const [asker, replier] = [await world.client(), await world.client()];
+    const { seen } = await world.consume(
+      replier,
+      { group: 'g', mode },
+      { topic: 't', retryRequests, handle: () => outcomes.shift() },
+    );
+    const ask = (timeout: number) =>
+      world.drive(
+        asker.requests.request(text('t', 'x'), timeout).then(
+          (reply) => reply?.body.toString(),
+          (error: unknown) => error,
+        ),
+      );
+    return { asker, replier, seen, ask };
+  }
+  const reply: Settlement = { kind: 'acknowledge', reply: { body: Buffer.from('done'), contentType: 'text' } };
+  const MODES = [ConsumeMode.CONCURRENT, ConsumeMode.ORDERLY];
+
+  it.each(MODES)('is replied to when its time has come, as long as somebody waits (%s)', async (mode) => {
+    const { ask, seen, replier } = await start([later(2000), later(2000), reply], mode);
+    expect(await ask(5000)).toBe('done');
+    expect(seen).toHaveLength(3);
+    expect(replier.counters).toMatchObject({ postponed: 2, acknowledged: 1, requestsOverdue: 0 });
+  });
+
+  it.each(MODES)('gets the error at once when nobody would wait so long (%s)', async (mode) => {
+    const { ask, seen, replier } = await start([later(2000), later(4000)], mode);
+    const begun = world.clock.now();
+    const error = await ask(5000);
+    expect(world.clock.now() - begun).toBeLessThan(2100);
+    expect(error).toBeInstanceOf(RequestFailedError);
+    expect(error).toMatchObject({ errorClass: 'PostponeError', message: expect.stringContaining('not now') as never });
+    await world.clock.advance(60_000);
+    expect(seen).toHaveLength(2);
+    expect(replier.counters).toMatchObject({ postponed: 1, failed: 1, repliesSent: 1 });
+  });
+
+  it.each(MODES)('is brought to an end without its requester where requests are retried (%s)', async (mode) => {
+    const { ask, seen, replier, asker } = await start([later(9000), reply], mode, true);
+    expect(await ask(5000)).toMatchObject({ code: 'TIMEOUT' });
+    await world.until(() => seen.length === 2 && asker.counters.lateReplies === 1);
+    expect(replier.counters).toMatchObject({ postponed: 1, acknowledged: 1, requestsOverdue: 0 });
+  });
+});
+
+describe('a postponed message that may have killed a process', () => {
+  it.each([ConsumeMode.CONCURRENT, ConsumeMode.ORDERLY])(
+    'waits without keeping the others out, and is handled alone each time (%s)',
+    async (mode) => {
+      let left = 2;
+      const processes = new Processes(mode, (body) => (body === 'suspect' && left-- > 0 ? later(60_000, true) : ACK));
+      await processes.send('suspect', 'kill', 'behind', 'other');
+      await processes.run();
+      const { last } = processes;
+      await last.world.until(() => positions(last) === 4, 600_000);
+      expect(processes.handled).toEqual(new Set(['suspect', 'kill', 'behind', 'other']));
+      expect((await processes.deadLetters()).map(({ body }) => body)).toEqual(['kill']);
+      await last.world.stop();
+    },
+  );
 });
 
 describe('a listener that suspends itself', () => {

@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { ConsumeMode, type MessageTrace, type MessagingClient, RejectMessageError } from '../../../lib/client/index.js';
+import {
+  ConsumeMode,
+  decide,
+  type MessageTrace,
+  type MessagingClient,
+  PostponeError,
+  RejectMessageError,
+} from '../../../lib/client/index.js';
 import { isSampled } from '../../../lib/client/trace/sampled.js';
 import { decodeTraceRecords } from '../../../lib/client/trace/trace-record.js';
 import { ACK, retry, text, World } from '../support.js';
@@ -119,10 +126,10 @@ describe('the message trace', () => {
     ['the last retry', new Error('no'), ConsumeMode.CONCURRENT, 'deadLettered'],
     ['a failure in orderly mode', new RejectMessageError('no'), ConsumeMode.ORDERLY, 'deadLettered'],
     ['a failure in broadcasting', new Error('no'), ConsumeMode.BROADCAST, 'failed'],
+    ['what is put off', new PostponeError(3_600_000), ConsumeMode.ORDERLY, 'postponed'],
   ])('calls %s by its name', async (_what, error, mode, outcome) => {
     const client = await world.client({ trace: TRACE });
-    const fails = () =>
-      error instanceof RejectMessageError ? ({ kind: 'dead-letter', error } as const) : retry(error);
+    const fails = () => decide('handler', error, () => undefined);
     const { seen } = await world.consume(
       client,
       { group: 'g', mode, maxReconsumeTimes: 0 },

@@ -16,6 +16,7 @@ import {
   type MessagingModuleOptions,
   MessagingTemplate,
   type MessageContext,
+  PostponeError,
   RejectMessageError,
   RetryLaterError,
   TransactionListener,
@@ -49,6 +50,7 @@ class Shop {
     seen.push({ traceId: trace.getActiveSpan()?.spanContext().traceId, properties: message.properties });
     if (order.fail === 'reject') throw new RejectMessageError('not ours');
     if (order.fail === 'later' && attempt === 1) throw new RetryLaterError(10);
+    if (order.fail === 'postpone' && seen.length === 1) throw new PostponeError(10);
     if (order.fail === 'status' && attempt === 1) throw new BadRequestException('no');
     if (order.fail === 'rpc' && attempt === 1) throw new RpcException('no');
     if (order.fail === 'broken' && attempt === 1) throw new ApplicationError('broken');
@@ -185,6 +187,7 @@ describe('tracing', () => {
     ['rpc', 'retried', undefined],
     ['reject', 'dead-lettered', undefined],
     ['broken', 'retried', 'broken'],
+    ['postpone', 'postponed', undefined],
   ])('paints what is broken red, and nothing else: %s', async (fail, outcome, red) => {
     const kit = await start();
     await kit.template().syncSend('orders', { fail });
@@ -197,7 +200,7 @@ describe('tracing', () => {
     expect(first?.events.map(({ name }) => name)).toEqual(red === undefined ? [] : ['exception']);
     expect(first?.attributes['error.type']).toBe(red === undefined ? undefined : 'ApplicationError');
     if (second !== undefined) {
-      expect(second.attributes['nestmq.attempt']).toBe(2);
+      expect(second.attributes['nestmq.attempt']).toBe(fail === 'postpone' ? 1 : 2);
       expect(second.parentSpanContext).toEqual(first?.parentSpanContext);
     }
   });

@@ -7,6 +7,7 @@ import {
   MessageListenerRegistry,
   MessagingModule,
   MessagingTemplate,
+  PostponeError,
   RejectMessageError,
 } from '../../../lib/index.js';
 import { BrokerHost } from '../../../lib/server/index.js';
@@ -18,7 +19,8 @@ import { closeApplications, createApplication } from '../support/application.js'
 @Injectable()
 class Billing {
   @MessageListener({ topic: 'orders', group: 'billing' })
-  onOrder(order: { bad?: boolean }): void {
+  onOrder(order: { bad?: boolean; busy?: boolean }): void {
+    if (order.busy === true) throw new PostponeError(60_000, 'no database', { suspendListener: true });
     if (order.bad === true) throw new RejectMessageError('bad');
   }
 }
@@ -111,6 +113,18 @@ describe('health', () => {
     expect(await check()).toMatchObject({ status: 'degraded' });
     await kit.advance('1m');
     expect(await check()).toMatchObject({ status: 'up' });
+  });
+
+  it('is degraded while a listener takes nothing for a while, and names it', async () => {
+    const { kit, check } = await start();
+    await kit.template().syncSend('orders', { busy: true }, { expiresIn: '30s' });
+    await kit.advance('1s');
+    expect((await check({ maxLag: 0, deadLetterWindow: false })).connections.default?.problems).toEqual([
+      'group billing is 1 messages behind',
+      'the listener Billing.onOrder of the group billing takes nothing for a while: no database',
+    ]);
+    await kit.advance('1m');
+    expect(await check({ deadLetterWindow: false })).toMatchObject({ status: 'up' });
   });
 
   it('is down when the broker inside has stopped, and before the connection is open', async () => {
