@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, type Type, UseFilters } from '@nestjs/common';
+import { Catch, type ExceptionFilter, Injectable, type Type, UseFilters } from '@nestjs/common';
 import {
   type MessageBatchContext,
   MessageListener,
@@ -71,7 +71,7 @@ describe('PostponeError', () => {
   it('is what a filter may turn a failure into', async () => {
     @Catch(RangeError)
     class Later implements ExceptionFilter {
-      catch(_: unknown, _host: ArgumentsHost): never {
+      catch(): never {
         throw new PostponeError(1000);
       }
     }
