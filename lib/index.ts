@@ -63,6 +63,8 @@ export {
   schema,
   type SqlAdapter,
   type SqlDialect,
+  SqlIdempotencyStore,
+  SqlInbox,
   type SqlQuery,
   type SqlResult,
   type SqlValue,

@@ -35,6 +35,8 @@ export {
 } from './store.js';
 export { NOW_MILLIS } from './sql/database-clock.js';
 export { databaseError } from './sql/database-error.js';
+export { SqlIdempotencyStore } from './sql/inbox/sql-idempotency-store.js';
+export { SqlInbox } from './sql/inbox/sql-inbox.js';
 export type { Isolation } from './sql/isolation.js';
 export { migrate } from './sql/schema/migrate.js';
 export type { Migration } from './sql/schema/migration.js';

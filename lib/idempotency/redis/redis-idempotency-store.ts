@@ -5,7 +5,7 @@ import type { Claim, Claimed, Completed, Held, IdempotencyStore } from '../store
 import { type ByteClient, type RedisClient, asByteClient } from './redis-client.js';
 import { type Call, ScriptRunner } from './script-runner.js';
 import { ACQUIRE, COMPLETE, EXTEND, RELEASE, type Script, valueAtWork } from './scripts.js';
-import { UnsettledTokens } from './unsettled-tokens.js';
+import { UnsettledTokens } from '../unsettled-tokens.js';
 
 /** @publicApi */
 export interface RedisIdempotencyOptions {

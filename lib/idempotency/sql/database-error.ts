@@ -23,6 +23,9 @@ const BUSY = new Set<unknown>([
   'SQLITE_BUSY',
   'SQLITE_BUSY_SNAPSHOT',
   'SQLITE_LOCKED',
+  // Prisma: a write conflict or deadlock, no connection of its pool in time.
+  'P2034',
+  'P2024',
 ]);
 
 const UNAVAILABLE = new Set<unknown>([
@@ -56,7 +59,19 @@ const UNAVAILABLE = new Set<unknown>([
   'EHOSTDOWN',
   'ENOTFOUND',
   'EAI_AGAIN',
+  // Prisma: cannot reach, did not answer, closed the connection; a transaction of its engine that is gone.
+  'P1001',
+  'P1002',
+  'P1008',
+  'P1017',
+  'P2028',
 ]);
+
+/**
+ * The database has ended a transaction in favour of another one. PostgreSQL: serialization_failure, deadlock_detected. MySQL:
+ * deadlock, and MariaDB's "record has changed since last read".
+ */
+const CONFLICT = new Set<unknown>(['40001', '40P01', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD', 'P2034']);
 
 /** `undefined_table`, ER_NO_SUCH_TABLE. */
 const NO_TABLE = new Set<unknown>(['42P01', 'ER_NO_SUCH_TABLE']);
@@ -102,6 +117,11 @@ function classify(error: unknown): { code: MessagingErrorCode; help: string } {
   return { code: 'DATABASE_ERROR', help: '' };
 }
 
+/** Whether the same transaction once more is likely to succeed at once. */
+export function isConflict(error: unknown): boolean {
+  return chainOf(error).some((link) => CONFLICT.has(codeOf(link)));
+}
+
 /** SQLite's only writer is somebody else, in this process or another. */
 export function isSqliteBusy(error: unknown): boolean {
   const code = codeOf(error);
@@ -111,8 +131,10 @@ export function isSqliteBusy(error: unknown): boolean {
   return error instanceof Error && /database (?:table )?is locked/i.test(error.message);
 }
 
+/** Prisma tells the database's own code of a raw query beside its P2010. */
 function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown } | null | undefined)?.code;
+  const { code, meta } = (error ?? {}) as { code?: unknown; meta?: { code?: unknown } };
+  return code === 'P2010' && meta?.code !== undefined ? meta.code : code;
 }
 
 /** The error and what it wraps: `cause`, TypeORM's `driverError`, the errors of a refused dual-stack connection. */

@@ -7,8 +7,8 @@ import type { Migration } from './migration.js';
  *   -------------+------------------+----------------+---------+----------------------------------------------------------
  *   message_key  | text COLLATE "C" | VARBINARY(512) | TEXT    | the key; compared byte by byte: MySQL's text collations
  *                |                  |                |         | take 'a' for 'a ', and most of them 'A' for 'a'
- *   token        | text, null       | VARBINARY(64)  | TEXT    | of the attempt at work; stays when it has completed, so
- *                |                  |                |         | that completing twice is one. Null: written in a transaction
+ *   token        | text             | VARBINARY(64)  | TEXT    | of the attempt that wrote the row; stays when it has
+ *                |                  |                |         | completed, so that completing twice is one
  *   leased_until | bigint, null     | BIGINT         | INTEGER | the attempt's until then; null: handled
  *   expires_at   | bigint           | BIGINT         | INTEGER | as if the row were not there from then on; indexed: the
  *                |                  |                |         | clean-up's way
@@ -24,7 +24,7 @@ export const inboxTable: Migration = {
     postgres: [
       `CREATE TABLE IF NOT EXISTS nestmq_inbox (
   message_key text COLLATE "C" NOT NULL PRIMARY KEY,
-  token text,
+  token text NOT NULL,
   leased_until bigint,
   expires_at bigint NOT NULL,
   fingerprint text COLLATE "C",
@@ -35,7 +35,7 @@ export const inboxTable: Migration = {
     mysql: [
       `CREATE TABLE IF NOT EXISTS nestmq_inbox (
   message_key VARBINARY(512) NOT NULL PRIMARY KEY,
-  token VARBINARY(64),
+  token VARBINARY(64) NOT NULL,
   leased_until BIGINT,
   expires_at BIGINT NOT NULL,
   fingerprint VARBINARY(512),
@@ -46,7 +46,7 @@ export const inboxTable: Migration = {
     sqlite: [
       `CREATE TABLE IF NOT EXISTS nestmq_inbox (
   message_key TEXT NOT NULL PRIMARY KEY,
-  token TEXT,
+  token TEXT NOT NULL,
   leased_until INTEGER,
   expires_at INTEGER NOT NULL,
   fingerprint TEXT,

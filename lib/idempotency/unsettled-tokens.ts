@@ -1,7 +1,7 @@
 const MOST = 10_000;
 
 /**
- * Tokens of claims whose answer did not come: Redis may have given them out. The next claim of the same key asks with the
+ * Tokens of claims whose answer did not come: the store may have given them out. The next claim of the same key asks with the
  * same token, and is not told that it is busy with itself until the lease ends.
  */
 export class UnsettledTokens {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { UnsettledTokens } from '../../../lib/idempotency/redis/unsettled-tokens.js';
+import { UnsettledTokens } from '../../lib/idempotency/unsettled-tokens.js';
 
 describe('UnsettledTokens', () => {
   it('gives each token to one only', () => {
