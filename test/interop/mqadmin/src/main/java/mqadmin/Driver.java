@@ -24,6 +24,7 @@ public final class Driver {
 
     public static void main(String[] args) throws Exception {
         System.setProperty("rocketmq.namesrv.addr", args[0]);
+        hurryShutdowns(Thread.currentThread());
         PrintStream out = System.out;
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
@@ -41,6 +42,34 @@ public final class Driver {
             out.flush();
         }
         System.exit(0);
+    }
+
+    /**
+     * A client that is shut down joins a thread of its own that looks every 3 s whether it is to end, which was most of what
+     * the commands took. Interrupted, it looks at once.
+     */
+    private static void hurryShutdowns(Thread commands) {
+        Thread hurry = new Thread(() -> {
+            for (;;) {
+                if (isShuttingDown(commands)) {
+                    for (Thread thread : Thread.getAllStackTraces().keySet())
+                        if (thread.getName().equals("NettyEventExecutor")) thread.interrupt();
+                }
+                try {
+                    Thread.sleep(20);
+                } catch (InterruptedException interrupted) {
+                    return;
+                }
+            }
+        });
+        hurry.setDaemon(true);
+        hurry.start();
+    }
+
+    private static boolean isShuttingDown(Thread commands) {
+        for (StackTraceElement frame : commands.getStackTrace())
+            if (frame.getClassName().endsWith(".ServiceThread") && frame.getMethodName().equals("shutdown")) return true;
+        return false;
     }
 
     private static void run(String[] words, PrintStream capture) throws Exception {
