@@ -21,6 +21,7 @@ export type {
   TraceSetting,
 } from './options/index.js';
 export { DefaultMessageConverter, type Duration, type EncodedPayload, type MessageConverter } from './payload/index.js';
+export type { OutboxRelaySettings, OutboxSettings } from './outbox/index.js';
 export { MessagePuller, type PulledMessage, type PullOptions } from './pulling/index.js';
 export {
   type BatchOptions,
@@ -28,6 +29,11 @@ export {
   type MessageOptions,
   type RequestOptions,
   MessagingTemplate,
+  type OutboxBatchOptions,
+  type OutboxCallbacks,
+  type OutboxOptions,
+  type OutboxReceipt,
+  OutboxTemplate,
   type SendCallbacks,
   type SendOptions,
   type TransactionOptions,

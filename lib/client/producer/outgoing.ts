@@ -55,6 +55,14 @@ export class MessagePreparer {
     };
   }
 
+  /** Throws what `prepare` would throw, for a message that is sent later. */
+  check(message: OutgoingMessage): void {
+    const { topic, body } = message;
+    if (!this.topics.has(topic)) this.checkNewTopic(topic);
+    this.checkBody(topic, body);
+    encodeMessageProperties(message, message.messageId ?? this.createId(), undefined, this.now);
+  }
+
   /** @internal A resend or a replay. Its body is taken as it is. */
   again(message: SentAgain, deadline: number, retries: number): SendUnit {
     const { topic, body, shardingKey } = message;

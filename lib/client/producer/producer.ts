@@ -65,6 +65,11 @@ export class Producer {
     }
   }
 
+  /** @internal Throws what a send would be refused with before anything is sent. */
+  check(message: OutgoingMessage): void {
+    this.preparer.check(message);
+  }
+
   /**
    * Sends without waiting for anything. Throws only for a message that could never be sent; any later failure is logged
    * and counted (`onewayFailed`).

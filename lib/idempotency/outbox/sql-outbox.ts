@@ -214,9 +214,13 @@ export class SqlOutbox<Tx = unknown> {
     return () => this.writeListeners.delete(listener);
   }
 
+  /** @internal The message with the id that it will have. */
+  withId(message: OutgoingMessage): OutgoingMessage & { readonly messageId: string } {
+    return { ...message, messageId: message.messageId ?? this.createId() };
+  }
+
   private rowOf(message: OutgoingMessage): WrittenRow {
-    const { topic, shardingKey, body } = message;
-    const id = message.messageId ?? this.createId();
+    const { topic, shardingKey, body, messageId: id } = this.withId(message);
     return {
       id,
       lane: laneOf(topic, shardingKey, id),

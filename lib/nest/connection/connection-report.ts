@@ -1,5 +1,6 @@
 import type { ClientCounters, ConsumerState, SendCounts, TopicLag } from '../../client/index.js';
 import type { HostHealth, SharingHealth } from '../../server/index.js';
+import type { OutboxReport } from '../outbox/connection-outbox.js';
 import type { MessagingConnection } from './messaging-connection.js';
 
 /** What a connection is and does at this moment, for metrics and health. */
@@ -16,6 +17,8 @@ export interface ConnectionReport {
   readonly host: HostHealth | undefined;
   /** Of a store that processes may share. */
   readonly sharing: SharingHealth | undefined;
+  /** Undefined without an outbox. */
+  readonly outbox: OutboxReport | undefined;
 }
 
 /** Asks client and broker; everything that is asked takes no longer than `patienceMillis`. Never rejects. */
@@ -24,7 +27,7 @@ export async function reportOn(connection: MessagingConnection, patienceMillis: 
   const host = connection.host?.health();
   if (client === undefined) {
     const none = { counters: undefined, sends: new Map<string, SendCounts>(), groups: [], lags: undefined };
-    return { name, problem: 'the connection is not open', ...none, host, sharing };
+    return { name, problem: 'the connection is not open', ...none, host, sharing, outbox: undefined };
   }
   const waited = new AbortController();
   const late = clock.sleep(patienceMillis, waited.signal).then(
@@ -38,6 +41,7 @@ export async function reportOn(connection: MessagingConnection, patienceMillis: 
     if (failures.length > 0) return { failures, lags: undefined };
     return { failures, lags: await client.lags().catch(() => undefined) };
   })();
+  const asking = connection.outbox?.report(patienceMillis);
   const { failures, lags } = (await Promise.race([asked, late]))!;
   waited.abort();
   return {
@@ -49,6 +53,7 @@ export async function reportOn(connection: MessagingConnection, patienceMillis: 
     lags,
     host,
     sharing,
+    outbox: await asking,
   };
 }
 

@@ -16,6 +16,7 @@ import type {
 import type { Clock, Logger, Platform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { BrokerHost, SharingHealth } from '../../server/index.js';
+import { ConnectionOutbox } from '../outbox/connection-outbox.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
 import { type MessageConverter, parseDuration } from '../payload/index.js';
 import type { BrokerAccess, ConnectionEnvironment } from './connection-environment.js';
@@ -29,6 +30,8 @@ const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const READY_WAIT_MILLIS = 10_000;
 /** What closing a client may take beyond the handlers' own budget: the last offsets and goodbyes. */
 const CLOSE_MILLIS = 3000;
+/** For the relay to mark what it has sent. */
+const RELAY_STOP_MILLIS = 1000;
 /** It only has to be there; a timer cannot be longer than this. */
 const KEEP_ALIVE_MILLIS = 2 ** 31 - 1;
 
@@ -39,6 +42,8 @@ export class MessagingConnection {
   readonly clock: Clock;
   readonly converter: MessageConverter;
   readonly maxMessageBytes: number;
+  /** Undefined without the option. */
+  readonly outbox: ConnectionOutbox | undefined;
   /** Set once the application's own groups are registered: from then on sends go straight through. */
   producer: Producer | undefined;
   private readonly platform: Platform;
@@ -66,6 +71,7 @@ export class MessagingConnection {
     this.platform = environment.platform(this.logger);
     this.clock = this.platform.clock;
     this.converter = options.converter;
+    this.outbox = options.outbox && new ConnectionOutbox(options.outbox, this.clock, this.logger);
     this.maxMessageBytes = options.producer.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.ready = new Promise((resolve, reject) => {
       this.becomeReady = resolve;
@@ -272,6 +278,19 @@ export class MessagingConnection {
     // After the listeners: their handlers may begin transactions.
     const left = Math.max(0, end - this.clock.monotonic());
     await this.environment.during(() => this.client?.transactions.drain(left) ?? Promise.resolve());
+    await this.stopRelay(end);
+  }
+
+  /** Sends what is in the outbox, if this process is to. */
+  startRelay(): void {
+    if (this.producer !== undefined && !this.draining) this.outbox?.start(this.producer);
+  }
+
+  /** Last: handlers at work may have written to the outbox. What is under way has a second even when the budget is used up. */
+  private async stopRelay(end: number): Promise<void> {
+    const { outbox } = this;
+    if (outbox === undefined) return;
+    await this.environment.during(() => outbox.stop(Math.max(RELAY_STOP_MILLIS, end - this.clock.monotonic())));
   }
 
   /** Closes client and broker. Never throws: the rest of the application has to close as well. */

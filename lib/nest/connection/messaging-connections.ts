@@ -5,7 +5,7 @@ import type { MessagingConnection } from './messaging-connection.js';
 export class MessagingConnections {
   private readonly byName = new Map<string, MessagingConnection>();
 
-  /** Throws CONFIGURATION for a name that is taken, and for a second name on one store. */
+  /** Throws CONFIGURATION for a name that is taken, and for a second name on one store or one outbox. */
   add(connection: MessagingConnection): void {
     if (this.byName.has(connection.name)) {
       throw new MessagingError(
@@ -21,6 +21,15 @@ export class MessagingConnections {
         'CONFIGURATION',
         `the messaging connections ${other.name} and ${connection.name} have the same store ${store}: ` +
           'use one connection, or give one of them another broker.store',
+      );
+    }
+    const outbox = connection.options.outbox?.store;
+    const shared = outbox && this.all().find((known) => known.options.outbox?.store.adapter === outbox.adapter);
+    if (shared !== undefined) {
+      throw new MessagingError(
+        'CONFIGURATION',
+        `the messaging connections ${shared.name} and ${connection.name} have their outbox in the same database, and the relay of ` +
+          'either would send what was written for the other: leave it to one of them, or give them databases (or schemas) of their own',
       );
     }
     this.byName.set(connection.name, connection);

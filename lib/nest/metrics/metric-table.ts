@@ -52,6 +52,13 @@ export const METRICS = {
     'group',
   ),
   lagSeconds: gauge('consumer_lag_seconds', 'Age of the oldest of them.', 'topic', 'group'),
+  outboxWaiting: gauge('outbox_waiting_rows', 'Rows of the outbox that are to be sent.'),
+  outboxFailed: gauge('outbox_failed_rows', 'Rows of the outbox that cannot be sent until somebody decides.'),
+  outboxAge: gauge('outbox_oldest_seconds', 'Age of the oldest row of the outbox that is to be sent.'),
+  outboxSent: counter('outbox_sent_total', 'Rows that the relay in this process has sent and marked.'),
+  outboxResent: counter('outbox_resent_total', 'Of them those that may have been sent before.'),
+  outboxRetries: counter('outbox_retries_total', 'Sends of the relay that failed and are tried again.'),
+  outboxTakenOver: counter('outbox_lanes_taken_over_total', 'Lanes taken over from a relay that died or stalled.'),
   brokerHosted: gauge(
     'broker_hosted',
     'Whether this process hosts the broker of its store: 1; 0 while another process does, or none.',

@@ -1,6 +1,7 @@
 import type { ConsumerState } from '../../client/index.js';
 import type { HostHealth } from '../../server/index.js';
 import type { ConnectionReport } from '../connection/connection-report.js';
+import type { OutboxReport } from '../outbox/index.js';
 import { METRICS, type MetricDefinition } from './metric-table.js';
 
 type Labels = Readonly<Record<string, string>>;
@@ -38,6 +39,7 @@ export class Samples {
         this.put(METRICS.lagSeconds, { connection, topic, group }, age, Math.max);
       }
     }
+    if (report.outbox !== undefined) this.addOutbox(connection, report.outbox);
     if (report.sharing !== undefined) {
       this.put(METRICS.brokerHosted, { connection }, report.sharing.role === 'host' ? 1 : 0);
       this.put(METRICS.brokerJoined, { connection }, report.sharing.joined.length);
@@ -78,6 +80,19 @@ export class Samples {
       this.put(METRICS.retried, { connection, topic, group }, retried);
       this.put(METRICS.deadLettered, { connection, topic, group }, deadLettered);
     }
+  }
+
+  private addOutbox(connection: string, { status, counters }: OutboxReport): void {
+    if (status !== undefined) {
+      this.put(METRICS.outboxWaiting, { connection }, status.waiting);
+      this.put(METRICS.outboxFailed, { connection }, status.failed);
+      this.put(METRICS.outboxAge, { connection }, status.oldestAgeMillis / 1000, Math.max);
+    }
+    if (counters === undefined) return;
+    this.put(METRICS.outboxSent, { connection }, counters.sent);
+    this.put(METRICS.outboxResent, { connection }, counters.resent);
+    this.put(METRICS.outboxRetries, { connection }, counters.retried);
+    this.put(METRICS.outboxTakenOver, { connection }, counters.lanesTakenOver);
   }
 
   private addHost(connection: string, { store, broker, connections }: HostHealth): void {

@@ -1,6 +1,7 @@
 import type { RebalanceStrategy } from '../../client/index.js';
 import type { ClientTls, Connector } from '../../remoting/index.js';
 import type { BrokerSettings } from '../../server/index.js';
+import type { OutboxSettings, ResolvedOutbox } from '../outbox/outbox-options.js';
 import type { Duration, MessageConverter } from '../payload/index.js';
 
 /** @publicApi */
@@ -89,6 +90,8 @@ export interface MessagingConnectionOptions {
   rebalance?: RebalanceStrategy;
   /** Whether what becomes of messages is written down, in RocketMQ's trace format. Default: false. */
   trace?: boolean | TraceSetting;
+  /** Where `template.outbox(tx)` writes, and whether this process sends it. Default: there is none. */
+  outbox?: OutboxSettings;
 }
 
 /** @publicApi */
@@ -122,4 +125,5 @@ export interface ResolvedConnectionOptions {
   readonly rebalance: RebalanceStrategy | undefined;
   /** Undefined when nothing is traced. */
   readonly trace: { readonly sample: number; readonly topic: string } | undefined;
+  readonly outbox: ResolvedOutbox | undefined;
 }

@@ -9,6 +9,7 @@ import {
 } from '../../protocol/index.js';
 import { type ClientTls, SigningConnector } from '../../remoting/index.js';
 import type { BrokerSettings } from '../../server/index.js';
+import { resolveOutbox } from '../outbox/outbox-options.js';
 import { DefaultMessageConverter, durationMillis, parseDuration } from '../payload/index.js';
 import { applicationName, nameSafe } from './application-name.js';
 import type { MessagingConnectionOptions, ResolvedConnectionOptions } from './messaging-options.js';
@@ -53,6 +54,7 @@ const CONNECTION_RULES: OptionRules = {
     what: 'true, false or { sample, topic }',
     accepts: (value) => rule.boolean.accepts(value) || rule.object.accepts(value),
   },
+  outbox: rule.object,
 };
 
 const TRACE_RULES: OptionRules = {
@@ -128,6 +130,7 @@ export function resolveOptions(
     producer: options.producer ?? {},
     rebalance: options.rebalance,
     trace: traceOf(options, where),
+    outbox: resolveOutbox(options.outbox, where),
   };
 }
 

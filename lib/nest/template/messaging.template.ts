@@ -11,22 +11,19 @@ import { MessagingError } from '../../protocol/index.js';
 import type { MessagingConnection } from '../connection/messaging-connection.js';
 import { sendInParts, splitBatch } from './batch.js';
 import { type DeliveryTime, deliveryDelay } from './delivery-time.js';
-import { Destinations } from './destination.js';
-import { expiryTime } from './expiry-time.js';
+import { checkKey, checkPayloads, MessageComposer, optionsOfOne } from './message-composer.js';
+import { OutboxTemplate } from './outbox-template.js';
 import { describeValue } from '../payload/index.js';
 import { MessagePuller, pullConsumerOptions, type PullOptions } from '../pulling/index.js';
 import {
   BATCH_OPTIONS,
   type BatchOptions,
-  MESSAGE_OPTIONS,
-  type MessageOptions,
   REQUEST_OPTIONS,
   type RequestOptions,
   SEND_OPTIONS,
   type SendOptions,
   TRANSACTION_OPTIONS,
   type TransactionOptions,
-  applyMessageOptions,
   checkOptionNames,
   producerOptions,
 } from './send-options.js';
@@ -44,18 +41,20 @@ export interface SendCallbacks {
  * @publicApi
  */
 export class MessagingTemplate {
-  private readonly destinations = new Destinations();
+  private readonly composer: MessageComposer;
 
   constructor(
     /** @internal */
     readonly connection: MessagingConnection,
-  ) {}
+  ) {
+    this.composer = new MessageComposer(connection.converter, connection.clock);
+  }
 
   /** Resolves when the broker has the message safely (on disk, unless it was told otherwise). */
   syncSend(destination: string, payload: unknown, options?: SendOptions): Promise<SendResult> {
     try {
       checkOptionNames(options, SEND_OPTIONS, 'syncSend');
-      const message = this.message(destination, payload, options, 'syncSend');
+      const message = this.composer.compose(destination, payload, options, 'syncSend');
       return this.send(message, producerOptions(options, 'syncSend'));
     } catch (error) {
       return Promise.reject(error as Error);
@@ -71,14 +70,14 @@ export class MessagingTemplate {
       );
     }
     checkOptionNames(options, SEND_OPTIONS, 'asyncSend');
-    const message = this.message(destination, payload, options, 'asyncSend');
+    const message = this.composer.compose(destination, payload, options, 'asyncSend');
     void this.callBack(this.send(message, producerOptions(options, 'asyncSend')), callbacks, message.topic);
   }
 
   /** Sends without waiting for the broker's answer. Throws only on bad arguments; a failure is logged and counted. */
   sendOneWay(destination: string, payload: unknown, options?: SendOptions): void {
     checkOptionNames(options, SEND_OPTIONS, 'sendOneWay');
-    const message = this.message(destination, payload, options, 'sendOneWay');
+    const message = this.composer.compose(destination, payload, options, 'sendOneWay');
     producerOptions(options, 'sendOneWay');
     const { producer } = this.connection;
     if (producer !== undefined) producer.sendOneWay(message);
@@ -89,7 +88,7 @@ export class MessagingTemplate {
   sendOrderly(destination: string, payload: unknown, key: string, options?: SendOptions): Promise<SendResult> {
     try {
       checkOptionNames(options, SEND_OPTIONS, 'sendOrderly');
-      const message = this.message(destination, payload, options, 'sendOrderly');
+      const message = this.composer.compose(destination, payload, options, 'sendOrderly');
       message.shardingKey = checkKey(key, 'sendOrderly');
       return this.send(message, producerOptions(options, 'sendOrderly'));
     } catch (error) {
@@ -101,7 +100,7 @@ export class MessagingTemplate {
   delay(destination: string, payload: unknown, when: DeliveryTime, options?: SendOptions): Promise<SendResult> {
     try {
       checkOptionNames(options, SEND_OPTIONS, 'delay');
-      const message = this.message(destination, payload, options, 'delay');
+      const message = this.composer.compose(destination, payload, options, 'delay');
       message.delay = deliveryDelay(when, this.connection.clock.now());
       return this.send(message, producerOptions(options, 'delay'));
     } catch (error) {
@@ -129,11 +128,9 @@ export class MessagingTemplate {
     options?: BatchOptions<T>,
   ): Promise<SendResult | SendResult[]> {
     checkOptionNames(options, BATCH_OPTIONS, 'batch');
-    if (!Array.isArray(payloads) || payloads.length === 0) {
-      throw new MessagingError('BAD_ARGUMENT', 'batch: the payloads must be an array with at least one element');
-    }
+    checkPayloads(payloads);
     const messages = payloads.map((payload: T, index) =>
-      this.message(destination, payload, this.optionsOfOne(payload, index, options), 'batch'),
+      this.composer.compose(destination, payload, optionsOfOne(payload, index, options), 'batch'),
     );
     const settings = producerOptions(options, 'batch');
     let { producer } = this.connection;
@@ -160,10 +157,21 @@ export class MessagingTemplate {
     if (typeof name !== 'string' || name === '') {
       throw new MessagingError('BAD_ARGUMENT', `transaction: the name must be a text, not ${describeValue(name)}`);
     }
-    const message = this.message(destination, payload, options, 'transaction');
+    const message = this.composer.compose(destination, payload, options, 'transaction');
     if (options?.key !== undefined) message.shardingKey = checkKey(options.key, 'transaction');
     keepBody(message);
     return this.connection.transact(name, message, options?.arg, producerOptions(options, 'transaction'));
+  }
+
+  /**
+   * The sending verbs, which write to the outbox within a transaction of the application's database: what it commits is sent by
+   * a relay, what it rolls back never was.
+   *
+   * @param transaction What the outbox's adapter takes for one: a `PoolClient`, an `EntityManager`, `context.transaction`.
+   * @throws MessagingError CONFIGURATION when the connection has no outbox, BAD_ARGUMENT without a transaction.
+   */
+  outbox(transaction: unknown): OutboxTemplate {
+    return new OutboxTemplate(this.connection, this.composer, transaction);
   }
 
   /**
@@ -180,7 +188,7 @@ export class MessagingTemplate {
   /** @internal The reply as it came; undefined: the listener returned nothing. */
   async ask(destination: string, payload: unknown, options?: RequestOptions): Promise<ReceivedReply | undefined> {
     checkOptionNames(options, REQUEST_OPTIONS, 'request');
-    const message = this.message(destination, payload, options, 'request');
+    const message = this.composer.compose(destination, payload, options, 'request');
     const { timeoutMillis } = producerOptions(options, 'request');
     keepBody(message);
     return this.connection.request(message, timeoutMillis);
@@ -193,35 +201,6 @@ export class MessagingTemplate {
   async pullConsumer<T = unknown>(options: PullOptions): Promise<MessagePuller<T>> {
     const { converter, clock } = this.connection;
     return new MessagePuller<T>(await this.connection.pullConsumer(pullConsumerOptions(options)), converter, clock);
-  }
-
-  private optionsOfOne<T>(payload: T, index: number, options: BatchOptions<T> | undefined): MessageOptions | undefined {
-    if (options?.each === undefined) return options;
-    const own = options.each(payload, index);
-    checkOptionNames(own, MESSAGE_OPTIONS, `batch: each(${index})`);
-    const { tag, keys, properties, expiresIn } = options;
-    return { tag, keys, properties, expiresIn, ...own };
-  }
-
-  private message(
-    destination: string,
-    payload: unknown,
-    options: MessageOptions | undefined,
-    verb: string,
-  ): OutgoingMessage {
-    const to = this.destinations.parse(destination);
-    const { body, contentType } = this.connection.converter.encode(payload);
-    if (body.length === 0) {
-      throw new MessagingError(
-        'BAD_ARGUMENT',
-        `${verb}: the payload for ${to.topic} is empty, and RocketMQ has no empty messages`,
-      );
-    }
-    const message = applyMessageOptions({ topic: to.topic, body, contentType }, to, options, verb);
-    if (options?.expiresIn !== undefined) {
-      message.expiresAt = expiryTime(options.expiresIn, this.connection.clock.now(), verb);
-    }
-    return message;
   }
 
   private send(message: OutgoingMessage, options: ProducerOptions): Promise<SendResult> {
@@ -259,11 +238,6 @@ export class MessagingTemplate {
       this.connection.logger.error(`a callback of asyncSend to ${topic} threw: ${reasonText(error)}`, error);
     }
   }
-}
-
-function checkKey(key: unknown, verb: string): string {
-  if (typeof key === 'string' && key !== '') return key;
-  throw new MessagingError('BAD_ARGUMENT', `${verb}: the key must be a text, not ${describeValue(key)}`);
 }
 
 /** The producer copies what it is given; until there is one the payload may change. */

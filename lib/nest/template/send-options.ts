@@ -53,6 +53,8 @@ const COMMON_OPTIONS: readonly string[] = [...MESSAGE_OPTIONS, 'timeout'];
 export const SEND_OPTIONS: readonly string[] = [...COMMON_OPTIONS, 'dedupId'];
 export const REQUEST_OPTIONS = COMMON_OPTIONS.filter((name) => name !== 'expiresIn');
 export const TRANSACTION_OPTIONS: readonly string[] = [...COMMON_OPTIONS, 'arg', 'key'];
+export const OUTBOX_OPTIONS: readonly string[] = [...MESSAGE_OPTIONS, 'dedupId'];
+export const OUTBOX_BATCH_OPTIONS: readonly string[] = [...MESSAGE_OPTIONS, 'each'];
 export const BATCH_OPTIONS: readonly string[] = [...COMMON_OPTIONS, 'each', 'split'];
 
 /** What sends without a time-out of their own share: no object per message. */

@@ -1,5 +1,6 @@
 import type { SharingHealth } from '../../server/index.js';
 import type { ConnectionReport } from '../connection/connection-report.js';
+import type { OutboxReport } from '../outbox/index.js';
 import type { ResolvedHealthOptions } from './health-options.js';
 
 export type HealthStatus = 'up' | 'degraded' | 'down';
@@ -40,6 +41,7 @@ export function assess(
   if (sinceDeadLetter !== undefined && sinceDeadLetter < options.deadLetterWindow) {
     problems.push('there are new dead letters');
   }
+  problems.push(...outboxProblems(report.outbox, options.maxOutboxAge));
   const store = report.host?.store;
   if (store?.diskTight === true) {
     problems.push(`the disk of the store is ${Math.round(store.diskUsedRatio * 100)} % full`);
@@ -48,6 +50,18 @@ export function assess(
   const where = sharing === undefined ? {} : { broker: { role: sharing.role, pid: sharing.hostPid } };
   if (report.problem !== undefined) return { status: 'down', problems: [report.problem, ...problems], lag, ...where };
   return { status: problems.length > 0 ? 'degraded' : 'up', problems, lag, ...where };
+}
+
+function outboxProblems(outbox: OutboxReport | undefined, maxAge: number): string[] {
+  if (outbox === undefined) return [];
+  const { status, problem } = outbox;
+  if (status === undefined) return [`the outbox cannot be read: ${problem}`];
+  const problems: string[] = [];
+  if (status.failed > 0) problems.push(`the outbox has messages that cannot be sent: ${status.failed}`);
+  if (status.oldestAgeMillis > maxAge) {
+    problems.push(`the outbox has had a message waiting for ${Math.round(status.oldestAgeMillis / 1000)} s`);
+  }
+  return problems;
 }
 
 /** The worst of several. */

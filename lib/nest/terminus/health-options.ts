@@ -9,6 +9,8 @@ export interface MessagingHealthOptions {
   maxLag?: number | false;
   /** How old the oldest unsettled message of a group may be; `false`: any age. Default: `'15m'`. */
   maxLagAge?: Duration | false;
+  /** How old the oldest message in the outbox that is to be sent may be; `false`: any age. Default: `'5m'`. */
+  maxOutboxAge?: Duration | false;
   /** How long after the last dead letter the application counts as degraded; `false`: not at all. Default: `'5m'`. */
   deadLetterWindow?: Duration | false;
   /** How long the brokers may take to answer. Default: `'3s'`. */
@@ -19,6 +21,7 @@ export interface ResolvedHealthOptions {
   readonly connections: readonly string[] | undefined;
   readonly maxLag: number;
   readonly maxLagAge: number;
+  readonly maxOutboxAge: number;
   /** 0: does not matter. */
   readonly deadLetterWindow: number;
   readonly timeout: number;
@@ -39,6 +42,7 @@ const RULES: OptionRules = {
     accepts: (value) => value === false || (Number.isSafeInteger(value) && (value as number) >= 0),
   },
   maxLagAge: durationOrFalse,
+  maxOutboxAge: durationOrFalse,
   deadLetterWindow: durationOrFalse,
   timeout: {
     what: 'more than 0 milliseconds or a text like "500ms", "3s"',
@@ -50,10 +54,18 @@ const RULES: OptionRules = {
 export function resolveHealthOptions(options: MessagingHealthOptions): ResolvedHealthOptions {
   const where = 'MessagingHealthIndicator';
   checkOptions(where, options, RULES);
-  const { connections, maxLag = 10_000, maxLagAge = '15m', deadLetterWindow = '5m', timeout = '3s' } = options;
+  const {
+    connections,
+    maxLag = 10_000,
+    maxLagAge = '15m',
+    maxOutboxAge = '5m',
+    deadLetterWindow = '5m',
+    timeout = '3s',
+  } = options;
   return {
     connections,
     maxLag: maxLag === false ? Number.POSITIVE_INFINITY : maxLag,
+    maxOutboxAge: maxOutboxAge === false ? Number.POSITIVE_INFINITY : parseDuration(maxOutboxAge, where),
     maxLagAge: maxLagAge === false ? Number.POSITIVE_INFINITY : parseDuration(maxLagAge, where),
     deadLetterWindow: deadLetterWindow === false ? 0 : parseDuration(deadLetterWindow, where),
     timeout: parseDuration(timeout, where),

@@ -200,7 +200,7 @@ export const filterMutations = [
   {
     id: 'filters/properties-of-the-first',
     says: 'a batch carries the properties of none of its messages',
-    file: 'lib/nest/template/messaging.template.ts',
+    file: 'lib/nest/template/message-composer.ts',
     find: 'return { tag, keys, properties, expiresIn, ...own };',
     replace: 'return { tag, keys, properties, expiresIn };',
   },

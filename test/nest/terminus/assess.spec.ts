@@ -13,6 +13,7 @@ const calm: ConnectionReport = {
   lags: [],
   host: undefined,
   sharing: undefined,
+  outbox: undefined,
 };
 
 function withStore(store: object): ConnectionReport {
@@ -24,6 +25,21 @@ describe('the health of a connection', () => {
     const tight = assess(withStore({ diskTight: true, diskUsedRatio: 0.81 }), options, 0, undefined);
     expect(tight).toMatchObject({ status: 'degraded', problems: ['the disk of the store is 81 % full'] });
     expect(assess(withStore({ diskTight: false }), options, 0, undefined)).toMatchObject({ status: 'up' });
+  });
+
+  it('is degraded while messages wait in the outbox for long, cannot be sent, or cannot be read', () => {
+    const withOutbox = (outbox: ConnectionReport['outbox']): readonly string[] =>
+      assess({ ...calm, outbox }, options, 0, undefined).problems;
+    const status = { waiting: 2, failed: 0, oldestAgeMillis: 300_000 };
+    const rest = { problem: undefined, counters: undefined };
+    expect(withOutbox({ status, ...rest })).toEqual([]);
+    expect(withOutbox({ status: { ...status, oldestAgeMillis: 301_000 }, ...rest })).toEqual([
+      'the outbox has had a message waiting for 301 s',
+    ]);
+    expect(withOutbox({ status: { ...status, failed: 3 }, ...rest })).toEqual([
+      'the outbox has messages that cannot be sent: 3',
+    ]);
+    expect(withOutbox({ ...rest, status: undefined, problem: 'gone' })).toEqual(['the outbox cannot be read: gone']);
   });
 
   it('is down for a broker that cannot be used, whatever else is well, and shows the other problems too', () => {
