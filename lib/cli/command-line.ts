@@ -7,6 +7,7 @@ import { addDeadLetterCommands } from './operate/dead-letter-commands.js';
 import { addGroupCommands } from './operate/group-commands.js';
 import { addMessageCommands } from './operate/message-commands.js';
 import { addTopicCommands } from './operate/topic-commands.js';
+import { addSchemaCommand } from './schema/schema-command.js';
 import { EXIT_CODES, reportFailure } from './failure.js';
 
 /** Runs one command. Resolves with the exit code when the process may end; never rejects. */
@@ -40,6 +41,7 @@ function createProgram(json: boolean): Command {
   addMessageCommands(program);
   addDeadLetterCommands(program);
   addClusterCommand(program);
+  addSchemaCommand(program);
   return program;
 }
 
