@@ -102,7 +102,8 @@ export class SqlOutbox<Tx = unknown> {
     const query = this.adapter.within(transaction);
     const rows = messages.map((message) => this.rowOf(message));
     for (const part of inParts(rows)) await run(query, this.statements.insert(part));
-    if (this.notifies) await query('SELECT pg_notify($1, $2)', [OUTBOX_CHANNEL, '']);
+    // As a text, because Prisma cannot read a column of nothing.
+    if (this.notifies) await query('SELECT CAST(pg_notify($1, $2) AS text)', [OUTBOX_CHANNEL, '']);
     for (const listener of this.writeListeners) listener();
     return rows.map(({ id }) => id);
   }

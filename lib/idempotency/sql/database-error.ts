@@ -23,9 +23,14 @@ const BUSY = new Set<unknown>([
   'SQLITE_BUSY',
   'SQLITE_BUSY_SNAPSHOT',
   'SQLITE_LOCKED',
-  // Prisma: a write conflict or deadlock, no connection of its pool in time.
+  // Prisma: a write conflict or deadlock, no connection of its pool in time; as kinds, and as numbers of MariaDB's client.
   'P2034',
   'P2024',
+  'TransactionWriteConflict',
+  'TooManyConnections',
+  '1213',
+  '1205',
+  '45028',
 ]);
 
 const UNAVAILABLE = new Set<unknown>([
@@ -59,11 +64,14 @@ const UNAVAILABLE = new Set<unknown>([
   'EHOSTDOWN',
   'ENOTFOUND',
   'EAI_AGAIN',
-  // Prisma: cannot reach, did not answer, closed the connection; a transaction of its engine that is gone.
+  // Prisma: cannot reach, did not answer, closed the connection, as codes and as kinds; a transaction of its engine that is gone.
   'P1001',
   'P1002',
   'P1008',
   'P1017',
+  'DatabaseNotReachable',
+  'SocketTimeout',
+  'ConnectionClosed',
   'P2028',
 ]);
 
@@ -71,10 +79,18 @@ const UNAVAILABLE = new Set<unknown>([
  * The database has ended a transaction in favour of another one. PostgreSQL: serialization_failure, deadlock_detected. MySQL:
  * deadlock, and MariaDB's "record has changed since last read".
  */
-const CONFLICT = new Set<unknown>(['40001', '40P01', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD', 'P2034']);
+const CONFLICT = new Set<unknown>([
+  '40001',
+  '40P01',
+  'ER_LOCK_DEADLOCK',
+  'ER_CHECKREAD',
+  'P2034',
+  'TransactionWriteConflict',
+  '1213',
+]);
 
-/** `undefined_table`, ER_NO_SUCH_TABLE. */
-const NO_TABLE = new Set<unknown>(['42P01', 'ER_NO_SUCH_TABLE']);
+/** `undefined_table`, ER_NO_SUCH_TABLE, Prisma's kind of them. */
+const NO_TABLE = new Set<unknown>(['42P01', 'ER_NO_SUCH_TABLE', 'TableDoesNotExist']);
 
 /** SQLITE_BUSY and SQLITE_LOCKED, of which node:sqlite gives the extended number. */
 const SQLITE_BUSY_NUMBERS = new Set([5, 6]);
@@ -82,7 +98,7 @@ const SQLITE_BUSY_NUMBERS = new Set([5, 6]);
 // Clients that say it in words only.
 const BUSY_WORDS = /database (?:table )?is locked|timeout exceeded when trying to connect|Queue limit reached/i;
 const UNAVAILABLE_WORDS =
-  /Connection terminated|Client has encountered a connection error|Can't add new command when connection is in closed state|Pool is closed|after calling end on the pool|Client was closed|database is not open|Query read timeout/i;
+  /Connection terminated|Client has encountered a connection error|Can't add new command when connection is in closed state|Pool is closed|after calling end on the pool|Client was closed|database is not open|Query read timeout|Query runner already released|Connection was killed/i;
 const NO_TABLE_WORDS = /no such table/i;
 
 /**
@@ -102,13 +118,12 @@ export function databaseError(error: unknown, doing: string): MessagingError {
 
 function classify(error: unknown): { code: MessagingErrorCode; help: string } {
   for (const link of chainOf(error)) {
-    const code = codeOf(link);
+    const codes = codesOf(link);
     const words = link instanceof Error ? link.message : String(link);
-    if (BUSY.has(code) || BUSY_WORDS.test(words) || isSqliteBusy(link)) return { code: 'DATABASE_BUSY', help: '' };
-    // Class 08 of SQL: connection exceptions.
-    if (UNAVAILABLE.has(code) || (typeof code === 'string' && /^08\w{3}$/.test(code)) || UNAVAILABLE_WORDS.test(words))
-      return { code: 'DATABASE_UNAVAILABLE', help: '' };
-    if (NO_TABLE.has(code) || NO_TABLE_WORDS.test(words))
+    if (codes.some((code) => BUSY.has(code)) || BUSY_WORDS.test(words) || isSqliteBusy(link))
+      return { code: 'DATABASE_BUSY', help: '' };
+    if (codes.some(isUnavailable) || UNAVAILABLE_WORDS.test(words)) return { code: 'DATABASE_UNAVAILABLE', help: '' };
+    if (codes.some((code) => NO_TABLE.has(code)) || NO_TABLE_WORDS.test(words))
       return {
         code: 'DATABASE_ERROR',
         help: '. Run migrate(adapter) once, or what `nestmq schema` prints, in this database and schema',
@@ -119,7 +134,7 @@ function classify(error: unknown): { code: MessagingErrorCode; help: string } {
 
 /** Whether the same transaction once more is likely to succeed at once. */
 export function isConflict(error: unknown): boolean {
-  return chainOf(error).some((link) => CONFLICT.has(codeOf(link)));
+  return chainOf(error).some((link) => codesOf(link).some((code) => CONFLICT.has(code)));
 }
 
 /** SQLite's only writer is somebody else, in this process or another. */
@@ -131,19 +146,46 @@ export function isSqliteBusy(error: unknown): boolean {
   return error instanceof Error && /database (?:table )?is locked/i.test(error.message);
 }
 
-/** Prisma tells the database's own code of a raw query beside its P2010. */
-function codeOf(error: unknown): unknown {
-  const { code, meta } = (error ?? {}) as { code?: unknown; meta?: { code?: unknown } };
-  return code === 'P2010' && meta?.code !== undefined ? meta.code : code;
+/** Class 08 of SQL: connection exceptions. */
+function isUnavailable(code: unknown): boolean {
+  return UNAVAILABLE.has(code) || (typeof code === 'string' && /^08\w{3}$/.test(code));
 }
 
-/** The error and what it wraps: `cause`, TypeORM's `driverError`, the errors of a refused dual-stack connection. */
+/**
+ * Its own code, and where Prisma tells the database's: beside the P2010 of a raw query, and of a driver's error in the cause,
+ * an object that is no error, with the kind that Prisma gives it.
+ */
+function codesOf(error: unknown): unknown[] {
+  const { code, meta, cause } = (error ?? {}) as {
+    code?: unknown;
+    meta?: { code?: unknown };
+    cause?: { originalCode?: unknown; kind?: unknown } | null;
+  };
+  return [code, meta?.code, cause?.originalCode, cause?.kind];
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null | undefined)?.code;
+}
+
+interface Wrapper {
+  readonly cause?: unknown;
+  readonly driverError?: unknown;
+  readonly errors?: unknown;
+  readonly meta?: { readonly driverAdapterError?: unknown } | null;
+}
+
+/**
+ * The error and what it wraps: `cause`, TypeORM's `driverError`, Prisma's `meta.driverAdapterError`, the errors of a refused
+ * dual-stack connection.
+ */
 function chainOf(error: unknown): unknown[] {
   const chain = [error];
   // Bounded, since an error may name itself as its cause.
   for (let at = 0; at < chain.length && at < 16; at++) {
-    const link = chain[at] as { cause?: unknown; driverError?: unknown; errors?: unknown } | null | undefined;
-    for (const next of [link?.cause, link?.driverError, ...(Array.isArray(link?.errors) ? link.errors : [])])
+    const link = chain[at] as Wrapper | null | undefined;
+    const errors: unknown[] = Array.isArray(link?.errors) ? link.errors : [];
+    for (const next of [link?.cause, link?.driverError, link?.meta?.driverAdapterError, ...errors])
       if (next instanceof Error && !chain.includes(next)) chain.push(next);
   }
   return chain;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { drizzle as drizzleMysql } from 'drizzle-orm/mysql2';
 import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres';
-import type { Connection } from 'mysql2/promise';
-import type { Client } from 'pg';
+import { EventEmitter } from 'node:events';
+import type { Connection, Pool as MysqlPool } from 'mysql2/promise';
+import type { Client, Pool } from 'pg';
 import { drizzleAdapter } from '../../../lib/idempotency/sql/drizzle/index.js';
 
 type Asked = [text: string, values: unknown];
@@ -18,13 +19,39 @@ function over<Answer>(answer: (text: string) => Answer) {
   return { asked, client: { query } };
 }
 
+interface FakeClient {
+  query(config: { text?: string; sql?: string }, values: unknown): Promise<unknown>;
+}
+
+/** Drizzle knows a pool by the name of its class. */
+class FakePool extends EventEmitter {
+  readonly totalCount = 1;
+  readonly taken: EventEmitter[] = [];
+
+  constructor(private readonly client: FakeClient) {
+    super();
+  }
+
+  query(...given: Parameters<FakeClient['query']>): Promise<unknown> {
+    return this.client.query(...given);
+  }
+
+  connect(): Promise<EventEmitter> {
+    const client = Object.assign(new EventEmitter(), { query: this.client.query, release: () => {} });
+    this.taken.push(client);
+    this.emit('acquire', client);
+    return Promise.resolve(client);
+  }
+}
+
 const postgres = (answer: (text: string) => object) => {
   const { asked, client } = over(answer);
-  return { asked, db: drizzlePostgres({ client: client as unknown as Client }) };
+  return { asked, db: drizzlePostgres({ client: new FakePool(client) as unknown as Pool }) };
 };
 const mysql = (answer: (text: string) => unknown[]) => {
   const { asked, client } = over(answer);
-  return { asked, db: drizzleMysql({ client: client as unknown as Connection }) };
+  const pool = { ...client, getConnection: async () => ({ ...client, release: () => {} }) };
+  return { asked, db: drizzleMysql({ client: pool as unknown as MysqlPool }) };
 };
 
 describe('the Drizzle adapter', () => {
@@ -95,6 +122,26 @@ describe('the Drizzle adapter', () => {
     const { db } = postgres(() => ({}));
     const adapter = drizzleAdapter(db);
     expect(() => adapter.within(db as never)).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }));
+  });
+
+  it('outlives a connection of pg that ends between two statements', async () => {
+    const { db } = postgres(() => ({ rows: [], rowCount: 0 }));
+    drizzleAdapter(db);
+    const adapter = drizzleAdapter(db);
+    const pool = db.$client as unknown as FakePool;
+    // Without a listener this throws, and ends the process.
+    await adapter.transaction(async () => pool.taken[0]!.emit('error', new Error('cut')));
+    expect([pool.listenerCount('acquire'), pool.taken[0]!.listenerCount('error')]).toEqual([1, 1]);
+  });
+
+  it('refuses a single connection, which has one transaction for all', () => {
+    const { client } = over(() => ({}));
+    expect(() => drizzleAdapter(drizzleMysql({ client: client as unknown as Connection }))).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('createPool') }),
+    );
+    expect(() => drizzleAdapter(drizzlePostgres({ client: client as unknown as Client }))).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('Pool of pg') }),
+    );
   });
 
   it("refuses what is not Drizzle's, and drivers that answer otherwise", async () => {

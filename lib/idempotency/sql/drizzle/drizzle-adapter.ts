@@ -5,6 +5,7 @@ import { MessagingError } from '../../../protocol/index.js';
 import { type Isolation, readIsolation } from '../isolation.js';
 import type { SqlAdapter, SqlDialect, SqlQuery, SqlResult, SqlValue } from '../sql-adapter.js';
 import { onlyReads } from '../sql-values.js';
+import { checkPool } from './pool-of.js';
 
 /** What the callback of this database's `transaction` gets. @publicApi */
 export type DrizzleTransaction<Database> = Database extends {
@@ -35,7 +36,8 @@ interface Transacts<Tx> extends Runs {
  * For `SqlInbox` and `SqlOutbox`: a handler gets Drizzle's transaction as `context.transaction`. For databases over
  * `drizzle-orm/node-postgres` and `drizzle-orm/mysql2`.
  *
- * @throws MessagingError CONFIGURATION for an unknown option, and for other databases.
+ * @throws MessagingError CONFIGURATION for an unknown option, for other databases, and for a single connection in place of a
+ * pool: it has one transaction for all.
  * @publicApi
  */
 export function drizzleAdapter<Database extends object>(
@@ -44,6 +46,7 @@ export function drizzleAdapter<Database extends object>(
 ): SqlAdapter<DrizzleTransaction<Database>> {
   type Tx = DrizzleTransaction<Database>;
   const dialect = dialectOf(database);
+  checkPool(database, dialect);
   const transacts = database as unknown as Transacts<Tx>;
   const isolationLevel = readIsolation('drizzleAdapter', options).toLowerCase() as Lowercase<Isolation>;
   const config = options.isolation !== undefined || dialect === 'mysql' ? { isolationLevel } : undefined;

@@ -12,8 +12,11 @@ const HAS_VERSIONS: Readonly<Record<SqlDialect, string>> = {
   sqlite: "SELECT count(*) AS found FROM sqlite_master WHERE type = 'table' AND name = 'nestmq_schema'",
 };
 
-/** One migrates, the others wait: any number that no other use of advisory locks is likely to take. */
-const POSTGRES_LOCK = 'SELECT pg_advisory_xact_lock(7235427881)';
+/**
+ * One migrates, the others wait: any number that no other use of advisory locks is likely to take. As a text, because Prisma
+ * cannot read a column of nothing.
+ */
+const POSTGRES_LOCK = 'SELECT CAST(pg_advisory_xact_lock(7235427881) AS text)';
 const MYSQL_LOCK_NAME = "CONCAT('nestmq:', SHA1(COALESCE(DATABASE(), '')))";
 const MYSQL_LOCK_SECONDS = 60;
 
