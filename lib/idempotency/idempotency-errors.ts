@@ -18,3 +18,13 @@ export class IdempotencyKeyError extends RejectMessageError {
     );
   }
 }
+
+/** What a duplicate of a request is replied to with, when its result was not kept. @publicApi */
+export class DuplicateRequestError extends RejectMessageError {
+  constructor(message: ReceivedMessage) {
+    super(
+      `the request ${message.messageId} of ${message.topic} was handled before, and its result was not kept; ` +
+        'cacheResult: true in @Idempotent keeps results',
+    );
+  }
+}

@@ -1,5 +1,13 @@
+export {
+  type BatchDelivery,
+  DELIVERY,
+  type DeliveringListener,
+  deliveryOf,
+  type IdempotentDelivery,
+} from './delivery.js';
 export { idempotencyKey, type KeyScope } from './idempotency-key.js';
-export { IdempotencyConflictError, IdempotencyKeyError } from './idempotency-errors.js';
+export { DuplicateRequestError, IdempotencyConflictError, IdempotencyKeyError } from './idempotency-errors.js';
+export { IdempotencyInterceptor, isIdempotencyInterceptor } from './idempotency.interceptor.js';
 export { Idempotent, idempotentOf } from './idempotent.decorator.js';
 export { MemoryIdempotencyStore, type MemoryIdempotencyStoreOptions } from './memory-store.js';
 export {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, SystemClock } from '../platform/index.js';
 import { MessagingError } from '../protocol/index.js';
+import { storeFailure } from './store-failure.js';
 import type { Claim, Claimed, Completed, Held, IdempotencyStore } from './store.js';
 
 /** @publicApi */
@@ -60,7 +61,7 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
     return this.forgotten;
   }
 
-  /** @throws MessagingError BAD_ARGUMENT, and acquires nothing, when more would be at work than it may know. */
+  /** @throws MessagingError IDEMPOTENCY_STORE_FAILED, and acquires nothing, when more would be at work than it may know. */
   // oxlint-disable-next-line require-await
   async acquire(claims: readonly Claim[], leaseMillis: number): Promise<Claimed[]> {
     const now = this.clock.monotonic();
@@ -145,8 +146,7 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   private makeRoom(claims: number, now: number): void {
     for (const [key, entry] of this.atWork) if (entry.until <= now) this.atWork.delete(key);
     if (this.atWork.size + claims <= this.maxEntries) return;
-    throw new MessagingError(
-      'BAD_ARGUMENT',
+    throw storeFailure(
       `MemoryIdempotencyStore: ${this.atWork.size} messages are at work and it may know ${this.maxEntries}; give a larger maxEntries`,
     );
   }

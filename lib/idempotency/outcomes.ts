@@ -109,6 +109,11 @@ export class IdempotencyOutcomes {
     return outcomes;
   }
 
+  /** Undefined for a listener that is not idempotent. */
+  report(listener: string): IdempotencyReport | undefined {
+    return this.reports().find((report) => report.listener === listener);
+  }
+
   reports(): IdempotencyReport[] {
     return [...this.listeners.values()].map((outcomes) => outcomes.report());
   }

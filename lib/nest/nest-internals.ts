@@ -199,6 +199,8 @@ export class HandlerPipeline {
     modules: ModulesContainer,
     private readonly host: HostClass,
     private readonly methodName: string,
+    /** What stands before all others, and whether it has to. */
+    private readonly arrange: (interceptors: Pieces['interceptors']) => Pieces['interceptors'] = (given) => given,
   ) {
     this.parts = partsOf(creator);
     this.method = findMethod(host.prototype, methodName)!;
@@ -280,7 +282,7 @@ export class HandlerPipeline {
     return {
       instance,
       canActivate: this.creator.createGuardsFn(guards, instance, method, CONTEXT_TYPE) as Pieces['canActivate'],
-      interceptors,
+      interceptors: this.arrange(interceptors),
       parameters,
       parameterCount: known.argsLength,
       filters: (filters as { filters?: ExceptionFilterMetadata[] }).filters ?? [],

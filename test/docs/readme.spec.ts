@@ -97,6 +97,8 @@ describe('the README', () => {
     ['lib/nest/options/messaging-options.ts', 'MessagingConnectionOptions'],
     ['lib/nest/options/messaging-options.ts', 'ProducerSettings'],
     ['lib/nest/options/messaging-options.ts', 'TraceSetting'],
+    ['lib/idempotency/options.ts', 'IdempotentOptions'],
+    ['lib/idempotency/options.ts', 'IdempotencyDefaults'],
     ['lib/nest/template/send-options.ts', 'MessageOptions'],
     ['lib/nest/template/send-options.ts', 'SendOptions'],
     ['lib/nest/template/send-options.ts', 'BatchOptions'],

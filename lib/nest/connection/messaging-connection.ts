@@ -13,6 +13,7 @@ import type {
   TransactionBinding,
   TransactionSendResult,
 } from '../../client/index.js';
+import { IdempotencyOutcomes } from '../../idempotency/index.js';
 import type { Clock, Logger, Platform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { BrokerHost, SharingHealth } from '../../server/index.js';
@@ -44,6 +45,8 @@ export class MessagingConnection {
   readonly maxMessageBytes: number;
   /** Undefined without the option. */
   readonly outbox: ConnectionOutbox | undefined;
+  /** What becomes of the messages of idempotent listeners. */
+  readonly idempotency: IdempotencyOutcomes;
   /** Set once the application's own groups are registered: from then on sends go straight through. */
   producer: Producer | undefined;
   private readonly platform: Platform;
@@ -72,6 +75,9 @@ export class MessagingConnection {
     this.clock = this.platform.clock;
     this.converter = options.converter;
     this.outbox = options.outbox && new ConnectionOutbox(options.outbox, this.clock, this.logger);
+    this.idempotency = new IdempotencyOutcomes((error) => {
+      this.logger.error('an observer of idempotency outcomes threw; the message is not concerned', error);
+    });
     this.maxMessageBytes = options.producer.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.ready = new Promise((resolve, reject) => {
       this.becomeReady = resolve;

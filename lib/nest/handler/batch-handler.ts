@@ -1,4 +1,5 @@
 import { ReceivedMessage, type Settlement } from '../../client/index.js';
+import type { BatchDelivery } from '../../idempotency/index.js';
 import type { HandlerPipeline, Passage } from '../nest-internals.js';
 import { FailureSettler, undecodable } from './failure-settler.js';
 import type { HandlerSettings } from './handler-settings.js';
@@ -44,16 +45,30 @@ export class BatchHandler {
   }
 
   private async run(entries: readonly Entry[], signal: AbortSignal, settled: Map<ReceivedMessage, Settlement>) {
-    const { group, connection, logger } = this.settings;
+    const { group, connection, logger, listener } = this.settings;
     const messages = entries.map(({ message }) => message);
-    const context = new MessageBatchContext(messages, group, connection, signal, logger);
-    const payloads = entries.map(({ payload }) => payload);
     const refused = new Map<ReceivedMessage, unknown>();
+    /** What the handler does not decide about; undefined acknowledges. */
+    const decided = new Map<ReceivedMessage, unknown>();
+    const batch: BatchDelivery = {
+      keep: (places) => {
+        passage.args[0] = places.map((place) => entries[place]!.payload);
+        MessageBatchContext.keep(
+          context,
+          places.map((place) => messages[place]!),
+        );
+      },
+      settle: (place, error) => void decided.set(messages[place]!, error),
+      hasFailed: (place) =>
+        refused.has(messages[place]!) || MessageBatchContext.failures(context).has(messages[place]!),
+    };
+    const context = new MessageBatchContext(messages, group, connection, signal, logger, { listener, batch });
     const passage: Passage = {
-      args: [payloads, context],
+      args: [entries.map(({ payload }) => payload), context],
       entered: false,
       pieces: undefined,
-      values: (signature, _args, runPipes) => this.values(signature, payloads, context, runPipes, refused),
+      values: (signature, args, runPipes) =>
+        this.values(signature, args[0] as readonly unknown[], context, runPipes, refused),
     };
     let all: Settlement = ACKNOWLEDGED;
     try {
@@ -64,7 +79,14 @@ export class BatchHandler {
     }
     const failed = MessageBatchContext.failures(context);
     for (const message of messages) {
-      if (refused.has(message)) {
+      if (decided.has(message)) {
+        const error = decided.get(message);
+        const { args } = passage;
+        settled.set(
+          message,
+          error === undefined ? ACKNOWLEDGED : await this.failures.settle(error, 'before-handler', args, passage),
+        );
+      } else if (refused.has(message)) {
         const error = refused.get(message);
         settled.set(message, await this.failures.settle(error, 'before-handler', passage.args, passage));
       } else if (failed.has(message)) {

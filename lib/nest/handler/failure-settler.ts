@@ -4,6 +4,7 @@ import {
   type Stage,
   decide,
   isAcknowledgement,
+  isPostponement,
   reasonText,
 } from '../../client/index.js';
 import { MessagingError } from '../../protocol/index.js';
@@ -33,6 +34,8 @@ export class FailureSettler {
   ): Promise<Settlement> {
     // `throw undefined` is a failure too, but `decide` reads undefined as success.
     const failure = thrown ?? new Error(`${this.settings.name} threw ${String(thrown)}`);
+    // Nothing has failed: the message only waits.
+    if (isPostponement(failure)) return decide(stage, failure, statusOf);
     const filter = this.pipeline.filterFor(failure, passage, args);
     if (filter === undefined) return decide(stage, failure, statusOf);
     try {

@@ -31,7 +31,8 @@ export class ListenerHandler {
     } catch (error) {
       return { kind: 'dead-letter', error: undecodable(error, message) };
     }
-    const context = new MessageContext(message, payload, settings.group, settings.connection, signal, settings.logger);
+    const { group, connection, logger, listener } = settings;
+    const context = new MessageContext(message, payload, group, connection, signal, logger, listener);
     const { direct } = pipeline;
     if (direct === undefined) return this.runThroughEnhancers(context);
     if (message.isRequest) return this.replyDirectly(direct, context);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { conflictOf, ConsumeMode } from '../../client/index.js';
+import type { IdempotentOptions } from '../../idempotency/index.js';
 import { LIMITS, type MessageFilter, MessagingError, compileFilter } from '../../protocol/index.js';
 import type { MessageListenerOptions } from '../decorators/index.js';
 import type { HostClass } from '../nest-internals.js';
@@ -21,6 +22,7 @@ export function defineListener(
   methodName: string,
   options: MessageListenerOptions,
   optionsOf: (connection: string, wantedBy: string) => ConnectionNames,
+  idempotent?: IdempotentOptions | false,
 ): ListenerDefinition {
   const where = `@MessageListener on ${host.name}.${methodName}`;
   checkOptions(where, options, LISTENER_RULES);
@@ -41,6 +43,7 @@ export function defineListener(
     elementType: options.batch?.type,
     host,
     methodName,
+    idempotent,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { IdempotentOptions } from '../../idempotency/index.js';
 import type { HostClass } from '../nest-internals.js';
 import type { BindingSettings } from './binding-settings.js';
 import type { Planned, PlanWords } from './consumer-plan.js';
@@ -11,6 +12,8 @@ export interface ListenerDefinition extends Planned {
   readonly elementType: unknown;
   readonly host: HostClass;
   readonly methodName: string;
+  /** What `@Idempotent` says; undefined: it does not stand there. */
+  readonly idempotent: IdempotentOptions | false | undefined;
 }
 
 export const LISTENER_WORDS: PlanWords<ListenerDefinition> = {

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { idempotentOf } from '../../idempotency/index.js';
+import { MessagingError } from '../../protocol/index.js';
 import { MessagingConnections } from '../connection/index.js';
 import { listenersOf } from '../decorators/index.js';
 import { findHostClasses } from '../nest-internals.js';
@@ -25,10 +27,12 @@ export class ListenerExplorer {
       for (const [methodName, owner] of methodsOf(host.prototype)) {
         if (visited.has(methodName)) continue;
         visited.add(methodName);
-        for (const options of listenersOf(owner, methodName)) {
-          const defined = defineListener(host, methodName, options, (connection, wantedBy) => {
-            return this.connections.get(connection, wantedBy).options;
-          });
+        const listeners = listenersOf(owner, methodName);
+        const idempotent = idempotentOf(owner, methodName);
+        if (idempotent !== undefined && listeners.length === 0) refuseWithoutListener(host.name, owner, methodName);
+        const namesOf = (connection: string, wantedBy: string) => this.connections.get(connection, wantedBy).options;
+        for (const options of listeners) {
+          const defined = defineListener(host, methodName, options, namesOf, idempotent);
           const count = (names.get(defined.name) ?? 0) + 1;
           names.set(defined.name, count);
           found.push(count === 1 ? defined : { ...defined, name: `${defined.name}#${count}` });
@@ -37,6 +41,18 @@ export class ListenerExplorer {
     }
     return found;
   }
+}
+
+/** Nest's mark on methods with a pattern, whose messages come through `nestmq/microservices`. */
+const PATTERN_METADATA = 'microservices:pattern';
+
+function refuseWithoutListener(className: string, owner: object, methodName: string): void {
+  const method = Object.getOwnPropertyDescriptor(owner, methodName)?.value as object;
+  if (Reflect.hasMetadata(PATTERN_METADATA, method)) return;
+  throw new MessagingError(
+    'CONFIGURATION',
+    `@Idempotent on ${className}.${methodName}: no @MessageListener stands there, so nothing would be handled once`,
+  );
 }
 
 /** The methods that an instance has, each with the prototype that it comes from. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ConsumeMode, PushConsumer } from '../../client/index.js';
+import type { IdempotencyReport } from '../../idempotency/index.js';
 import { type HeaderMatch, MessagingError } from '../../protocol/index.js';
 import type { ListenerDefinition } from './listener-definition.js';
 
@@ -19,11 +20,14 @@ export interface MessageListenerInfo {
   readonly paused: boolean;
   /** It takes nothing new until then (milliseconds since 1970), because it said so: `PostponeError`. */
   readonly suspended: { readonly until: number; readonly reason: string } | undefined;
+  /** What became of its messages in the idempotency store; undefined where it has none. */
+  readonly idempotency: IdempotencyReport | undefined;
 }
 
 interface Entry {
   readonly definition: ListenerDefinition;
   readonly consumer: PushConsumer;
+  readonly idempotency: () => IdempotencyReport | undefined;
   paused: boolean;
 }
 
@@ -35,7 +39,7 @@ export class MessageListenerRegistry {
   private starter: ((connection?: string) => Promise<void>) | undefined;
 
   list(): MessageListenerInfo[] {
-    return [...this.entries.values()].map(({ definition, consumer, paused }) => ({
+    return [...this.entries.values()].map(({ definition, consumer, paused, idempotency }) => ({
       name: definition.name,
       topic: definition.topic,
       tag: definition.filter.tags.expression,
@@ -46,6 +50,7 @@ export class MessageListenerRegistry {
       connection: definition.connection,
       started: this.started.has(definition.connection),
       paused,
+      idempotency: idempotency(),
       suspended: consumer.suspensionOf(definition.name),
     }));
   }
@@ -76,8 +81,8 @@ export class MessageListenerRegistry {
   }
 
   /** @internal */
-  add(definition: ListenerDefinition, consumer: PushConsumer): void {
-    this.entries.set(definition.name, { definition, consumer, paused: false });
+  add(definition: ListenerDefinition, consumer: PushConsumer, idempotency: () => IdempotencyReport | undefined): void {
+    this.entries.set(definition.name, { definition, consumer, idempotency, paused: false });
   }
 
   /** @internal */

@@ -12,6 +12,7 @@ import {
 } from '../connection/index.js';
 import { BatchHandler, type HandlerSettings, ListenerHandler } from '../handler/index.js';
 import { HandlerPipeline, type LifecycleHooks, installLifecycleHooks, payloadType } from '../nest-internals.js';
+import { IdempotentListeners } from './idempotent-listeners.js';
 import { type ConsumerPlan, planConsumers } from './consumer-plan.js';
 import { LISTENER_WORDS, type ListenerDefinition } from './listener-definition.js';
 import { ListenerExplorer } from './listener.explorer.js';
@@ -31,6 +32,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
   /** By listener name; made when the application is ready, as HTTP routes are, so that all global enhancers count. */
   private readonly handlers = new Map<string, ListenerHandler>();
   private readonly batchHandlers = new Map<string, BatchHandler>();
+  private readonly idempotency = new IdempotentListeners();
   private listeners: ListenerDefinition[] = [];
   /** For strategies of `nestmq/microservices`. */
   private readonly transports: TransportHost;
@@ -58,6 +60,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
     try {
       this.listeners = this.explorer.explore();
       const plans = planConsumers(this.listeners, LISTENER_WORDS);
+      for (const listener of this.listeners) this.idempotency.prepare(listener, this.connectionOf(listener));
       const transactions = this.transactions.explore();
       this.opened = true;
       for (const connection of this.connections.all()) await connection.open();
@@ -123,7 +126,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
       ...settings,
       ...handle,
     });
-    this.registry.add(listener, consumer);
+    this.registry.add(listener, consumer, () => this.connectionOf(listener).idempotency.report(name));
   }
 
   private async bindTransaction({ connection, name, group, listener }: TransactionDefinition): Promise<void> {
@@ -133,7 +136,8 @@ export class MessagingOrchestrator implements LifecycleHooks {
 
   private createHandler(listener: ListenerDefinition): void {
     const { host, methodName, name, group, connection, settings, elementType } = listener;
-    const pipeline = new HandlerPipeline(this.contextCreator, this.modules, host, methodName);
+    const arrange = this.idempotency.arrange(listener);
+    const pipeline = new HandlerPipeline(this.contextCreator, this.modules, host, methodName, arrange);
     const handler: HandlerSettings = {
       name,
       group,
@@ -142,6 +146,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
       // Of an array the compiler emits nothing but that it is one.
       payloadType: settings.batch === undefined ? payloadType(host.prototype, methodName) : elementType,
       logger: new Logger(name),
+      listener: this.idempotency.hostOf(listener),
     };
     if (settings.batch === undefined) this.handlers.set(name, new ListenerHandler(pipeline, handler));
     else this.batchHandlers.set(name, new BatchHandler(pipeline, handler));

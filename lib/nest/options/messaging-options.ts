@@ -1,4 +1,5 @@
 import type { RebalanceStrategy } from '../../client/index.js';
+import type { IdempotencyDefaults } from '../../idempotency/index.js';
 import type { ClientTls, Connector } from '../../remoting/index.js';
 import type { BrokerSettings } from '../../server/index.js';
 import type { OutboxSettings, ResolvedOutbox } from '../outbox/outbox-options.js';
@@ -92,6 +93,8 @@ export interface MessagingConnectionOptions {
   trace?: boolean | TraceSetting;
   /** Where `template.outbox(tx)` writes, and whether this process sends it. Default: there is none. */
   outbox?: OutboxSettings;
+  /** How listeners handle each message once; `enabled: true` for all of them, otherwise for those with `@Idempotent`. */
+  idempotency?: IdempotencyDefaults;
 }
 
 /** @publicApi */
@@ -126,4 +129,5 @@ export interface ResolvedConnectionOptions {
   /** Undefined when nothing is traced. */
   readonly trace: { readonly sample: number; readonly topic: string } | undefined;
   readonly outbox: ResolvedOutbox | undefined;
+  readonly idempotency: IdempotencyDefaults | undefined;
 }

@@ -1,4 +1,5 @@
 import { REBALANCE_STRATEGIES } from '../../client/index.js';
+import { checkIdempotencyDefaults, type IdempotencyDefaults } from '../../idempotency/index.js';
 import {
   checkCredentials,
   checkTopic,
@@ -55,6 +56,7 @@ const CONNECTION_RULES: OptionRules = {
     accepts: (value) => rule.boolean.accepts(value) || rule.object.accepts(value),
   },
   outbox: rule.object,
+  idempotency: rule.object,
 };
 
 const TRACE_RULES: OptionRules = {
@@ -131,6 +133,7 @@ export function resolveOptions(
     rebalance: options.rebalance,
     trace: traceOf(options, where),
     outbox: resolveOutbox(options.outbox, where),
+    idempotency: idempotencyOf(options, where),
   };
 }
 
@@ -177,6 +180,13 @@ function traceOf({ trace, namespace }: MessagingConnectionOptions, where: string
   }
   if (isSendableTopic(topic)) return { sample, topic };
   throw new MessagingError('CONFIGURATION', `${where}, trace: nothing can be sent to the topic ${topic}`);
+}
+
+function idempotencyOf({ idempotency }: MessagingConnectionOptions, where: string): IdempotencyDefaults | undefined {
+  if (idempotency === undefined) return undefined;
+  checkIdempotencyDefaults(`${where}, idempotency`, idempotency);
+  if (idempotency.enabled !== true || idempotency.store !== undefined) return { ...idempotency };
+  throw new MessagingError('CONFIGURATION', `${where}, idempotency: enabled needs a store`);
 }
 
 /**

@@ -13,6 +13,8 @@ import type { ConsumedMessage, DeadLetter, SentMessage } from './entries.js';
 import type { TestBroker } from './test-broker.js';
 
 const SHARDING_KEY = '__SHARDINGKEY';
+/** What a message keeps that was resent or replayed. */
+const AGAIN = [ExtensionProperty.RESENT, ExtensionProperty.REPLAYED, ExtensionProperty.ORIGIN_ID];
 
 /** What can be delivered once more. */
 export type Redeliverable = SentMessage | ConsumedMessage | DeadLetter | ReceivedMessage;
@@ -73,7 +75,11 @@ function ofReceived(from: ConsumedMessage | DeadLetter | ReceivedMessage): Origi
   const message = from instanceof ReceivedMessage ? from : from.message;
   const { messageId, tag, keys, contentType } = message;
   const shardingKey = message.systemProperty(SHARDING_KEY);
-  const all = propertiesOf({ messageId, tag, keys, own: message.properties, contentType, shardingKey });
+  const again = AGAIN.flatMap((name) => {
+    const value = message.systemProperty(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const all = [...propertiesOf({ messageId, tag, keys, own: message.properties, contentType, shardingKey }), ...again];
   // A dead letter's own queue is that of the dead letters.
   const queueId = message.systemProperty(ExtensionProperty.DLQ_QUEUE_ID);
   const topic = message.systemProperty(ExtensionProperty.DLQ_TOPIC) ?? message.topic;

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { NestInterceptor } from '@nestjs/common';
+import { ConsumeMode } from '../../client/index.js';
+import {
+  type DeliveringListener,
+  IdempotencyInterceptor,
+  isIdempotencyInterceptor,
+  MemoryIdempotencyStore,
+} from '../../idempotency/index.js';
+import { MessagingError } from '../../protocol/index.js';
+import type { MessagingConnection } from '../connection/index.js';
+import { nestLogger } from '../connection/nest-logger.js';
+import type { ListenerDefinition } from './listener-definition.js';
+
+/** Which listeners handle each message once, and by which interceptor. */
+export class IdempotentListeners {
+  /** Stands before all others where `@Idempotent` or the module says so. */
+  private readonly interceptor = new IdempotencyInterceptor();
+  private readonly hosts = new Map<string, DeliveringListener>();
+  private readonly warned = new Set<string>();
+  /** By connection: this instance in broadcast groups. */
+  private readonly unnamed = new Map<string, string>();
+
+  /**
+   * Before anything starts.
+   * @throws MessagingError CONFIGURATION for what cannot be.
+   */
+  prepare(listener: ListenerDefinition, connection: MessagingConnection): void {
+    const { name, group, delivery, mode, idempotent } = listener;
+    const { idempotency: defaults } = connection.options;
+    const host: DeliveringListener = {
+      name,
+      group,
+      connection: connection.name,
+      instance: mode === ConsumeMode.BROADCAST ? this.instanceOf(connection) : undefined,
+      delivery,
+      clock: connection.clock,
+      logger: nestLogger(name),
+      outcomes: connection.idempotency,
+      options: idempotent,
+      defaults,
+    };
+    this.hosts.set(name, host);
+    if (!isIdempotent(host)) return;
+    this.interceptor.prepare(host);
+    const store = (idempotent || undefined)?.store ?? defaults?.store;
+    if (store instanceof MemoryIdempotencyStore) this.warnOfMemory(connection);
+  }
+
+  hostOf({ name }: ListenerDefinition): DeliveringListener | undefined {
+    return this.hosts.get(name);
+  }
+
+  /** Puts the interceptor before those of the listener, unless one of its kind is among them. */
+  arrange(listener: ListenerDefinition): (interceptors: NestInterceptor[]) => NestInterceptor[] {
+    const host = this.hosts.get(listener.name)!;
+    return (interceptors) => {
+      const own = interceptors.filter(isIdempotencyInterceptor);
+      for (const interceptor of own) interceptor.prepare(host);
+      if (own.length > 1) {
+        throw new MessagingError(
+          'CONFIGURATION',
+          `the listener ${host.name} has ${own.length} IdempotencyInterceptors: the second would find every message busy`,
+        );
+      }
+      return own.length > 0 || !isIdempotent(host) ? interceptors : [this.interceptor, ...interceptors];
+    };
+  }
+
+  /** Two that share one would each skip what the other has handled; without a name of its own, one is new at every start. */
+  private instanceOf({ name, options: { application, instance } }: MessagingConnection): string {
+    if (instance !== undefined) return `${hostname()}/${application}/${instance}`;
+    let unnamed = this.unnamed.get(name);
+    if (unnamed === undefined) this.unnamed.set(name, (unnamed = randomUUID()));
+    return unnamed;
+  }
+
+  private warnOfMemory(connection: MessagingConnection): void {
+    if (connection.options.nameServers === undefined || process.env.NODE_ENV !== 'production') return;
+    if (this.warned.has(connection.name)) return;
+    this.warned.add(connection.name);
+    connection.logger.warn(
+      'idempotency is kept in the memory of this process (MemoryIdempotencyStore): other instances, and this one after a ' +
+        'restart, handle messages again. Use a store that they share, such as RedisIdempotencyStore or SqlInbox',
+    );
+  }
+}
+
+function isIdempotent({ options, defaults, delivery }: DeliveringListener): boolean {
+  if (options !== undefined) return options !== false;
+  // Nothing comes twice there.
+  return defaults?.enabled === true && delivery === 'at-least-once';
+}
