@@ -4,6 +4,7 @@ import {
   combineInterceptors,
   MessagingClient,
 } from '../../client/index.js';
+import type { IdempotencyObserver } from '../../idempotency/index.js';
 import { type Clock, type Logger, type Platform, systemPlatform } from '../../platform/index.js';
 import { type Connector, TcpConnector } from '../../remoting/index.js';
 import { type BrokerHost, SharedBroker } from '../../server/index.js';
@@ -27,11 +28,17 @@ export type InterceptorFactory = (connection: ResolvedConnectionOptions, clock: 
 export class ConnectionEnvironment {
   /** Whether the process is there for the application: open connections keep it alive, and it is warned of kills. */
   readonly ownsProcess: boolean = true;
+  readonly idempotencyObservers: IdempotencyObserver[] = [];
   private readonly factories: InterceptorFactory[] = [];
 
   /** Has effect for connections that open later; they open with the first `onModuleInit`. */
   intercept(factory: InterceptorFactory): void {
     this.factories.push(factory);
+  }
+
+  /** Told of what idempotency comes to, by the connections that open later. */
+  observeIdempotency(observer: IdempotencyObserver): void {
+    this.idempotencyObservers.push(observer);
   }
 
   platform(logger: Logger): Platform {

@@ -1,4 +1,5 @@
 import type { ClientCounters, ConsumerState, SendCounts, TopicLag } from '../../client/index.js';
+import type { IdempotencyReport } from '../../idempotency/index.js';
 import type { HostHealth, SharingHealth } from '../../server/index.js';
 import type { OutboxReport } from '../outbox/connection-outbox.js';
 import type { MessagingConnection } from './messaging-connection.js';
@@ -17,6 +18,8 @@ export interface ConnectionReport {
   readonly host: HostHealth | undefined;
   /** Of a store that processes may share. */
   readonly sharing: SharingHealth | undefined;
+  /** Of the idempotent listeners that have handled something. */
+  readonly idempotency: readonly IdempotencyReport[];
   /** Undefined without an outbox. */
   readonly outbox: OutboxReport | undefined;
 }
@@ -25,9 +28,10 @@ export interface ConnectionReport {
 export async function reportOn(connection: MessagingConnection, patienceMillis: number): Promise<ConnectionReport> {
   const { name, openClient: client, clock, sharing } = connection;
   const host = connection.host?.health();
+  const idempotency = connection.idempotency.reports();
   if (client === undefined) {
     const none = { counters: undefined, sends: new Map<string, SendCounts>(), groups: [], lags: undefined };
-    return { name, problem: 'the connection is not open', ...none, host, sharing, outbox: undefined };
+    return { name, problem: 'the connection is not open', ...none, host, sharing, idempotency, outbox: undefined };
   }
   const waited = new AbortController();
   const late = clock.sleep(patienceMillis, waited.signal).then(
@@ -53,6 +57,7 @@ export async function reportOn(connection: MessagingConnection, patienceMillis: 
     lags,
     host,
     sharing,
+    idempotency,
     outbox: await asking,
   };
 }

@@ -116,6 +116,7 @@ export class MessagingConnection {
   async open(): Promise<void> {
     const { options, platform, environment } = this;
     if (environment.ownsProcess) this.keepAlive = setInterval(() => undefined, KEEP_ALIVE_MILLIS);
+    for (const observer of environment.idempotencyObservers) this.idempotency.observe(observer);
     this.broker = await environment.openBroker(options, platform);
     const { connector, host, shared } = this.broker;
     const summary = shared?.summary() ?? host?.summary();

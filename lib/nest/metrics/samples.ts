@@ -1,4 +1,5 @@
 import type { ConsumerState } from '../../client/index.js';
+import type { IdempotencyReport } from '../../idempotency/index.js';
 import type { HostHealth } from '../../server/index.js';
 import type { ConnectionReport } from '../connection/connection-report.js';
 import type { OutboxReport } from '../outbox/index.js';
@@ -39,6 +40,7 @@ export class Samples {
         this.put(METRICS.lagSeconds, { connection, topic, group }, age, Math.max);
       }
     }
+    for (const listener of report.idempotency) this.addIdempotency(connection, listener);
     if (report.outbox !== undefined) this.addOutbox(connection, report.outbox);
     if (report.sharing !== undefined) {
       this.put(METRICS.brokerHosted, { connection }, report.sharing.role === 'host' ? 1 : 0);
@@ -80,6 +82,16 @@ export class Samples {
       this.put(METRICS.retried, { connection, topic, group }, retried);
       this.put(METRICS.deadLettered, { connection, topic, group }, deadLettered);
     }
+  }
+
+  private addIdempotency(connection: string, report: IdempotencyReport): void {
+    const { group, listener, store, counts, unprotected, storeDownSince } = report;
+    const labels = { connection, group, listener, store };
+    for (const [outcome, count] of Object.entries(counts)) {
+      this.put(METRICS.idempotent, { ...labels, outcome: outcome.replace('-', '_') }, count);
+    }
+    this.put(METRICS.unprotected, labels, unprotected);
+    this.put(METRICS.idempotencyStore, labels, storeDownSince === undefined ? 1 : 0);
   }
 
   private addOutbox(connection: string, { status, counters }: OutboxReport): void {

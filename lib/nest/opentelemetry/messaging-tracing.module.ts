@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { VERSION } from '../../server/index.js';
 import { ConnectionEnvironment } from '../connection/index.js';
 import { MessagingCoreModule } from '../messaging-core.module.js';
+import { noteIdempotency } from './idempotency-events.js';
 import { MessagingTracer } from './tracer.js';
 import { checkTracingOptions, type MessagingTracingOptions } from './tracing-options.js';
 
@@ -26,6 +27,7 @@ export class MessagingTracingModule {
           inject: [ConnectionEnvironment],
           useFactory: (environment: ConnectionEnvironment) => {
             environment.intercept((connection) => new MessagingTracer(options, connection, VERSION));
+            environment.observeIdempotency(noteIdempotency);
             return true;
           },
         },

@@ -30,6 +30,7 @@ import { statusOf } from '../handler/status-of.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
 import { callAttributes, connectionAttributes, sendAttributes } from './attributes.js';
 import { propertyGetter, propertySetter } from './carriers.js';
+import { withConsumerSpan } from './idempotency-events.js';
 import type { MessagingTracingOptions } from './tracing-options.js';
 import { W3CPropagator } from './w3c-propagator.js';
 
@@ -78,7 +79,8 @@ export class MessagingTracer implements ClientInterceptor {
       links: messages.length === 1 ? [] : senders.flatMap(linkTo),
     };
     const span = this.tracer.startSpan(`process ${messages[0]!.topic}`, options, parent);
-    return context.with(trace.setSpan(parent, span), () => this.finishCall(span, call, proceed()));
+    const within = withConsumerSpan(trace.setSpan(parent, span), span);
+    return context.with(within, () => this.finishCall(span, call, proceed()));
   };
 
   /** A check comes out of nowhere, long after: it belongs to the trace of its message. */

@@ -38,6 +38,11 @@ export function assess(
     for (const { name, reason } of suspendedListeners)
       problems.push(`the listener ${name} of the group ${group} takes nothing for a while: ${reason}`);
   }
+  for (const { listener, store, storeDownSince } of report.idempotency) {
+    if (storeDownSince === undefined) continue;
+    const seconds = Math.round((now - storeDownSince) / 1000);
+    problems.push(`the idempotency store ${store} of the listener ${listener} has not answered for ${seconds} s`);
+  }
   if (sinceDeadLetter !== undefined && sinceDeadLetter < options.deadLetterWindow) {
     problems.push('there are new dead letters');
   }
