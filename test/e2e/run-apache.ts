@@ -13,6 +13,8 @@ const [nameServer = '127.0.0.1:9876', part = ''] = process.argv.slice(2);
 const SIDE_BY_SIDE = Number(process.env.NESTMQ_SIDE_BY_SIDE ?? 50);
 const PATIENCE_MILLIS = Number(process.env.NESTMQ_PATIENCE ?? 150_000);
 
+/** What behaviours took last time, as far as it was long. */
+const SECONDS = JSON.parse(process.env.NESTMQ_LONGEST ?? '{}') as Readonly<Record<string, number>>;
 const LANE_MILLIS = 400;
 const target = apache(nameServer);
 const excluded: string[] = [];
@@ -20,6 +22,11 @@ const failed: Record<string, string> = {};
 const times: Record<string, number> = {};
 let shown = 0;
 process.on('unhandledRejection', (error) => console.log('STRAY', error));
+
+/** What waits for minutes begins first: begun last it would be waited for by nobody else. */
+function longest({ name }: Behaviour): number {
+  return SECONDS[name] ?? 0;
+}
 
 async function run(behaviour: Behaviour): Promise<void> {
   shown++;
@@ -41,7 +48,8 @@ async function run(behaviour: Behaviour): Promise<void> {
 
 const waiting = subjects
   .flatMap((subject) => subject.behaviours)
-  .filter(({ name }) => part.split('|').some((one) => name.includes(one)));
+  .filter(({ name }) => part.split('|').some((one) => name.includes(one)))
+  .sort((a, b) => longest(b) - longest(a));
 async function lane(): Promise<void> {
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     const why = leftOut(next, target);

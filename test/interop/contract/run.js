@@ -2,7 +2,7 @@
 // builds of the package and of the tests, a JDK from 17 on and Maven; what it lacks it names in lines `missing: …` and
 // ends with 77, with 1 if NESTMQ_REQUIRE=all.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ApacheCluster, needRocketMQ } from '../apache/cluster.js';
 
@@ -24,11 +24,16 @@ if (!existsSync(SUITE)) {
   console.log('missing: a build of the tests (node scripts/build.js test)');
   process.exit(process.env.NESTMQ_REQUIRE === 'all' ? 1 : EXIT_MISSING);
 }
+/** Seconds by behaviour, for the order in which they begin: of those above 30 in what NESTMQ_TIMES=1 prints at the end. */
+const longest = readFileSync(new URL('longest.json', import.meta.url), 'utf8');
 const cluster = await ApacheCluster.start(await needRocketMQ(VERSION), ['broker-a'], SHORTENED);
 let code = 1;
 try {
   console.log(`RocketMQ ${VERSION} at ${cluster.nameServer}, with ${JSON.stringify(SHORTENED)}`);
-  const suite = spawn(process.execPath, [SUITE, cluster.nameServer, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const suite = spawn(process.execPath, [SUITE, cluster.nameServer, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, NESTMQ_LONGEST: longest },
+  });
   code = await new Promise((resolve) => suite.once('close', (status) => resolve(status ?? 1)));
 } finally {
   await cluster.stop();
