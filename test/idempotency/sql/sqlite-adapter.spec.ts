@@ -107,7 +107,7 @@ describe('the SQLite adapter', () => {
   it('gives up in the end', async () => {
     table();
     const clock = new VirtualClock();
-    const adapter = sqliteAdapter(files.open(), { busyTimeout: 1000, clock });
+    const adapter = sqliteAdapter(files.open(), { busyTimeout: 1000 }, clock);
     const other = files.open();
     other.exec('BEGIN IMMEDIATE');
     const refused = expect(adapter.transaction(() => Promise.resolve())).rejects.toThrow('database is locked');

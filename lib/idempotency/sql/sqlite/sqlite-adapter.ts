@@ -9,8 +9,6 @@ import { type SqliteDatabase, runStatement } from './sqlite-database.js';
 export interface SqliteAdapterOptions {
   /** How long a transaction waits for another process that is writing, in milliseconds. Default: 5000. */
   readonly busyTimeout?: number;
-  /** @internal for tests */
-  readonly clock?: Clock;
 }
 
 const DEFAULT_BUSY_TIMEOUT = 5000;
@@ -39,13 +37,14 @@ const turns = new WeakMap<SqliteDatabase, Promise<void>>();
 export function sqliteAdapter<Database extends SqliteDatabase>(
   database: Database,
   options: SqliteAdapterOptions = {},
+  clock: Clock = new SystemClock(),
 ): SqlAdapter<Database> {
   if (typeof database?.prepare !== 'function' || typeof database.exec !== 'function')
     throw new MessagingError(
       'BAD_ARGUMENT',
       'sqliteAdapter takes a DatabaseSync of "node:sqlite" or a Database of "node-sqlite3-wasm"',
     );
-  const { busyTimeout = DEFAULT_BUSY_TIMEOUT, clock = new SystemClock(), ...unknown } = options;
+  const { busyTimeout = DEFAULT_BUSY_TIMEOUT, ...unknown } = options;
   for (const name of Object.keys(unknown))
     throw new MessagingError('CONFIGURATION', `sqliteAdapter knows no option "${name}"; it knows busyTimeout`);
   if (!Number.isSafeInteger(busyTimeout) || busyTimeout < 0)
