@@ -36,6 +36,8 @@ export interface IdempotentDelivery {
   readonly signal: AbortSignal;
   /** Fires the signal that the handler has. */
   abort(reason: Error): void;
+  /** Called each time before the handler gets its signal. */
+  watch(look: () => void): void;
   /** What the handler finds as `context.transaction`; undefined: it is over. */
   setTransaction(transaction: { readonly handle: unknown } | undefined): void;
   /** The call is over. */

@@ -37,9 +37,19 @@ export class LeaseKeeper {
     this.kept.delete(lease);
   }
 
+  /**
+   * Tells those whose leases have ended, which a process that stood still does not hear in time: what it waited for may wake
+   * it before its timers do.
+   */
+  look(leases: Iterable<KeptLease>): void {
+    const now = this.clock.monotonic();
+    for (const lease of leases) if (lease.until <= now) this.lose(lease);
+  }
+
   private readonly extend = async (): Promise<void> => {
     const { kept, clock, leaseMillis } = this;
     const begun = clock.monotonic();
+    this.look(kept);
     const due: KeptLease[] = [];
     for (const lease of kept) {
       if (lease.signal.aborted) kept.delete(lease);

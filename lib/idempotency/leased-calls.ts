@@ -102,6 +102,7 @@ export class LeasedCalls {
         leases.set(place, this.keep(place, claimed.token, begun + leaseMillis, delivery));
       } else place.verdict = this.verdictOf(place, claimed);
     }
+    if (leases.size > 0) delivery.watch(() => this.keeper.look(leases.values()));
   }
 
   private verdictOf(place: Place, claimed: Exclude<Claimed, { outcome: 'acquired' }>): Verdict {

@@ -8,6 +8,7 @@ export class ContextDelivery implements IdempotentDelivery {
   private transaction: { readonly handle: unknown } | undefined;
   private controller: AbortController | undefined;
   private lost: Error | undefined;
+  private look: (() => void) | undefined;
   private readonly forward = (): void => this.controller!.abort(this.signal.reason);
 
   constructor(
@@ -19,6 +20,7 @@ export class ContextDelivery implements IdempotentDelivery {
 
   /** What the handler sees: fires also when the lease is lost. Only who asks for it pays. */
   get handlerSignal(): AbortSignal {
+    this.look?.();
     if (this.controller === undefined) {
       this.controller = new AbortController();
       if (this.signal.aborted) this.forward();
@@ -38,11 +40,16 @@ export class ContextDelivery implements IdempotentDelivery {
     this.controller?.abort(reason);
   }
 
+  watch(look: () => void): void {
+    this.look = look;
+  }
+
   setTransaction(transaction: { readonly handle: unknown } | undefined): void {
     this.transaction = transaction;
   }
 
   end(): void {
+    this.look = undefined;
     this.signal.removeEventListener('abort', this.forward);
   }
 }
