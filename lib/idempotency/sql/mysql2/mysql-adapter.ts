@@ -10,7 +10,7 @@ export interface MysqlAdapterOptions {
    * Of the transactions that the adapter begins. MySQL's own default, REPEATABLE READ, locks the gaps between rows as well:
    * inserts of different messages then wait for each other, and deadlock. Default: `READ COMMITTED`.
    */
-  readonly isolation?: Isolation;
+  isolation?: Isolation;
 }
 
 /**

@@ -10,7 +10,7 @@ export interface PgAdapterOptions {
    * Of the transactions that the adapter begins. Above READ COMMITTED a concurrent duplicate fails with a serialisation
    * error (`DATABASE_BUSY`, retried) where it would have waited. Default: `READ COMMITTED`.
    */
-  readonly isolation?: Isolation;
+  isolation?: Isolation;
 }
 
 /**

@@ -8,7 +8,7 @@ import { type SqliteDatabase, runStatement } from './sqlite-database.js';
 /** @publicApi */
 export interface SqliteAdapterOptions {
   /** How long a transaction waits for another process that is writing, in milliseconds. Default: 5000. */
-  readonly busyTimeout?: number;
+  busyTimeout?: number;
 }
 
 const DEFAULT_BUSY_TIMEOUT = 5000;
