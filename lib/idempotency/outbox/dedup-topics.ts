@@ -5,6 +5,8 @@ import { MessagingError } from '../../protocol/index.js';
 /** What the relay needs of a producer. */
 export interface RelayProducer {
   send(message: OutgoingMessage, options?: SendOptions): Promise<SendResult>;
+  /** All or nothing, in order. */
+  sendBatch(messages: readonly OutgoingMessage[], options?: SendOptions): Promise<SendResult>;
 }
 
 /** A topic may be given de-duplication, or lose it, with a restart of its broker. */
@@ -43,7 +45,13 @@ export class DedupTopics {
     return this.deduplicates(topic) === false ? this.producer.send(message, options) : this.tryWithId(message, options);
   }
 
-  private deduplicates(topic: string): boolean | undefined {
+  /** Several of one key, on a topic that is known not to de-duplicate: a batch carries no ids. */
+  sendTogether(messages: readonly OutgoingMessage[], options: SendOptions): Promise<SendResult> {
+    return this.producer.sendBatch(messages, options);
+  }
+
+  /** Undefined: not known. */
+  deduplicates(topic: string): boolean | undefined {
     const known = this.known.get(topic);
     return known !== undefined && this.clock.monotonic() < known.until ? known.deduplicates : undefined;
   }

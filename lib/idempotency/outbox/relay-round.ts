@@ -24,6 +24,22 @@ export interface RoundSettings {
 }
 
 /**
+ * Rows of one key that follow each other travel as one batch when there are few keys with many rows each. Many keys side by side
+ * do better one row at a time: the producer then puts rows of different keys into one request, and a batch goes alone.
+ */
+const RUNS_FROM = 8;
+const RUN_MESSAGES = 128;
+const RUN_BYTES = 512 * 1024;
+
+interface Round extends RoundSettings {
+  readonly settled: Settled;
+  readonly until: number;
+  readonly takenOver: ReadonlySet<number>;
+  /** Whether rows of one key go together. */
+  readonly runs: boolean;
+}
+
+/**
  * Sends what was claimed. Rows with a key go one after the other and end at the first that fails; keys, and rows without one,
  * do not wait for each other.
  *
@@ -31,9 +47,16 @@ export interface RoundSettings {
  */
 export async function sendRows(claimed: ClaimedRows, until: number, settings: RoundSettings): Promise<SettledRows> {
   const settled: Settled = { sent: [], held: [], failed: [] };
-  await Promise.all(
-    chainsOf(claimed.rows).map((chain) => sendChain(chain, claimed.takenOver, until, settled, settings)),
-  );
+  const chains = chainsOf(claimed.rows);
+  const longest = chains.reduce((most, chain) => Math.max(most, chain.length), 0);
+  const round: Round = {
+    ...settings,
+    settled,
+    until,
+    takenOver: claimed.takenOver,
+    runs: longest * RUNS_FROM > chains.length,
+  };
+  await Promise.all(chains.map((chain) => sendChain(chain, round)));
   return settled;
 }
 
@@ -58,27 +81,52 @@ function chainsOf(rows: readonly OutboxRow[]): OutboxRow[][] {
   return chains;
 }
 
-async function sendChain(
-  chain: readonly OutboxRow[],
-  takenOver: ReadonlySet<number>,
-  until: number,
-  settled: Settled,
-  settings: RoundSettings,
-): Promise<void> {
-  const { topics, clock, counters, sendMillis } = settings;
-  for (const row of chain) {
+async function sendChain(chain: readonly OutboxRow[], round: Round): Promise<void> {
+  const { topics, clock, counters, settled } = round;
+  const options = { timeoutMillis: round.sendMillis };
+  let runs = round.runs;
+  for (let at = 0; at < chain.length;) {
     // What is not begun stays as it is, for the next round or another relay.
-    if (settings.stopping() || clock.monotonic() >= until) return;
+    if (round.stopping() || clock.monotonic() >= round.until) return;
+    const run = runs ? runFrom(chain, at, topics) : 1;
+    const rows = chain.slice(at, at + run);
     try {
-      await topics.send(row.message, { timeoutMillis: sendMillis });
+      if (run === 1) await topics.send(rows[0]!.message, options);
+      else {
+        await topics.sendTogether(
+          rows.map(({ message }) => message),
+          options,
+        );
+      }
     } catch (error) {
-      fail(row, error, settled, settings);
+      if (run > 1 && isHopeless(error)) {
+        // One of them is to blame, the others are not: each on its own.
+        runs = false;
+        continue;
+      }
+      fail(rows[0]!, error, settled, round);
       return;
     }
-    settled.sent.push(row.seq);
-    counters.sent++;
-    if (row.attempts > 0 || takenOver.has(row.lane)) counters.resent++;
+    for (const { seq, attempts, lane } of rows) {
+      settled.sent.push(seq);
+      counters.sent++;
+      if (attempts > 0 || round.takenOver.has(lane)) counters.resent++;
+    }
+    at += run;
   }
+}
+
+/** How many rows from there on may travel as one batch; 1 for those that cannot. */
+function runFrom(chain: readonly OutboxRow[], at: number, topics: DedupTopics): number {
+  if (topics.deduplicates(chain[at]!.message.topic) !== false) return 1;
+  let bytes = 0;
+  let count = 0;
+  for (; count < RUN_MESSAGES && at + count < chain.length; count++) {
+    const { body, delay, dedupId } = chain[at + count]!.message;
+    bytes += body.length;
+    if (delay !== undefined || dedupId !== undefined || bytes > RUN_BYTES) break;
+  }
+  return Math.max(1, count);
 }
 
 function fail({ seq, attempts, message }: OutboxRow, error: unknown, settled: Settled, settings: RoundSettings): void {

@@ -114,6 +114,42 @@ describe('the relay of an outbox', () => {
     expect(database.rows('SELECT DISTINCT lane FROM nestmq_outbox WHERE order_key IS NULL').length).toBeGreaterThan(40);
   });
 
+  it('sends rows of one key together where the topic does not de-duplicate, and finds the one that is to blame', async () => {
+    producer.failure = ({ body }) => (body.toString() === 'a7' ? forbidden : undefined);
+    await write(message('first'));
+    const { counters } = relay();
+    await clock.advance(50);
+    const ids = await write(...Array.from({ length: 10 }, (_, n) => message(`a${n}`, { shardingKey: 'a' })));
+    await clock.advance(50);
+    expect(producer.batches).toEqual([10]);
+    expect(producer.bodies()).toEqual(['first', ...Array.from({ length: 7 }, (_, n) => `a${n}`)]);
+    expect(await outbox.failed()).toMatchObject([{ id: ids[7], error: 'not to this topic' }]);
+    await outbox.discardFailed([ids[7]!]);
+    await clock.advance(1000);
+    expect(producer.bodies().slice(-2)).toEqual(['a8', 'a9']);
+    expect(producer.batches).toEqual([10, 2]);
+    expect(counters).toMatchObject({ sent: 10, failed: 1 });
+  });
+
+  it('holds a key whose batch fails, and sends delayed rows on their own', async () => {
+    await write(message('first'));
+    relay();
+    await clock.advance(50);
+    producer.failure = () => unreachable;
+    await write(
+      ...Array.from({ length: 4 }, (_, n) =>
+        message(`a${n}`, { shardingKey: 'a', delay: n === 2 ? { deliverAt: 1 } : undefined }),
+      ),
+    );
+    await clock.advance(50);
+    expect(producer.batches).toEqual([2]);
+    expect(database.rows('SELECT attempts FROM nestmq_outbox WHERE held_until IS NOT NULL')).toEqual([{ attempts: 1 }]);
+    producer.failure = () => undefined;
+    timePasses();
+    await clock.advance(6000);
+    expect(producer.bodies()).toEqual(['first', 'a0', 'a1', 'a2', 'a3']);
+  });
+
   it('holds what follows a row that fails with its key, and nobody else', async () => {
     producer.failure = ({ body }) => (body.toString() === 'a1' ? unreachable : undefined);
     await write(

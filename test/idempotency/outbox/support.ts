@@ -50,6 +50,8 @@ export class FakeProducer {
   /** Topics that de-duplicate. Others refuse an id, unless the broker is Apache's. */
   deduplicating: readonly string[] = [];
   apache = false;
+  /** The sizes of batches. */
+  readonly batches: number[] = [];
   /** Sends wait here. */
   hold: Promise<void> | undefined;
 
@@ -65,6 +67,16 @@ export class FakeProducer {
     const known = deduplicates && this.sent.some(({ dedupId }) => dedupId === message.dedupId);
     if (!known) this.sent.push(message);
     return { duplicate: deduplicates ? false : undefined, messageId: message.messageId } as SendResult;
+  }
+
+  async sendBatch(messages: readonly OutgoingMessage[]): Promise<SendResult> {
+    this.batches.push(messages.length);
+    await this.hold;
+    this.attempts.push(...messages);
+    const failure = messages.map((message) => this.failure(message)).find((found) => found !== undefined);
+    if (failure !== undefined) throw failure;
+    this.sent.push(...messages);
+    return {} as SendResult;
   }
 
   bodies(): string[] {
