@@ -4,26 +4,18 @@ import type { IdempotentListener, Place, Verdict } from './idempotent-listener.j
 import { type KeptLease, LeaseKeeper } from './lease-keeper.js';
 import { type Claimed, type Completed, type Held, type IdempotencyStore } from './store.js';
 import { StoreCalls } from './store-calls.js';
+import { Unmarked, type UnmarkedEntry } from './unmarked.js';
 
 /** A store that takes longer counts as one that cannot be asked. */
 const STORE_LIMIT_MILLIS = 5_000;
 /** An attempt that is at work may end long before its lease: how long a duplicate waits at the most before it looks again. */
 const BUSY_LOOK_MILLIS = 5_000;
-/** What was handled while the store could not be told. Those postponed are no more than are at work. */
-const MAX_UNMARKED = 10_000;
-
-interface Unmarked {
-  readonly completed: Completed;
-  readonly lease: KeptLease;
-  readonly values: readonly unknown[];
-}
-
 /** Calls a listener whose store knows leases: acquire, handle, complete. */
 export class LeasedCalls {
   private readonly calls: StoreCalls;
   private readonly keeper: LeaseKeeper;
-  /** By key: handled here, but the store could not be told. They must not be handled again when they come again. */
-  private readonly unmarked = new Map<string, Unmarked>();
+  /** Handled here, but the store could not be told. They must not be handled again when they come again. */
+  private readonly unmarked: Unmarked;
 
   constructor(
     private readonly store: IdempotencyStore,
@@ -33,6 +25,7 @@ export class LeasedCalls {
     const { clock } = listener.host;
     this.calls = new StoreCalls(store.name, Math.min(STORE_LIMIT_MILLIS, leaseMillis / 3), clock);
     this.keeper = new LeaseKeeper(store, this.calls, leaseMillis, clock, (error) => listener.health.failed(error));
+    this.unmarked = new Unmarked((completed) => this.mark(completed), this.keeper, listener.health, clock);
   }
 
   /** Rejects with what settles the message, of a delivery without batch; otherwise with what the handler threw. */
@@ -160,7 +153,7 @@ export class LeasedCalls {
         listener.outcomes.record('store-error', place.message.messageId);
         if (listener.options.failurePolicy === 'open') this.keeper.drop(leases.get(place)!);
         else {
-          this.remember(place.claim.key, { completed: completed[i]!, lease: leases.get(place)!, values });
+          this.unmarked.add(completed[i]!, leases.get(place)!, values, place.message.isRequest);
           place.verdict = listener.waitForStore(delay, error);
         }
       }
@@ -205,35 +198,28 @@ export class LeasedCalls {
     place.verdict = { error: new PostponeError(BUSY_LOOK_MILLIS, reason, { cause }) };
   }
 
-  private remember(key: string, unmarked: Unmarked): void {
-    this.unmarked.set(key, unmarked);
-    if (this.unmarked.size <= MAX_UNMARKED) return;
-    const [oldest, { lease }] = this.unmarked.entries().next().value!;
-    this.unmarked.delete(oldest);
-    this.keeper.drop(lease);
-  }
-
-  /** Marks what was handled here while the store could not be told. Gives those that need no further claim. */
+  /** Settles what was handled here while the store could not be told. Gives those that need no further claim. */
   private async markLate(places: readonly Place[]): Promise<Set<Place>> {
-    const { listener } = this;
-    const late = places.filter(({ claim }) => this.unmarked.has(claim.key));
-    if (late.length === 0) return new Set();
-    const entries = late.map(({ claim }) => this.unmarked.get(claim.key)!);
-    try {
-      const answers = await this.mark(entries.map(({ completed }) => completed));
-      listener.health.answered();
-      for (const [i, isMarked] of answers.entries()) {
-        const place = late[i]!;
-        this.unmarked.delete(place.claim.key);
-        this.keeper.drop(entries[i]!.lease);
-        if (isMarked) place.verdict = { values: entries[i]!.values };
-        else this.lost(place, 'handled it', undefined);
-      }
-    } catch (error) {
-      const verdict = listener.storeFailed(late, error);
-      for (const place of late) place.verdict = verdict;
+    const { listener, unmarked } = this;
+    const entries = new Map<Place, UnmarkedEntry>();
+    for (const place of places) {
+      const entry = unmarked.get(place.claim.key);
+      if (entry !== undefined) entries.set(place, entry);
     }
-    return new Set(late);
+    if (entries.size === 0) return new Set();
+    try {
+      await unmarked.tell();
+    } catch (error) {
+      const verdict = listener.storeFailed([...entries.keys()], error);
+      for (const place of entries.keys()) place.verdict = verdict;
+      return new Set(entries.keys());
+    }
+    for (const [place, entry] of entries) {
+      unmarked.forget(place.claim.key);
+      if (entry.state === 'marked') place.verdict = { values: entry.values };
+      else this.lost(place, 'handled it', undefined);
+    }
+    return new Set(entries.keys());
   }
 
   /** The store acquired for an attempt that did not wait any longer: nobody would come back for these leases. */
