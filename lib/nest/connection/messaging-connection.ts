@@ -87,6 +87,11 @@ export class MessagingConnection {
     this.ready.catch(() => undefined);
   }
 
+  /** Logs where the connection logs, under another name. */
+  loggerFor(name: string): Logger {
+    return this.environment.platform(nestLogger(name)).logger;
+  }
+
   /** The directory of the store of the broker inside; undefined when there is none on disk. */
   get storePath(): string | undefined {
     const { nameServers, broker } = this.options;

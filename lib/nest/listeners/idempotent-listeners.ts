@@ -10,7 +10,6 @@ import {
 } from '../../idempotency/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { MessagingConnection } from '../connection/index.js';
-import { nestLogger } from '../connection/nest-logger.js';
 import type { ListenerDefinition } from './listener-definition.js';
 
 /** Which listeners handle each message once, and by which interceptor. */
@@ -36,7 +35,7 @@ export class IdempotentListeners {
       instance: mode === ConsumeMode.BROADCAST ? this.instanceOf(connection) : undefined,
       delivery,
       clock: connection.clock,
-      logger: nestLogger(name),
+      logger: connection.loggerFor(name),
       outcomes: connection.idempotency,
       options: idempotent,
       defaults,
