@@ -53,20 +53,17 @@ async function transact<T>(pool: Pool, begin: string, work: (client: PoolClient)
     lost ??= error;
   };
   client.on('error', onError);
-  let broken: unknown = true;
+  let broken: unknown;
   try {
     await client.query(begin);
-    let value: T;
-    try {
-      value = await work(client);
-      // PostgreSQL answers so when a statement failed and `work` kept that to itself: everything is undone, without an error.
-      if ((await client.query('COMMIT')).command === 'ROLLBACK') throw undone();
-    } catch (error) {
-      broken = await rollBack(client, lost);
-      throw error;
-    }
+    const value = await work(client);
+    // PostgreSQL answers so when a statement failed and `work` kept that to itself: everything is undone, without an error.
+    if ((await client.query('COMMIT')).command === 'ROLLBACK') throw undone();
     broken = lost;
     return value;
+  } catch (error) {
+    broken = await rollBack(client, lost);
+    throw error;
   } finally {
     client.off('error', onError);
     client.release(broken === undefined ? undefined : broken instanceof Error ? broken : true);
