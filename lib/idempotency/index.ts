@@ -46,6 +46,9 @@ export { databaseError } from './sql/database-error.js';
 export { SqlIdempotencyStore } from './sql/inbox/sql-idempotency-store.js';
 export { SqlInbox } from './sql/inbox/sql-inbox.js';
 export type { Isolation } from './sql/isolation.js';
+export { type SqlInboxOptions } from './sql/inbox/inbox-options.js';
+export type { PurgeOptions } from './sql/purge/purge-options.js';
+export type { PurgeCounts } from './sql/purge/purge.js';
 export { migrate } from './sql/schema/migrate.js';
 export type { Migration } from './sql/schema/migration.js';
 export { MIGRATIONS } from './sql/schema/migrations.js';
@@ -54,3 +57,4 @@ export type { SqlAdapter, SqlDialect, SqlQuery, SqlResult, SqlValue } from './sq
 export { type FailedOutboxRow, type OutboxStatus, SqlOutbox, type SqlOutboxOptions } from './outbox/sql-outbox.js';
 export { OutboxRelay, type OutboxRelayParts } from './outbox/outbox-relay.js';
 export { type OutboxRelayCounters, type OutboxRelayOptions, RELAY_DEFAULTS } from './outbox/relay-options.js';
+export { isRunningStore, type RunningStore, type StoreHost } from './store-life.js';

@@ -1,7 +1,11 @@
 import { randomInt } from 'node:crypto';
 import type { OutgoingMessage } from '../../client/index.js';
-import { createUniqueIdFactory, MessagingError } from '../../protocol/index.js';
+import { createUniqueIdFactory, type Duration, durationMillis, MessagingError } from '../../protocol/index.js';
+import { createPurge } from '../sql/purge/create-purge.js';
+import type { PurgeOptions } from '../sql/purge/purge-options.js';
+import type { Purge, PurgeCounts } from '../sql/purge/purge.js';
 import type { SqlAdapter, SqlQuery } from '../sql/sql-adapter.js';
+import type { RunningStore, StoreHost } from '../store-life.js';
 import { laneOf } from './lane-of.js';
 import { decodeRow, encodeHeaders, type OutboxRow } from './outbox-row.js';
 import { OutboxStatements, type Statement, type WrittenRow } from './outbox-statements.js';
@@ -22,6 +26,13 @@ export interface SqlOutboxOptions {
    * the other; where that is too slow, `false` leaves it to the polls. Default: true.
    */
   notify?: boolean;
+  /** How long rows stay that were sent, for people to look at. Default: 1 day. */
+  keepSent?: Duration;
+  /**
+   * How they are deleted then, by one of the processes with a relay. False: not at all, because something else does it.
+   * Default: each minute.
+   */
+  purge?: PurgeOptions | false;
 }
 
 /** @publicApi */
@@ -70,7 +81,7 @@ export type RelayedOutbox = Pick<SqlOutbox, 'claim' | 'settle' | 'onWrite'> & {
  *
  * @publicApi
  */
-export class SqlOutbox<Tx = unknown> {
+export class SqlOutbox<Tx = unknown> implements RunningStore {
   private readonly statements: OutboxStatements;
   private readonly notifies: boolean;
   private readonly createId = createUniqueIdFactory({
@@ -80,6 +91,7 @@ export class SqlOutbox<Tx = unknown> {
     hash: randomInt(0x1_0000_0000),
   });
   private readonly writeListeners = new Set<() => void>();
+  private readonly purge: Purge<Tx> | undefined;
 
   /** @throws MessagingError CONFIGURATION for an option that is none. */
   constructor(
@@ -90,6 +102,24 @@ export class SqlOutbox<Tx = unknown> {
     checkOptions(adapter, options);
     this.statements = new OutboxStatements(adapter.dialect);
     this.notifies = adapter.dialect === 'postgres' && options.notify !== false;
+    const keepMillis = durationMillis(options.keepSent ?? '1d')!;
+    const sent = { name: 'nestmq_outbox', key: 'seq', moment: 'sent_at', keepMillis };
+    this.purge = createPurge('SqlOutbox', adapter, sent, options.purge);
+  }
+
+  /** Sent rows that this process has deleted; undefined with `purge: false`. */
+  get purgeCounts(): PurgeCounts | undefined {
+    return this.purge?.counts;
+  }
+
+  /** @internal The module calls it where it has a relay. */
+  start(host: StoreHost): void {
+    this.purge?.start(host);
+  }
+
+  /** @internal */
+  async stop(): Promise<void> {
+    await this.purge?.stop();
   }
 
   /**
@@ -277,12 +307,13 @@ function checkOptions(adapter: unknown, options: unknown): void {
       'SqlOutbox: the first argument must be an SqlAdapter, as pgAdapter(pool) gives one',
     );
   }
-  for (const [name, value] of Object.entries(options ?? {})) {
-    if (name !== 'notify') {
-      throw new MessagingError('CONFIGURATION', `SqlOutbox: unknown option ${JSON.stringify(name)}; known: notify`);
-    }
-    if (value !== undefined && typeof value !== 'boolean') {
-      throw new MessagingError('CONFIGURATION', 'SqlOutbox: notify must be true or false');
-    }
+  const { notify, keepSent, purge: _, ...unknown } = (options ?? {}) as SqlOutboxOptions;
+  for (const name of Object.keys(unknown)) {
+    const known = 'notify, keepSent, purge';
+    throw new MessagingError('CONFIGURATION', `SqlOutbox: unknown option ${JSON.stringify(name)}; known: ${known}`);
   }
+  if (notify !== undefined && typeof notify !== 'boolean')
+    throw new MessagingError('CONFIGURATION', 'SqlOutbox: notify must be true or false');
+  if (keepSent !== undefined && durationMillis(keepSent) === undefined)
+    throw new MessagingError('CONFIGURATION', 'SqlOutbox: keepSent must be a duration, such as "1d"');
 }

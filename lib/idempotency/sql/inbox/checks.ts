@@ -10,6 +10,12 @@ export function checkAdapter<Tx>(what: string, adapter: SqlAdapter<Tx>): SqlAdap
   throw new MessagingError('BAD_ARGUMENT', `${what} takes an adapter, for example pgAdapter(pool)`);
 }
 
+/** Throws CONFIGURATION for an option that there is none of. */
+export function checkOptions(what: string, options: object): void {
+  for (const name of Object.keys(options))
+    if (name !== 'purge') throw new MessagingError('CONFIGURATION', `${what}: unknown option "${name}"; known: purge`);
+}
+
 /** MySQL cuts off what is too long unless its sql_mode is strict: two keys would then be one. */
 export function checkKeys(claims: readonly Claim[]): void {
   for (const { key } of claims)

@@ -1,10 +1,13 @@
 import { storeFailure } from '../../store-failure.js';
 import type { Claim, Claimed, Completed, Held, IdempotencyStore } from '../../store.js';
 import { UnsettledTokens } from '../../unsettled-tokens.js';
+import type { RunningStore, StoreHost } from '../../store-life.js';
 import { databaseError } from '../database-error.js';
+import { createPurge, PURGED_INBOX } from '../purge/create-purge.js';
+import type { Purge, PurgeCounts } from '../purge/purge.js';
 import type { SqlAdapter, SqlQuery } from '../sql-adapter.js';
 import { answerDuplicates, known } from './answers.js';
-import { checkAdapter, checkKeys, portions, sortedPlaces, wholeMillis } from './checks.js';
+import { checkAdapter, checkKeys, checkOptions, portions, sortedPlaces, wholeMillis } from './checks.js';
 import {
   claimRows,
   completeRows,
@@ -15,6 +18,7 @@ import {
   releaseRows,
   releasesInTransaction,
 } from './inbox-rows.js';
+import type { SqlInboxOptions } from './inbox-options.js';
 import { retryConflicts } from './retry-conflicts.js';
 import { Tokens } from './tokens.js';
 
@@ -36,16 +40,38 @@ const MOST_ROUNDS = 5;
  *
  * @publicApi
  */
-export class SqlIdempotencyStore implements IdempotencyStore {
+export class SqlIdempotencyStore implements IdempotencyStore, RunningStore {
   readonly name = 'sql';
   readonly shared = true;
   readonly defaultTtlMillis = SQL_TTL_MILLIS;
   private readonly tokens = new Tokens();
   private readonly unsettled = new UnsettledTokens();
 
-  /** Throws BAD_ARGUMENT for what is no adapter. */
-  constructor(private readonly adapter: SqlAdapter) {
+  private readonly purge: Purge<unknown> | undefined;
+
+  /** Throws BAD_ARGUMENT for what is no adapter, CONFIGURATION for options that make no sense. */
+  constructor(
+    private readonly adapter: SqlAdapter,
+    options: SqlInboxOptions = {},
+  ) {
     checkAdapter('SqlIdempotencyStore', adapter);
+    checkOptions('SqlIdempotencyStore', options);
+    this.purge = createPurge('SqlIdempotencyStore', adapter, PURGED_INBOX, options.purge);
+  }
+
+  /** What this process has deleted; undefined with `purge: false`. */
+  get purgeCounts(): PurgeCounts | undefined {
+    return this.purge?.counts;
+  }
+
+  /** @internal The module calls it for the stores of its listeners. */
+  start(host: StoreHost): void {
+    this.purge?.start(host);
+  }
+
+  /** @internal */
+  async stop(): Promise<void> {
+    await this.purge?.stop();
   }
 
   async acquire(claims: readonly Claim[], leaseMillis: number): Promise<Claimed[]> {
