@@ -64,6 +64,7 @@ export {
   MIGRATIONS,
   type PurgeCounts,
   type PurgeOptions,
+  type RunningStore,
   schema,
   type SqlAdapter,
   type SqlDialect,
@@ -73,6 +74,7 @@ export {
   type SqlQuery,
   type SqlResult,
   type SqlValue,
+  type StoreHost,
 } from './idempotency/index.js';
 export * from './nest/index.js';
 export { type HeaderMatch, MessagingError, type MessagingErrorCode } from './protocol/index.js';

@@ -1,6 +1,6 @@
 import type { DeliveryGuarantee, ReceivedMessage } from '../client/index.js';
 import type { Clock, Logger } from '../platform/index.js';
-import type { IdempotencyDefaults, IdempotentOptions } from './options.js';
+import type { AnyIdempotencyStore, IdempotencyDefaults, IdempotentOptions } from './options.js';
 import type { IdempotencyOutcomes } from './outcomes.js';
 
 /** Under which a handler's context gives its `IdempotentDelivery`. A mark that two copies of this package share. */
@@ -22,6 +22,8 @@ export interface DeliveringListener {
   readonly options: IdempotentOptions | false | undefined;
   /** Of its connection. */
   readonly defaults: IdempotencyDefaults | undefined;
+  /** Told at boot in which store its marks are. */
+  readonly uses?: (store: AnyIdempotencyStore) => void;
 }
 
 /** One call of a handler. */

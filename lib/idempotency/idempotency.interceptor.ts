@@ -81,6 +81,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const options = resolveIdempotency(`@Idempotent on ${listener.name}`, own, defaults);
     const idempotent = new IdempotentListener(options, listener);
     const { store } = options;
+    listener.uses?.(store);
     return isTransactional(store) ? new TransactedCalls(store, idempotent) : new LeasedCalls(store, idempotent);
   }
 }

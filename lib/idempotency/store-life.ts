@@ -1,6 +1,6 @@
 import type { Clock, Logger, Random } from '../platform/index.js';
 
-/** What a store with work of its own gets of the application that it runs in. */
+/** What a store with work of its own gets of the application that it runs in. @publicApi */
 export interface StoreHost {
   readonly clock: Clock;
   readonly random: Random;
@@ -9,7 +9,9 @@ export interface StoreHost {
 
 /**
  * A store that does something beside the messages, such as cleaning up. It runs while an application that uses it does: each
- * connection that uses it starts it and stops it once, and several may use one.
+ * connection that uses it starts it and stops it once, and several may use one. Any store of listeners may have these two.
+ *
+ * @publicApi
  */
 export interface RunningStore {
   start(host: StoreHost): void;

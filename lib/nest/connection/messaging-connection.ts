@@ -22,6 +22,7 @@ import type { ResolvedConnectionOptions } from '../options/messaging-options.js'
 import { type MessageConverter, parseDuration } from '../payload/index.js';
 import type { BrokerAccess, ConnectionEnvironment } from './connection-environment.js';
 import { nestLogger } from './nest-logger.js';
+import { RunningStores } from './running-stores.js';
 
 /** As of a send. */
 const DEFAULT_REQUEST_TIMEOUT = 3000;
@@ -31,7 +32,7 @@ const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const READY_WAIT_MILLIS = 10_000;
 /** What closing a client may take beyond the handlers' own budget: the last offsets and goodbyes. */
 const CLOSE_MILLIS = 3000;
-/** For the relay to mark what it has sent. */
+/** For the relay to mark what it has sent, and for the stores to end a statement. */
 const RELAY_STOP_MILLIS = 1000;
 /** It only has to be there; a timer cannot be longer than this. */
 const KEEP_ALIVE_MILLIS = 2 ** 31 - 1;
@@ -47,6 +48,8 @@ export class MessagingConnection {
   readonly outbox: ConnectionOutbox | undefined;
   /** What becomes of the messages of idempotent listeners. */
   readonly idempotency: IdempotencyOutcomes;
+  /** What its listeners and its outbox keep their rows in. */
+  readonly stores: RunningStores;
   /** Set once the application's own groups are registered: from then on sends go straight through. */
   producer: Producer | undefined;
   private readonly platform: Platform;
@@ -78,6 +81,8 @@ export class MessagingConnection {
     this.idempotency = new IdempotencyOutcomes((error) => {
       this.logger.error('an observer of idempotency outcomes threw; the message is not concerned', error);
     });
+    this.stores = new RunningStores({ clock: this.clock, random: this.platform.random, logger: this.logger });
+    if (options.outbox?.relay !== undefined) this.stores.use(options.outbox.store);
     this.maxMessageBytes = options.producer.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.ready = new Promise((resolve, reject) => {
       this.becomeReady = resolve;
@@ -291,11 +296,14 @@ export class MessagingConnection {
     const left = Math.max(0, end - this.clock.monotonic());
     await this.environment.during(() => this.client?.transactions.drain(left) ?? Promise.resolve());
     await this.stopRelay(end);
+    await this.environment.during(() => this.stores.stop(Math.max(RELAY_STOP_MILLIS, end - this.clock.monotonic())));
   }
 
-  /** Sends what is in the outbox, if this process is to. */
-  startRelay(): void {
-    if (this.producer !== undefined && !this.draining) this.outbox?.start(this.producer);
+  /** Sends what is in the outbox, if this process is to, and has the stores clean up. */
+  startStores(): void {
+    if (this.producer === undefined || this.draining) return;
+    this.outbox?.start(this.producer);
+    this.stores.start();
   }
 
   /** Last: handlers at work may have written to the outbox. What is under way has a second even when the budget is used up. */

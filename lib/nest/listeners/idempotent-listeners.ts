@@ -39,6 +39,7 @@ export class IdempotentListeners {
       outcomes: connection.idempotency,
       options: idempotent,
       defaults,
+      uses: (store) => connection.stores.use(store),
     };
     this.hosts.set(name, host);
     if (!isIdempotent(host)) return;

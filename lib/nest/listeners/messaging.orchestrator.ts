@@ -80,7 +80,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
     this.registry.startWith((connection) => this.start(connection));
     const automatic = this.connections.all().filter((connection) => connection.options.autoStart);
     await Promise.all([...automatic.map((connection) => this.startOne(connection)), this.transports.start()]);
-    for (const connection of this.connections.all()) connection.startRelay();
+    for (const connection of this.connections.all()) connection.startStores();
     for (const listener of this.listeners) this.logger.log(bootLine(listener, this.connectionOf(listener)));
     // An application context is initialised before anybody can switch its hooks on.
     if (this.environment.ownsProcess) {

@@ -119,7 +119,8 @@ describe.each(KINDS)('$name', ({ on, open }) => {
       (reason: unknown) => reason,
     );
     // The error itself is shown when it is not known.
-    expect([error, databaseError(error, 'write').code]).toEqual([error, 'DATABASE_UNAVAILABLE']);
+    const cause = (error as Error).cause;
+    expect([error, cause, databaseError(error, 'write').code]).toEqual([error, cause, 'DATABASE_UNAVAILABLE']);
     expect(await keys()).toEqual([]);
     await adapter.transaction((tx) => adapter.within(tx)(insert, ['next', 1, 1, null]));
     expect(await keys()).toEqual(['next']);
