@@ -119,6 +119,15 @@ describe('the SQL stores', () => {
     expect(busy!.outcome).toBe('busy');
   });
 
+  it('find such a claim with the whole of its lease', async () => {
+    const store = new SqlIdempotencyStore(failing('INSERT', 1, () => new Error('Connection terminated'), true));
+    await expect(store.acquire([claim('k')], 2_000)).rejects.toMatchObject({ retryable: true });
+    expect((await store.acquire([claim('k')], TTL))[0]!.outcome).toBe('acquired');
+    const [busy] = await new SqlIdempotencyStore(adapter).acquire([claim('k')], TTL);
+    expect(busy).toMatchObject({ outcome: 'busy' });
+    expect((busy as { retryAfterMillis: number }).retryAfterMillis).toBeGreaterThan(TTL / 2);
+  });
+
   it('mark once more when the answer to the first mark was lost', async () => {
     const store = new SqlIdempotencyStore(failing('UPDATE', 1, () => new Error('Connection terminated'), true));
     const [held] = await store.acquire([claim('k')], TTL);

@@ -114,11 +114,13 @@ describe.each(Object.entries(SERVERS))('connections to %s that end', (_, open) =
     const fresh = new SqlIdempotencyStore(database.connect({ port: proxy.port, connections: 1 }));
     for (const one of [store, fresh]) expect(await one.acquire([], TTL)).toEqual([]);
     proxy.cutNext(/nestmq_inbox/, 'after');
-    await expect(fresh.acquire([claim], TTL)).rejects.toMatchObject(unavailable);
+    await expect(fresh.acquire([claim], 5_000)).rejects.toMatchObject(unavailable);
     const [acquired] = await fresh.acquire([claim], TTL);
     expect(acquired).toMatchObject({ outcome: 'acquired' });
     const [busy] = await store.acquire([claim], TTL);
     expect(busy).toMatchObject({ outcome: 'busy' });
+    // With the whole of its lease, not with what the lost call has left of its own.
+    expect((busy as { retryAfterMillis: number }).retryAfterMillis).toBeGreaterThan(TTL / 2);
   });
 
   it('to a database that is away: it says so, and works again when that is back', async () => {

@@ -7,6 +7,8 @@ import { Statement } from './statement.js';
 export interface NewRow {
   readonly key: string;
   readonly token: string;
+  /** An earlier call may have written it under this token: its answer was lost. Default: false. */
+  readonly again?: boolean;
   readonly fingerprint: string | undefined;
 }
 
@@ -40,6 +42,8 @@ export interface RowOwner {
 
 const FREE = (now: string): string => `(nestmq_inbox.expires_at <= ${now} OR nestmq_inbox.leased_until <= ${now})`;
 
+const AT_WORK = 'nestmq_inbox.leased_until IS NOT NULL';
+
 /**
  * Writes the rows whose keys are free: unknown, over their time, or with a lease that has ended. One that another transaction
  * is writing is waited for. Gives the tokens of those that were written, or that an earlier call has written whose answer was
@@ -59,7 +63,7 @@ export async function claimRows(
       query,
       `INSERT INTO nestmq_inbox ${columns} VALUES ${values} ON CONFLICT (message_key) DO UPDATE SET token = excluded.token, ` +
         'leased_until = excluded.leased_until, expires_at = excluded.expires_at, fingerprint = excluded.fingerprint, ' +
-        `result = NULL WHERE ${FREE(NOW_MILLIS[dialect])} RETURNING token`,
+        `result = NULL WHERE ${FREE(NOW_MILLIS[dialect])} OR (nestmq_inbox.token = excluded.token AND ${AT_WORK}) RETURNING token`,
     );
     return tokensOf(written);
   }
@@ -89,26 +93,32 @@ function exactOrNull(statement: Statement, text: string | undefined): string {
 
 /** MySQL, after an insert that has met rows which are there: finds those that it has written, and takes those that are free. */
 async function takeOver(query: SqlQuery, rows: readonly NewRow[], terms: Terms): Promise<Set<string>> {
-  const now = NOW_MILLIS.mysql;
   const keys = rows.map(({ key }) => key);
   const there = new Map((await readRows(query, 'mysql', keys)).map((row) => [row.key, row]));
   const taken = new Set<string>();
   for (const row of rows) {
     const found = there.get(row.key);
-    if (found?.token === row.token) taken.add(row.token);
-    if (found === undefined || !isFree(found)) continue;
-    const statement = new Statement('mysql');
-    const lease = terms.leaseMillis === undefined ? 'NULL' : `${now} + ${terms.leaseMillis}`;
-    const { affected } = await statement.run(
-      query,
-      `UPDATE nestmq_inbox SET token = ${statement.exact(row.token)}, expires_at = ${now} + ${terms.ttlMillis}, fingerprint = ` +
-        `${exactOrNull(statement, row.fingerprint)}, result = NULL, ` +
-        `leased_until = ${lease} WHERE message_key = ${statement.exact(row.key)} AND token = ${statement.exact(found.token)} ` +
-        `AND ${FREE(now)}`,
-    );
-    if (affected === 1) taken.add(row.token);
+    const own = found?.token === row.token;
+    // Just inserted. One of an earlier call has used up some of its lease.
+    if (own && row.again !== true) taken.add(row.token);
+    else if (found !== undefined && (own || isFree(found)) && (await takeRow(query, row, found, terms)))
+      taken.add(row.token);
   }
   return taken;
+}
+
+async function takeRow(query: SqlQuery, row: NewRow, found: InboxRow, terms: Terms): Promise<boolean> {
+  const now = NOW_MILLIS.mysql;
+  const statement = new Statement('mysql');
+  const lease = terms.leaseMillis === undefined ? 'NULL' : `${now} + ${terms.leaseMillis}`;
+  const { affected } = await statement.run(
+    query,
+    `UPDATE nestmq_inbox SET token = ${statement.exact(row.token)}, expires_at = ${now} + ${terms.ttlMillis}, fingerprint = ` +
+      `${exactOrNull(statement, row.fingerprint)}, result = NULL, ` +
+      `leased_until = ${lease} WHERE message_key = ${statement.exact(row.key)} AND token = ${statement.exact(found.token)} ` +
+      `AND ${found.token === row.token ? AT_WORK : FREE(now)}`,
+  );
+  return affected === 1;
 }
 
 export function isFree({ expired, leftMillis }: InboxRow): boolean {
@@ -177,8 +187,6 @@ export async function countRows(query: SqlQuery, dialect: SqlDialect, owners: re
   const text = `SELECT count(*) AS found FROM nestmq_inbox WHERE ${ownedBy(statement, owners)}`;
   return readNumber((await statement.run(query, text)).rows[0]?.found);
 }
-
-const AT_WORK = 'leased_until IS NOT NULL';
 
 /** Gives the tokens of those that were still the attempt's, and not handled; they are gone now. */
 export async function releaseRows(

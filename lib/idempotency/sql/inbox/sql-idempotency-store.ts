@@ -93,7 +93,8 @@ export class SqlIdempotencyStore implements IdempotencyStore, RunningStore {
     const terms = { leaseMillis: lease, ttlMillis: lease + ABANDONED_MILLIS };
     let open = places.map((place) => {
       const { key, fingerprint } = claims[place]!;
-      return { place, key, fingerprint, token: this.unsettled.take(key) ?? this.tokens.next() };
+      const unsettled = this.unsettled.take(key);
+      return { place, key, fingerprint, token: unsettled ?? this.tokens.next(), again: unsettled !== undefined };
     });
     try {
       for (let round = 1; open.length > 0; round++) {
@@ -110,8 +111,8 @@ export class SqlIdempotencyStore implements IdempotencyStore, RunningStore {
           ),
         );
         const byKey = new Map(there.map((row) => [row.key, row]));
-        for (const { place, key, token } of refused) {
-          const answer = answerOf(byKey.get(key), claims[place]!, token);
+        for (const { place, key } of refused) {
+          const answer = answerOf(byKey.get(key), claims[place]!);
           if (answer !== undefined) answers[place] = answer;
           else if (round === MOST_ROUNDS) answers[place] = { outcome: 'busy', retryAfterMillis: 1 };
         }
@@ -173,10 +174,8 @@ export class SqlIdempotencyStore implements IdempotencyStore, RunningStore {
 }
 
 /** Undefined: free by now, or gone; to be claimed once more. */
-function answerOf(row: InboxRow | undefined, claim: Claim, token: string): Claimed | undefined {
+function answerOf(row: InboxRow | undefined, claim: Claim): Claimed | undefined {
   if (row === undefined) return undefined;
-  // Written by an earlier call whose answer was lost.
-  if (row.token === token) return { outcome: 'acquired', token };
   if (isFree(row)) return undefined;
   if (row.leftMillis !== undefined) return { outcome: 'busy', retryAfterMillis: Math.max(1, row.leftMillis) };
   return known(claim, row);
