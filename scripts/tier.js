@@ -12,7 +12,13 @@ const TIERS = {
   fault: { folder: 'test/fault', needs: {} },
   model: { folder: 'test/model', needs: {} },
   fuzz: { folder: 'test/fuzz', needs: {} },
-  interop: { folder: 'test/interop', needs: { 'a JDK (javac)': 'javac', 'Maven (mvn)': 'mvn' } },
+  interop: {
+    folder: 'test/interop',
+    needs: { 'a JDK (javac)': 'javac', 'Maven (mvn)': 'mvn' },
+    // Waits for a real broker most of its time, so that the others run meanwhile; but not what loads both cores itself.
+    waiting: ['test/interop/contract'],
+    alone: ['test/interop/java'],
+  },
   services: { folder: 'test/services', needs: {} },
   benchmark: { folder: 'test/benchmark', needs: {} },
 };
@@ -28,15 +34,18 @@ function findRunners(folder) {
     });
 }
 
-/** Runs one runner, its output passed through; resolves to its exit code and its counts, if it printed any. */
-function run(runner, args) {
+/**
+ * Runs one runner, its output passed to `print`; resolves to its exit code and its counts, if it printed any.
+ */
+function run(runner, args, print) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [runner, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [runner, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     child.stdout.on('data', (chunk) => {
-      process.stdout.write(chunk);
+      print(process.stdout, chunk);
       output = (output + chunk).slice(-20_000);
     });
+    child.stderr.on('data', (chunk) => print(process.stderr, chunk));
     child.on('error', reject);
     child.on('close', (code, signal) => {
       const counts = [...output.matchAll(/(\d+) passed, (\d+) failed/g)].at(-1);
@@ -71,10 +80,14 @@ if (runners.length === 0) {
   failed++;
 }
 const cannotRun = missing.size > 0;
-for (const runner of cannotRun ? [] : runners) {
-  const label = relative(root, dirname(runner));
-  console.log(`\n# ${label}`);
-  const result = await run(runner, rest);
+const labelOf = (runner) => relative(root, dirname(runner));
+const write = (stream, chunk) => stream.write(chunk);
+
+/** Runs one and counts it. */
+async function count(runner, print) {
+  const label = labelOf(runner);
+  print(process.stdout, `\n# ${label}\n`);
+  const result = await run(runner, rest, print);
   passed += result.passed;
   if (result.code === EXIT_MISSING)
     for (const what of result.missing.length > 0 ? result.missing : [`what ${label} needs`]) missing.add(what);
@@ -83,8 +96,24 @@ for (const runner of cannotRun ? [] : runners) {
     if (!result.counted) passed++;
   } else {
     failed += Math.max(1, result.failed);
-    console.log(`${label} ended with ${result.code}`);
+    print(process.stdout, `${label} ended with ${result.code}\n`);
   }
+}
+
+/** What it prints is kept until it has ended, so that it does not mix with that of the others. */
+async function countBeside(runner) {
+  const printed = [];
+  await count(runner, (stream, chunk) => printed.push([stream, chunk]));
+  for (const [stream, chunk] of printed) stream.write(chunk);
+}
+
+if (!cannotRun) {
+  const of = (folders = []) => runners.filter((runner) => folders.includes(labelOf(runner)));
+  const [waiting, alone] = [of(tier.waiting), of(tier.alone)];
+  const beside = Promise.all(waiting.map(countBeside));
+  for (const runner of runners) if (!waiting.includes(runner) && !alone.includes(runner)) await count(runner, write);
+  await beside;
+  for (const runner of alone) await count(runner, write);
 }
 console.log('');
 if (missing.size > 0) {

@@ -59,6 +59,28 @@ describe('the runner of the slower tests', () => {
     expect([status, lines.at(-1)]).toEqual([1, last]);
   });
 
+  it('runs what mostly waits beside the others, without mixing what they print, and what needs the machine after both', async () => {
+    // Each waits for the other, so that one after the other they would wait in vain.
+    const meet = (own: string, other: string, word: string): string => `
+      import { existsSync, writeFileSync } from 'node:fs';
+      console.log('${word} begins');
+      writeFileSync('${own}', '');
+      const end = Date.now() + 10_000;
+      while (!existsSync('${other}') && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+      console.log('${word}: ' + (existsSync('${other}') ? '1 passed, 0 failed' : '0 passed, 1 failed'));`;
+    await write('test/interop/contract/run.js', meet('contract-began', 'other-began', 'contract'));
+    await write('test/interop/other/run.js', meet('other-began', 'contract-began', 'other'));
+    await write('test/interop/java/run.js', 'console.log("java: 1 passed, 0 failed")');
+    for (const tool of ['javac', 'mvn']) await symlink(process.execPath, join(root, 'bin', tool));
+    const { status, lines } = run('interop');
+    expect([status, lines.at(-1)]).toEqual([0, 'interop: 3 passed, 0 failed']);
+    const said = lines.filter((line) => /^(contract|other|java)/.test(line));
+    const [contract, other, java] = ['contract', 'other', 'java'].map((word) =>
+      said.flatMap((line, at) => (line.startsWith(word) ? [at] : [])),
+    );
+    expect([contract![1]! - contract![0]!, other![1]! - other![0]!, java]).toEqual([1, 1, [4]]);
+  });
+
   it('fails when there is nothing to run', () => {
     expect(run('fault').status).toBe(1);
   });
