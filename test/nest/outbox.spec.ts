@@ -14,6 +14,7 @@ import {
 import { sqliteAdapter } from '../../lib/idempotency/sql/sqlite/index.js';
 import { MessagingHealthIndicator, MessagingHealthModule } from '../../lib/terminus.js';
 import { MessagingMetrics, MessagingMetricsModule } from '../../lib/metrics.js';
+import { MessagingTestKit } from '../../lib/testing.js';
 import { closeApplications, createApplication, startApplication } from './support/application.js';
 import { until } from './support/until.js';
 
@@ -195,6 +196,19 @@ describe('the outbox of a connection', () => {
     await template();
     await until(() => database.all('SELECT seq FROM nestmq_outbox WHERE sent_at IS NULL').length === 0, 'the rest');
     expect(unsent).toBeLessThanOrEqual(50);
+  });
+
+  it('relays in the test kit as its time goes on', async () => {
+    const kit = new MessagingTestKit();
+    try {
+      const imports = [MessagingModule.forRoot({ application: 'shop', outbox: { store } })];
+      await kit.start({ imports, providers: [Shipping] });
+      await adapter.transaction((transaction) => kit.template().outbox(transaction).syncSend('orders', 'kit'));
+      await kit.advance('2s');
+      expect(payloads()).toEqual(['kit']);
+    } finally {
+      await kit.close();
+    }
   });
 
   it('shows in health and metrics what waits, and what cannot be sent', async () => {

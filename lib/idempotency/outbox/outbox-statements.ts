@@ -24,8 +24,9 @@ export interface WrittenRow {
 
 export interface Reading {
   readonly lanes: readonly number[];
-  readonly most: number;
+  readonly perLane: number;
   readonly mostBytes: number;
+  readonly anyHeld: boolean;
 }
 
 // Numbers stand in the text: lists of any length as parameters would leave a prepared statement each on a MySQL server, and its
@@ -54,11 +55,12 @@ export class OutboxStatements {
     ];
   }
 
+  // With EXISTS, MariaDB reads all that waits: for its optimizer that is a join.
   /** Free lanes with something to send; those that were not looked after for longest first. Locks nothing. */
   lanesToClaim(most: number): Statement {
     return [
       `SELECT l.lane FROM nestmq_outbox_lane l WHERE l.lease_until <= ${this.now} ` +
-        `AND EXISTS (SELECT 1 FROM nestmq_outbox o WHERE o.lane = l.lane AND ${this.due}) ` +
+        `AND (SELECT o.seq FROM nestmq_outbox o WHERE o.lane = l.lane AND ${this.due} LIMIT 1) IS NOT NULL ` +
         `ORDER BY l.lease_until, l.lane LIMIT ${most}`,
       [],
     ];
@@ -90,15 +92,29 @@ export class OutboxStatements {
     ];
   }
 
-  /** The oldest rows of these lanes that may be sent, without those behind one of their key that is held. */
-  read({ lanes, most, mostBytes }: Reading): Statement {
+  /** Whether any key in these lanes is held. */
+  anyHeld(lanes: readonly number[]): Statement {
+    return [`SELECT seq FROM nestmq_outbox WHERE lane IN (${list(lanes)}) AND held_until > ${this.now} LIMIT 1`, []];
+  }
+
+  /**
+   * The oldest rows of each of these lanes that may be sent, without those behind one of their key that is held. Lane by lane,
+   * since that is the order of an index: to sort all that waits takes the longer the more there is.
+   */
+  read({ lanes, perLane, mostBytes, anyHeld }: Reading): Statement {
+    const free = anyHeld
+      ? 'AND NOT EXISTS (SELECT 1 FROM nestmq_outbox h WHERE h.lane = o.lane ' +
+        `AND h.held_until > ${this.now} AND h.topic = o.topic AND h.order_key = o.order_key) `
+      : '';
+    const heads = lanes.map(
+      (lane) =>
+        `SELECT * FROM (SELECT o.seq, o.body_bytes FROM nestmq_outbox o WHERE o.lane = ${lane} AND ${this.due} ` +
+        `${free}ORDER BY o.seq LIMIT ${perLane}) lane_${lane}`,
+    );
     return [
       'SELECT r.seq, r.id, r.lane, r.topic, r.order_key, r.headers, r.body, r.attempts FROM nestmq_outbox r JOIN (' +
         'SELECT c.seq, SUM(c.body_bytes) OVER (ORDER BY c.seq) - c.body_bytes AS bytes_before FROM (' +
-        `SELECT o.seq, o.body_bytes FROM nestmq_outbox o WHERE o.lane IN (${list(lanes)}) AND ${this.due} ` +
-        'AND NOT EXISTS (SELECT 1 FROM nestmq_outbox h WHERE h.lane = o.lane ' +
-        `AND h.held_until > ${this.now} AND h.topic = o.topic AND h.order_key = o.order_key) ` +
-        `ORDER BY o.seq LIMIT ${most}) c) w ON w.seq = r.seq WHERE w.bytes_before < ${mostBytes} ORDER BY r.seq`,
+        `${heads.join(' UNION ALL ')}) c) w ON w.seq = r.seq WHERE w.bytes_before < ${mostBytes} ORDER BY r.seq`,
       [],
     ];
   }

@@ -16,7 +16,7 @@ export const RELAY_DEFAULTS: OutboxRelayOptions = { pollMillis: 1000, batchSize:
 export interface OutboxRelayCounters {
   /** Rows that were sent and marked. */
   sent: number;
-  /** Of them those that may have been sent before: after a failure, or by a relay that died with their lane. */
+  /** Of them those that may have been sent before: after a failure, or first in a lane whose relay died. */
   resent: number;
   /** Sends that failed and are tried again. */
   retried: number;

@@ -209,7 +209,13 @@ export class SqlOutbox<Tx = unknown> implements RunningStore {
     if (locked.length === 0) return { lanes: [], takenOver: new Set(), rows: [] };
     const lanes = locked.map(({ lane }) => lane);
     // Only now: whatever the former owners have marked was marked before they let go.
-    const reading = { lanes, most: mostRows, mostBytes: BYTES_PER_CLAIM };
+    const held = await run(adapter.query, statements.anyHeld(lanes));
+    const reading = {
+      lanes,
+      perLane: Math.ceil(mostRows / lanes.length),
+      mostBytes: BYTES_PER_CLAIM,
+      anyHeld: held.rows.length > 0,
+    };
     const { rows } = await run(adapter.query, statements.read(reading));
     return {
       lanes,

@@ -172,6 +172,19 @@ describe('the relay of an outbox', () => {
     expect(counters).toMatchObject({ sent: 7, resent: 1 });
   });
 
+  it('takes no more bytes at a time than a process can bear', async () => {
+    const big = Buffer.alloc(3 * 1024 * 1024, 'x').toString();
+    await write(...Array.from({ length: 6 }, () => message(big, { shardingKey: 'a' })));
+    const taken: number[] = [];
+    for (;;) {
+      const { lanes, rows } = await outbox.claim('me', 1000, 64, 500);
+      if (rows.length === 0) break;
+      taken.push(rows.length);
+      await outbox.settle('me', lanes, { sent: rows.map(({ seq }) => seq), held: [], failed: [] });
+    }
+    expect(taken).toEqual([3, 3]);
+  });
+
   it('does not let rows that wait for a broker hide those behind them', async () => {
     producer.failure = ({ topic }) => (topic === 'away' ? unreachable : undefined);
     await write(...Array.from({ length: 50 }, (_, n) => message(`away ${n}`, { topic: 'away' })));

@@ -139,7 +139,8 @@ describe.each(Object.entries(SUBJECTS))('the outbox on %s', (name, { start, keye
     await until(allSent, 'all of them to be sent');
     await until(() => new Set(world.received.map(({ messageId }) => messageId)).size === 40, 'all to arrive');
     const { sent, resent, lanesTakenOver } = await second.stop();
-    expect({ sent, resent }).toEqual({ sent: 40, resent: 40 });
+    expect(sent).toBe(40);
+    expect(resent).toBeGreaterThan(0);
     expect(lanesTakenOver).toBeGreaterThan(0);
     const copies = (topic: string): number => world.received.filter((received) => received.topic === topic).length;
     await until(() => copies('orders') + copies('payments') > 40, 'the second copies');
