@@ -104,7 +104,6 @@ async function drain({ group, type, count, micros, processor }) {
 }
 
 const sorted = (numbers) => [...numbers].sort((a, b) => a - b);
-const median = (numbers) => sorted(numbers)[numbers.length >> 1];
 const range = (numbers) => {
   const all = sorted(numbers);
   return `${all[all.length >> 1].toFixed(0)} (${all[0].toFixed(0)}-${all.at(-1).toFixed(0)})`;
