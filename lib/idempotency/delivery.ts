@@ -24,6 +24,8 @@ export interface DeliveringListener {
   readonly defaults: IdempotencyDefaults | undefined;
   /** Told at boot in which store its marks are. */
   readonly uses?: (store: AnyIdempotencyStore) => void;
+  /** Several methods get each of its messages, every one with keys of its own. */
+  readonly severalMethods: boolean;
 }
 
 /** One call of a handler. */
@@ -36,6 +38,8 @@ export interface IdempotentDelivery {
   readonly several: boolean;
   /** Fires when the messages may go to another member. */
   readonly signal: AbortSignal;
+  /** By the outermost interceptor: another one further in does nothing. */
+  isTaken: boolean;
   /** Fires the signal that the handler has. */
   abort(reason: Error): void;
   /** Called each time before the handler gets its signal. */

@@ -33,6 +33,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
   readonly [MARK] = true;
   /** Undefined: nothing is done for it. */
   private readonly calls = new WeakMap<DeliveringListener, { readonly calls: Calls | undefined }>();
+  /** Of listeners whose messages go to several methods: one listener for each. */
+  private readonly ofMethods = new WeakMap<DeliveringListener, Map<string, DeliveringListener>>();
+  /** Whether `@Idempotent` has put it there. */
+  readonly isDecorator: boolean = false;
 
   /**
    * @param options Come before those of the module, and after those of `@Idempotent`.
@@ -44,10 +48,13 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const delivery = deliveryOf(context.getArgByIndex(1));
-    const calls = delivery && this.callsOf(delivery.listener);
+    if (delivery === undefined || delivery.isTaken) return next.handle();
+    const { listener } = delivery;
+    const calls = this.callsOf(listener.severalMethods ? this.ofMethod(listener, context) : listener);
     if (calls === undefined) return next.handle();
-    const work = delivery!.several ? () => lastValueFrom(next.handle().pipe(toArray())) : () => lastOf(next);
-    return from(await run(calls, delivery!, work));
+    delivery.isTaken = true;
+    const work = delivery.several ? () => lastValueFrom(next.handle().pipe(toArray())) : () => lastOf(next);
+    return from(await run(calls, delivery, work));
   }
 
   /**
@@ -56,6 +63,23 @@ export class IdempotencyInterceptor implements NestInterceptor {
    */
   prepare(listener: DeliveringListener): void {
     this.callsOf(listener);
+  }
+
+  private ofMethod(listener: DeliveringListener, context: ExecutionContext): DeliveringListener {
+    const method = `${context.getClass().name}.${context.getHandler().name}`;
+    let methods = this.ofMethods.get(listener);
+    if (methods === undefined) this.ofMethods.set(listener, (methods = new Map()));
+    let own = methods.get(method);
+    if (own === undefined) {
+      const { name, instance } = listener;
+      own = {
+        ...listener,
+        name: `${name} (${method})`,
+        instance: instance === undefined ? method : `${instance}/${method}`,
+      };
+      methods.set(method, own);
+    }
+    return own;
   }
 
   private callsOf(listener: DeliveringListener): Calls | undefined {

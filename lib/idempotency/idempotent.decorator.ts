@@ -1,12 +1,20 @@
 import 'reflect-metadata';
+import { UseInterceptors } from '@nestjs/common';
 import { MessagingError } from '../protocol/index.js';
+import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { checkIdempotent, type IdempotentOptions } from './options.js';
 
 const IDEMPOTENT = 'nestmq:idempotent';
 
+/** For methods with a pattern, which Nest calls; listeners have one before all others instead. */
+class DecoratorInterceptor extends IdempotencyInterceptor {
+  override readonly isDecorator = true;
+}
+
 /**
  * The listener handles each message once: a duplicate is acknowledged without running it. `false` takes a listener out where
- * the module makes all idempotent. On the method of a `@MessageListener`, in any order with it.
+ * the module makes all idempotent. On the method of a `@MessageListener`, in any order with it, or on one with a pattern of
+ * `nestmq/microservices`, where it runs after the interceptors of the application and of the class.
  *
  * @throws MessagingError CONFIGURATION for options that do not exist or cannot be.
  * @publicApi
@@ -24,6 +32,7 @@ export function Idempotent(options: IdempotentOptions | false = {}): MethodDecor
     }
     // On the prototype under the method's name, as the listener itself: a decorator that wraps the method hides neither.
     Reflect.defineMetadata(IDEMPOTENT, options, target, key);
+    if (options !== false) UseInterceptors(new DecoratorInterceptor(options))(target, key, descriptor);
   };
 }
 

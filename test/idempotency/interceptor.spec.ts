@@ -36,6 +36,7 @@ function bench(options: IdempotentOptions = {}) {
     outcomes,
     options: undefined,
     defaults: undefined,
+    severalMethods: false,
   };
   const message = {
     messageId: 'id-1',
@@ -62,6 +63,7 @@ function bench(options: IdempotentOptions = {}) {
       messages: [message],
       batch: undefined,
       several: false,
+      isTaken: false,
       signal: revoked.signal,
       abort: (reason) => void aborted.push(reason),
       watch: () => undefined,

@@ -4,7 +4,7 @@ import { MessagingError } from '../../protocol/index.js';
 
 /** What a context keeps for idempotency; made when that first asks for it. */
 export class ContextDelivery implements IdempotentDelivery {
-  readonly several = false;
+  isTaken = false;
   private transaction: { readonly handle: unknown } | undefined;
   private controller: AbortController | undefined;
   private lost: Error | undefined;
@@ -16,6 +16,7 @@ export class ContextDelivery implements IdempotentDelivery {
     readonly messages: readonly ReceivedMessage[],
     readonly signal: AbortSignal,
     readonly batch: BatchDelivery | undefined,
+    readonly several = false,
   ) {}
 
   /** What the handler sees: fires also when the lease is lost. Only who asks for it pays. */

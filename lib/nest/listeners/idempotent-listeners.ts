@@ -1,7 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { NestInterceptor } from '@nestjs/common';
-import { ConsumeMode } from '../../client/index.js';
 import {
   type DeliveringListener,
   IdempotencyInterceptor,
@@ -9,6 +6,7 @@ import {
   MemoryIdempotencyStore,
 } from '../../idempotency/index.js';
 import { MessagingError } from '../../protocol/index.js';
+import { broadcastInstance } from '../connection/broadcast-instance.js';
 import type { MessagingConnection } from '../connection/index.js';
 import type { ListenerDefinition } from './listener-definition.js';
 
@@ -18,8 +16,6 @@ export class IdempotentListeners {
   private readonly interceptor = new IdempotencyInterceptor();
   private readonly hosts = new Map<string, DeliveringListener>();
   private readonly warned = new Set<string>();
-  /** By connection: this instance in broadcast groups. */
-  private readonly unnamed = new Map<string, string>();
 
   /**
    * Before anything starts.
@@ -32,7 +28,7 @@ export class IdempotentListeners {
       name,
       group,
       connection: connection.name,
-      instance: mode === ConsumeMode.BROADCAST ? this.instanceOf(connection) : undefined,
+      instance: broadcastInstance(mode, connection),
       delivery,
       clock: connection.clock,
       logger: connection.loggerFor(name),
@@ -40,6 +36,7 @@ export class IdempotentListeners {
       options: idempotent,
       defaults,
       uses: (store) => connection.stores.use(store),
+      severalMethods: false,
     };
     this.hosts.set(name, host);
     if (!isIdempotent(host)) return;
@@ -56,7 +53,9 @@ export class IdempotentListeners {
   arrange(listener: ListenerDefinition): (interceptors: NestInterceptor[]) => NestInterceptor[] {
     const host = this.hosts.get(listener.name)!;
     return (interceptors) => {
-      const own = interceptors.filter(isIdempotencyInterceptor);
+      // That of the decorator stands last, where Nest's own strategies find it.
+      const others = interceptors.filter((one) => !isIdempotencyInterceptor(one) || !one.isDecorator);
+      const own = others.filter(isIdempotencyInterceptor);
       for (const interceptor of own) interceptor.prepare(host);
       if (own.length > 1) {
         throw new MessagingError(
@@ -64,16 +63,8 @@ export class IdempotentListeners {
           `the listener ${host.name} has ${own.length} IdempotencyInterceptors: the second would find every message busy`,
         );
       }
-      return own.length > 0 || !isIdempotent(host) ? interceptors : [this.interceptor, ...interceptors];
+      return own.length > 0 || !isIdempotent(host) ? others : [this.interceptor, ...others];
     };
-  }
-
-  /** Two that share one would each skip what the other has handled; without a name of its own, one is new at every start. */
-  private instanceOf({ name, options: { application, instance } }: MessagingConnection): string {
-    if (instance !== undefined) return `${hostname()}/${application}/${instance}`;
-    let unnamed = this.unnamed.get(name);
-    if (unnamed === undefined) this.unnamed.set(name, (unnamed = randomUUID()));
-    return unnamed;
   }
 
   private warnOfMemory(connection: MessagingConnection): void {

@@ -1,4 +1,6 @@
 import type { PushConsumer } from '../../client/index.js';
+import type { DeliveringListener } from '../../idempotency/index.js';
+import { broadcastInstance } from '../connection/broadcast-instance.js';
 import type { MessagingConnection } from '../connection/messaging-connection.js';
 import { planConsumers, type PlanWords } from '../listeners/consumer-plan.js';
 import type { HandlerDefinition } from './handler-definition.js';
@@ -7,6 +9,26 @@ import { type AroundCall, PatternHandler } from './pattern-handler.js';
 const WORDS: PlanWords<HandlerDefinition> = {
   describe: ({ name, isEvent }) => `${isEvent ? '@EventPattern' : '@MessagePattern'}(${JSON.stringify(name)})`,
 };
+
+/** For interceptors that handle messages once. */
+function hostOf(definition: HandlerDefinition, connection: MessagingConnection): DeliveringListener {
+  const { name, group, mode, delivery, callbacks } = definition;
+  return {
+    name,
+    group,
+    connection: connection.name,
+    instance: broadcastInstance(mode, connection),
+    delivery,
+    clock: connection.clock,
+    logger: connection.loggerFor(name),
+    outcomes: connection.idempotency,
+    // What the decorator says stands in its interceptor.
+    options: undefined,
+    defaults: connection.options.idempotency,
+    uses: (store) => connection.stores.use(store),
+    severalMethods: callbacks.length > 1,
+  };
+}
 
 /** The groups of one strategy on its connection. */
 export class GroupSet {
@@ -26,7 +48,8 @@ export class GroupSet {
       const consumer = connection.consumer({ group, mode, delivery, from }, 'others');
       for (const definition of listeners) {
         const { name, topic, filter, settings, isEvent } = definition;
-        const handler = new PatternHandler(definition, connection.converter, around);
+        const host = hostOf(definition, connection);
+        const handler = new PatternHandler(definition, connection.converter, around, host);
         consumer.add({
           name,
           topic,

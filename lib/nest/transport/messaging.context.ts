@@ -1,5 +1,7 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import type { ReceivedMessage } from '../../client/index.js';
+import { DELIVERY, type DeliveringListener } from '../../idempotency/index.js';
+import { ContextDelivery, noTransaction } from '../handler/context-delivery.js';
 import { PASSAGE, type Passage } from './rpc-passage.js';
 
 /**
@@ -7,19 +9,44 @@ import { PASSAGE, type Passage } from './rpc-passage.js';
  *
  * @publicApi
  */
-export class MessagingContext extends BaseRpcContext<[message: ReceivedMessage, pattern: string]> {
+export class MessagingContext<Tx = unknown> extends BaseRpcContext<[message: ReceivedMessage, pattern: string]> {
   /** @internal */
   readonly [PASSAGE]: Passage = { entered: false, failure: undefined };
+  readonly #signal: AbortSignal;
+  readonly #listener: DeliveringListener | undefined;
+  readonly #isEvent: boolean;
+  #delivery: ContextDelivery | undefined;
 
   constructor(
     message: ReceivedMessage,
     pattern: string,
     /** The consumer group of the handler. */
     readonly group: string,
-    /** Aborted when the time for the handler is over: its message may then be given to another member of the group. */
-    readonly signal: AbortSignal,
+    signal: AbortSignal,
+    listener?: DeliveringListener,
+    isEvent = true,
   ) {
     super([message, pattern]);
+    this.#signal = signal;
+    this.#listener = listener;
+    this.#isEvent = isEvent;
+  }
+
+  /**
+   * Aborted when the time for the handler is over, or the lease of an idempotent handler lost: its message may then be given
+   * to another member of the group.
+   */
+  get signal(): AbortSignal {
+    return this.#delivery === undefined ? this.#signal : this.#delivery.handlerSignal;
+  }
+
+  /**
+   * As `MessageContext.transaction`.
+   * @throws MessagingError BAD_ARGUMENT when there is none.
+   */
+  get transaction(): Tx {
+    if (this.#delivery === undefined) throw noTransaction();
+    return this.#delivery.openTransaction as Tx;
   }
 
   /** The message as it was received, immutable. */
@@ -40,5 +67,13 @@ export class MessagingContext extends BaseRpcContext<[message: ReceivedMessage, 
   /** The topic that the message was sent to. */
   get topic(): string {
     return this.message.topic;
+  }
+
+  /** @internal */
+  get [DELIVERY](): ContextDelivery | undefined {
+    if (this.#listener === undefined) return undefined;
+    // Of a request all values of a stream are the reply.
+    const several = !this.#isEvent;
+    return (this.#delivery ??= new ContextDelivery(this.#listener, [this.message], this.#signal, undefined, several));
   }
 }

@@ -1,6 +1,14 @@
 import { type MessageHandler, RpcException } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, toArray } from 'rxjs';
-import { ReceivedMessage, type Settlement, type Stage, decide, isAcknowledgement } from '../../client/index.js';
+import {
+  ReceivedMessage,
+  type Settlement,
+  type Stage,
+  decide,
+  isAcknowledgement,
+  isPostponement,
+} from '../../client/index.js';
+import type { DeliveringListener } from '../../idempotency/index.js';
 import { isAccident, undecodable } from '../handler/failure-settler.js';
 import { statusOf } from '../handler/status-of.js';
 import { DefaultMessageConverter, type MessageConverter } from '../payload/index.js';
@@ -23,6 +31,7 @@ export class PatternHandler {
     private readonly definition: HandlerDefinition,
     private readonly converter: MessageConverter,
     private readonly around: AroundCall,
+    private readonly listener?: DeliveringListener,
   ) {
     this.ownConverter = converter.constructor === DefaultMessageConverter;
   }
@@ -37,7 +46,7 @@ export class PatternHandler {
   }
 
   private async call(callback: MessageHandler, message: ReceivedMessage, signal: AbortSignal): Promise<Settlement> {
-    const { pattern, group } = this.definition;
+    const { pattern, group, isEvent } = this.definition;
     let data: unknown;
     try {
       // Our own converter gives nothing away of what it reads; another one gets a copy.
@@ -46,13 +55,15 @@ export class PatternHandler {
     } catch (error) {
       return { kind: 'dead-letter', error: undecodable(error, message) };
     }
-    const context = new MessagingContext(message, pattern, group, signal);
+    const context = new MessagingContext(message, pattern, group, signal, this.listener, isEvent);
     const passage = context[PASSAGE];
     let values: unknown[];
     try {
       values = await this.around(context, () => this.settledValues(callback, data, context));
-      if (passage.failure === undefined || this.answersItself(values, message))
-        return this.acknowledge(values, message);
+      if (passage.failure === undefined) return this.acknowledge(values, message);
+      // Nothing has failed, the message only waits: filters have no say.
+      if (isPostponement(passage.failure.error)) return decide('handler', passage.failure.error, statusOfRpc);
+      if (this.answersItself(values, message)) return this.acknowledge(values, message);
     } catch (thrown) {
       return this.failed(context, passage.failure, thrown);
     }
@@ -91,7 +102,7 @@ export class PatternHandler {
     const original = failure === undefined ? thrown : failure.error;
     const error = original ?? nothingThrown(this.definition.pattern);
     const settlement = decide(stageOf(context), error, statusOfRpc);
-    if (thrown === original) return settlement;
+    if (thrown === original || isPostponement(original)) return settlement;
     // A filter changes a failure by throwing another error. What it cannot do with a message changes nothing.
     if (thrown instanceof Error) return isAccident(thrown) ? settlement : decide(stageOf(context), thrown, statusOfRpc);
     if (this.definition.isEvent || settlement.kind === 'acknowledge') return settlement;
