@@ -7,10 +7,11 @@ import { removeTemporaryFolders, temporaryFolder } from './shop-process.js';
 const samples = readdirSync('sample').filter((name) => /^\d\d-/.test(name));
 const patterns = samples.filter((name) => name !== '01-shop');
 
-/** What the comment at the top of a sample says that it prints; in any order, if it says so. */
-function promised(name: string): { lines: string[]; anyOrder: boolean } {
+/** What the comment at the top of a sample says that it prints; in any order and with a flag, if it says so. */
+function promised(name: string): { lines: string[]; anyOrder: boolean; flags: string[] } {
   const comment = /^(?:\/\/.*\n)+/.exec(readFileSync(`sample/${name}/main.ts`, 'utf8'))?.[0] ?? '';
-  const [, order, text] = /^\/\/ Prints(, in any order)?:\n((?:\/\/ {3}.*\n)+)/m.exec(comment) ?? [];
+  const [, flag, order, text] =
+    /^\/\/ Prints(?:, with (--\w+))?(, in any order)?:\n((?:\/\/ {3}.*\n)+)/m.exec(comment) ?? [];
   if (text === undefined) throw new Error(`sample/${name}/main.ts does not say what it prints`);
   return {
     lines: text
@@ -18,13 +19,17 @@ function promised(name: string): { lines: string[]; anyOrder: boolean } {
       .split('\n')
       .map((line) => line.slice('//   '.length)),
     anyOrder: order !== undefined,
+    flags: flag === undefined ? [] : [flag],
   };
 }
 
 /** Runs the compiled sample in an empty folder. */
-async function run(name: string): Promise<{ code: number | null; lines: string[]; errors: string }> {
+async function run(
+  name: string,
+  flags: readonly string[],
+): Promise<{ code: number | null; lines: string[]; errors: string }> {
   const cwd = await temporaryFolder();
-  const child = spawn(process.execPath, [resolve(`sample/dist/${name}/main.js`)], {
+  const child = spawn(process.execPath, [resolve(`sample/dist/${name}/main.js`), ...flags], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 30_000,
@@ -43,8 +48,8 @@ describe('the samples', () => {
   it.concurrent.each(patterns)(
     '%s prints what it says, and ends',
     async (name) => {
-      const { lines, anyOrder } = promised(name);
-      const ran = await run(name);
+      const { lines, anyOrder, flags } = promised(name);
+      const ran = await run(name, flags);
       const sorted = (texts: string[]): string[] => (anyOrder ? texts.toSorted() : texts);
       expect({ ...ran, lines: sorted(ran.lines) }).toEqual({
         code: 0,
