@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { MessagingClient } from '../../../lib/client/index.js';
+import { schema } from '../../../lib/idempotency/index.js';
 import { SeededRandom, silentLogger, systemPlatform } from '../../../lib/platform/index.js';
 import { TcpConnector } from '../../../lib/remoting/index.js';
 import { freePort } from '../support/free-port.js';
@@ -25,8 +26,7 @@ const RELAYS = 2;
 const CONSUMERS = 3;
 const QUEUES = 6;
 /** Without any progress for so long it is over, and what is missing is lost. */
-const PATIENCE_MILLIS = 45_000;
-const READY: readonly string[] = [];
+const PATIENCE_MILLIS = 60_000;
 const GROUPS = ['bank', 'bank-urgent'];
 
 export interface RunOptions {
@@ -47,6 +47,10 @@ export interface RunResult {
   readonly points: number;
   readonly deaths: Readonly<Record<string, number>>;
   readonly cuts: number;
+  /** Starts of members that failed while the broker was down, and were made again. */
+  readonly failedStarts: number;
+  /** Sent again with the idempotency of the first: after three deaths with the same messages the broker suspects them. */
+  readonly deadLetters: number;
   /** Members that ended by themselves, and what they said. */
   readonly failures: readonly string[];
   readonly seconds: { readonly load: number; readonly drain: number };
@@ -56,6 +60,7 @@ export interface RunResult {
 export class BankRun {
   private readonly members = new Map<string, Member>();
   private readonly failures: string[] = [];
+  private deadLetters = 0;
   private readonly platform = systemPlatform({ logger: silentLogger });
 
   constructor(private readonly options: RunOptions) {}
@@ -67,7 +72,7 @@ export class BankRun {
     const database = new PostgresTap(postgres.port);
     const brokerTap = new BrokerTap(
       () => brokerPort,
-      (pid) => [...this.members.values()].find((member) => member.pid === pid)?.post.name,
+      (port) => [...this.members.values()].find(({ ports }) => ports.has(port))?.post.name,
     );
     const url = new URL(postgres.url);
     url.port = String(await database.listen());
@@ -91,8 +96,7 @@ export class BankRun {
       };
       const points = POINTS.filter(
         ({ name, needs, act }) =>
-          (needs === undefined || READY.includes(needs)) &&
-          needs !== without &&
+          (needs === undefined || needs !== without) &&
           (act !== 'crash-database' || postgres.own) &&
           (this.options.points?.test(name) ?? true),
       );
@@ -118,6 +122,8 @@ export class BankRun {
         points: points.length,
         deaths: this.deaths(broker),
         cuts: executioner.cuts,
+        failedStarts: [...this.members.values()].reduce((sum, { failedStarts }) => sum + failedStarts, 0),
+        deadLetters: this.deadLetters,
         failures: this.failures,
         seconds: { load: (released - began) / 1000, drain: (performance.now() - released) / 1000 },
       };
@@ -132,6 +138,7 @@ export class BankRun {
     const client = await this.connect();
     await client.query('DROP SCHEMA public CASCADE');
     await client.query('CREATE SCHEMA public');
+    for (const statement of schema('postgres')) await client.query(statement);
     await openBank(client);
     await client.end();
   }
@@ -164,6 +171,7 @@ export class BankRun {
         );
         const lag = lags?.reduce((sum, { lag }) => sum + lag, 0);
         if (lag === 0 && counts.waiting === 0 && counts.ordered === this.options.transfers) {
+          if (await this.resendDeadLetters(client)) continue;
           // Without the outbox some never come; what is in a handler is settled a moment before it is out of the lag.
           if (counts.booked === counts.ordered || this.options.without === 'outbox') return;
         }
@@ -178,6 +186,17 @@ export class BankRun {
     } finally {
       await client.shutdown(500);
     }
+  }
+
+  /** As an operator would when all is well again; says whether there were any. */
+  private async resendDeadLetters({ admin }: MessagingClient): Promise<boolean> {
+    let resent = 0;
+    for (const group of GROUPS) {
+      const report = await admin.deadLetters.resendAll(group, {}, { keepIdempotency: true });
+      resent += report.resent;
+    }
+    this.deadLetters += resent;
+    return resent > 0;
   }
 
   private async connect(): Promise<pg.Client> {

@@ -6,32 +6,33 @@ import type { Verdict } from './trap.js';
 const NAMES = new Map<number, string>(Object.entries(RequestCode).map(([name, code]) => [code, name]));
 const ANSWER_FLAG = 1;
 
-/** Members are known by the process id that their heartbeats name. What passes is the name of a request code. */
+/** Members are known by the ports that they connect from. What passes is the name of a request code. */
 export class BrokerTap extends Tap {
   constructor(
     port: () => number,
-    private readonly nameOf: (pid: number) => string | undefined,
+    private readonly nameOf: (port: number) => string | undefined,
   ) {
     super(() => ({ host: '127.0.0.1', port: port() }));
+  }
+
+  protected override whoIs({ client }: Link): string {
+    return this.nameOf(client.remotePort ?? 0) ?? '?';
   }
 
   protected override readers(link: Link): { requests: Reader; answers: Reader } {
     /** Requests without their answer, by opaque; kept only while a trap waits. */
     const open = new Map<number, string>();
-    const meet = (what: string, way: 'request' | 'answer'): Verdict | Promise<Verdict> | undefined =>
-      this.traps.meet({ who: link.who, what, way, backend: undefined });
+    const meet = (what: string, way: 'request' | 'answer'): Verdict | Promise<Verdict> | undefined => {
+      return this.traps.meet({ who: this.whoIs(link), what, way, backend: undefined });
+    };
     return {
       requests: {
         lengthAt,
         see: (bytes, at, end) => {
-          if (link.who !== '?' && !this.traps.any) return undefined;
-          const { code, flag, opaque, body } = decodeFrame(bytes, at, end);
+          if (!this.traps.any) return undefined;
+          const { code, flag, opaque } = decodeFrame(bytes, at, end);
           if ((flag & ANSWER_FLAG) !== 0) return undefined;
           const name = NAMES.get(code) ?? String(code);
-          if (link.who === '?' && code === RequestCode.HEART_BEAT) {
-            const [, pid] = /"clientID":"[^"@]*@(\d+)/.exec(body?.toString('latin1') ?? '') ?? [];
-            link.who = this.nameOf(Number(pid)) ?? '?';
-          }
           open.set(opaque, name);
           return meet(name, 'request');
         },

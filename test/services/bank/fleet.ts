@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /** Enough to see why it ended. */
-const LINES_KEPT = 10;
+const LINES_KEPT = 40;
 
 /** How a member is started. */
 export interface Post {
@@ -17,10 +17,14 @@ export interface Post {
 export class Member {
   /** Deaths that were ordered. */
   deaths = 0;
-  pid = 0;
+  /** That its present process has connected from. */
+  readonly ports = new Set<number>();
   private child: ChildProcess | undefined;
   private readonly lines: string[] = [];
+  /** Starts that failed because something else was down just then, as a supervisor of services would see them. */
+  failedStarts = 0;
   private expected = false;
+  private working = false;
   private told: unknown;
   private ended = false;
   private up: Promise<void>;
@@ -72,15 +76,20 @@ export class Member {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.child = child;
-    this.pid = child.pid ?? 0;
+    this.ports.clear();
     this.expected = false;
+    this.working = false;
     child.once('exit', (code, signal) => {
       if (this.ended) return;
-      if (!this.expected) this.onFailure(`${this.post.name} ended by itself (${signal ?? code})\n${this.said()}`);
+      if (!this.expected && !this.working) this.failedStarts++;
+      else if (!this.expected) this.onFailure(`${this.post.name} ended by itself (${signal ?? code})\n${this.said()}`);
       this.up = this.start();
     });
     await new Promise<void>((resolve) => {
-      child.once('message', () => resolve());
+      child.on('message', (said: { ready?: true; port?: number }) => {
+        if (said.port !== undefined) this.ports.add(said.port);
+        if (said.ready === true) resolve();
+      });
       for (const stream of [child.stdout!, child.stderr!]) {
         stream.setEncoding('utf8').on('data', (text: string) => {
           if (this.post.readyLine?.test(text)) resolve();
@@ -89,6 +98,7 @@ export class Member {
         });
       }
     });
+    this.working = true;
     if (this.told !== undefined) this.tell(this.told as object);
   }
 }

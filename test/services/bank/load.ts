@@ -17,6 +17,8 @@ export interface Counts {
   readonly booked: number;
   /** Messages in the outbox that are not known to be sent. */
   readonly waiting: number;
+  /** Rows of the inbox. */
+  readonly marks: number;
 }
 
 /** Lets the producers go on at the pace of the listeners, and never to the end before all points have come. */
@@ -40,7 +42,9 @@ export class Load {
       const room = Math.min(share, booked + UNDER_WAY) - released;
       stalled = booked === before ? stalled + 1 : 0;
       before = booked;
-      const step = Math.min(room > 0 ? room : stalled > STALLED_TICKS ? MORE : 0, this.transfers - released);
+      const more = stalled > STALLED_TICKS ? MORE : 0;
+      if (more > 0) stalled = 0;
+      const step = Math.min(Math.max(room, more), this.transfers - released);
       if (step > 0) {
         released += step;
         for (const producer of this.producers) producer.tell({ until: released });
@@ -54,7 +58,8 @@ export class Load {
       ordered: await this.ask('SELECT count(*)::int4 AS n FROM orders'),
       bookings: await this.ask('SELECT count(*)::int4 AS n FROM bookings'),
       booked: await this.ask('SELECT count(DISTINCT transfer)::int4 AS n FROM bookings'),
-      waiting: 0,
+      waiting: await this.ask('SELECT count(*)::int4 AS n FROM nestmq_outbox WHERE sent_at IS NULL'),
+      marks: await this.ask('SELECT count(*)::int4 AS n FROM nestmq_inbox'),
     };
   }
 

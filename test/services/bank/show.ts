@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { startPostgres } from '../support/index.js';
 import { BankRun, type RunOptions, type RunResult } from './bank-run.js';
+import { isClean } from './ledger.js';
 import type { MemberSettings } from './processes/member.js';
 
 const { values } = parseArgs({
@@ -26,6 +27,20 @@ interface Show {
 
 const SHOWS: readonly Show[] = [
   {
+    without: 'nothing',
+    transfers: Number(values.transfers),
+    wrong: ({ findings, counts }) => [
+      ...(isClean(findings) ? [] : ['not every transfer was booked once']),
+      ...(counts.marks === counts.ordered ? [] : ['the inbox does not have a mark for each message']),
+    ],
+  },
+  {
+    without: 'inbox',
+    transfers: Number(values.control),
+    points: /^consumer: (?:after the commit|cut|before the offset)|^relay: (?:after the send|cut)/,
+    wrong: ({ findings }) => (findings.duplicates > 0 && findings.sum !== 0 ? [] : ['no duplicates were seen']),
+  },
+  {
     without: 'outbox',
     transfers: Number(values.control),
     points: /^producer: (?:after the commit|cut between)|^consumer: after the commit/,
@@ -46,10 +61,11 @@ try {
     };
     const run = new BankRun(options);
     const result = await run.run();
-    const { findings, counts, points, deaths, cuts, seconds } = result;
+    const { findings, counts, points, deaths, cuts, failedStarts, deadLetters, seconds } = result;
     console.log(
       `${transfers} transfers, seed ${values.seed}, without ${without}: ${JSON.stringify({ ...findings, ...counts })}; ` +
-        `${points} points, deaths ${JSON.stringify(deaths)}, ${cuts} cuts; ` +
+        `${points} points, deaths ${JSON.stringify(deaths)}, ${cuts} cuts, ` +
+        `${failedStarts} starts in vain, ${deadLetters} dead letters sent again; ` +
         `load ${seconds.load.toFixed(1)} s, drain ${seconds.drain.toFixed(1)} s`,
     );
     const faults = [

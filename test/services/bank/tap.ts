@@ -33,13 +33,17 @@ export abstract class Tap {
 
   /** Cuts the connections of whom `who` names. */
   cut(who: RegExp): void {
-    for (const link of this.links) if (who.test(link.who)) link.destroy();
+    for (const link of this.links) if (who.test(this.whoIs(link))) link.destroy();
   }
 
   async close(): Promise<void> {
     for (const link of this.links) link.destroy();
     this.server.close();
     await once(this.server, 'close');
+  }
+
+  protected whoIs(link: Link): string {
+    return link.who;
   }
 
   /** For the requests and for the answers of a new connection. */
@@ -54,7 +58,7 @@ export class Link {
   readonly closed: Promise<void>;
 
   constructor(
-    private readonly client: Socket,
+    readonly client: Socket,
     private readonly server: Socket,
     readers: (link: Link) => { requests: Reader; answers: Reader },
   ) {

@@ -1,4 +1,6 @@
 // What all members of the fleet have in common: who they are, the database, and the words with the supervisor.
+import { subscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import pg from 'pg';
 
 export interface MemberSettings {
@@ -24,6 +26,12 @@ export const pool = new pg.Pool({
 });
 // A connection that is cut while nobody uses it: the pool makes another one.
 pool.on('error', () => undefined);
+
+// The broker's protocol does not say at once who has connected: the supervisor knows it by the port.
+subscribe('net.client.socket', (message) => {
+  const { socket } = message as { socket: Socket };
+  socket.once('connect', () => process.send?.({ port: socket.localPort }));
+});
 
 export function ready(): void {
   process.send?.({ ready: true });

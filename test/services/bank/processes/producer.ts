@@ -4,9 +4,10 @@ import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { ClientBase } from 'pg';
-import { MessagingModule, MessagingTemplate } from '../../../../lib/index.js';
+import { pgAdapter } from '../../../../lib/idempotency/sql/pg/index.js';
+import { MessagingModule, MessagingTemplate, SqlOutbox } from '../../../../lib/index.js';
 import { numbersOf, topicOf, type Transfer, transferOf } from '../plan.js';
+import { debit } from './bank.js';
 import { member, pool, ready } from './member.js';
 import { transact } from './transact.js';
 
@@ -26,8 +27,9 @@ class Till {
       try {
         const last = await this.last();
         const numbers = numbersOf(member.index, member.of, last, this.until).slice(0, AT_ONCE);
-        if (numbers.length > 0) await this.order(numbers.map(transferOf));
-        else await sleep(IDLE_MILLIS);
+        if (numbers.length === 0) await sleep(IDLE_MILLIS);
+        else if (member.without === 'outbox') await this.orderAndTell(numbers.map(transferOf));
+        else await this.order(numbers.map(transferOf));
       } catch (error) {
         this.logger.warn(`again, since ${(error as Error).message}`);
         await sleep(IDLE_MILLIS);
@@ -44,46 +46,40 @@ class Till {
 
   private async order(transfers: readonly Transfer[]): Promise<void> {
     await transact(pool, async (client) => {
-      await debit(client, transfers);
+      await debit(client, member.index, transfers);
+      const outbox = this.messaging.outbox(client);
+      for (const [topic, some] of byTopic(transfers)) await outbox.batch(topic, some);
     });
-    await this.sendEach(transfers);
   }
 
-  /** What one must not do: who dies between the commit and this has taken the money and told nobody. */
-  private async sendEach(transfers: readonly Transfer[]): Promise<void> {
+  /** What one must not do: who dies between the commit and the sends has taken the money and told nobody. */
+  private async orderAndTell(transfers: readonly Transfer[]): Promise<void> {
+    await transact(pool, (client) => debit(client, member.index, transfers));
     await Promise.all(transfers.map((transfer) => this.messaging.syncSend(topicOf(transfer.id), transfer)));
   }
 }
 
-async function debit(client: ClientBase, transfers: readonly Transfer[]): Promise<void> {
-  const columns = [
-    transfers.map(({ id }) => id),
-    transfers.map(({ from }) => from),
-    transfers.map(({ to }) => to),
-    transfers.map(({ cents }) => cents),
-  ];
-  await client.query(
-    `INSERT INTO orders (producer, id, debtor, creditor, cents)
-     SELECT $1, * FROM unnest($2::int[], $3::int[], $4::int[], $5::int[])`,
-    [member.index, ...columns],
-  );
-  // In one order everywhere: those who lock rows in another one wait for each other for ever.
-  await client.query('SELECT 1 FROM accounts WHERE id = ANY($1::int[]) ORDER BY id FOR UPDATE', [columns[1]]);
-  await client.query(
-    `UPDATE accounts SET balance = balance - taken.cents
-     FROM (SELECT id, sum(cents) AS cents FROM unnest($1::int[], $2::int[]) AS t(id, cents) GROUP BY id) taken
-     WHERE accounts.id = taken.id`,
-    [columns[1], columns[3]],
-  );
+function byTopic(transfers: readonly Transfer[]): Map<string, Transfer[]> {
+  const topics = new Map<string, Transfer[]>();
+  for (const transfer of transfers) {
+    const topic = topicOf(transfer.id);
+    const some = topics.get(topic);
+    if (some === undefined) topics.set(topic, [transfer]);
+    else some.push(transfer);
+  }
+  return topics;
 }
 
+const outbox = { store: new SqlOutbox(pgAdapter(pool)), relay: false };
+
 @Module({
-  imports: [MessagingModule.forRoot({ application: 'bank', nameServer: member.nameServer })],
+  imports: [MessagingModule.forRoot({ application: 'bank', nameServer: member.nameServer, outbox })],
   providers: [Till],
 })
 class ProducerModule {}
 
 const application = await NestFactory.createApplicationContext(ProducerModule, { logger: ['warn', 'error'] });
+application.enableShutdownHooks();
 const till = application.get(Till);
 process.on('message', ({ until }: { until: number }) => (till.until = until));
 ready();
