@@ -2,6 +2,7 @@ import { ExtensionProperty } from './extensions.js';
 import { LIMITS } from './names.js';
 import { encodeProperties } from './properties.js';
 import { PropertyName } from './property-names.js';
+import { PARKING_PROPERTIES } from './timer-properties.js';
 
 /** What the client says about the failure, as it comes in a send-back. */
 export interface FailureReason {
@@ -36,22 +37,12 @@ const LONGEST_ERROR_CLASS = 200;
 
 /** Properties of an earlier delivery that must not live on in the next one. */
 const SPENT: readonly string[] = [
-  PropertyName.DELAY_TIME_LEVEL,
-  PropertyName.TIMER_DELAY_SEC,
-  PropertyName.TIMER_DELAY_MS,
-  PropertyName.TIMER_DELIVER_MS,
-  PropertyName.TIMER_OUT_MS,
-  PropertyName.TIMER_ENQUEUE_MS,
-  PropertyName.TIMER_DEQUEUE_MS,
-  PropertyName.TIMER_ROLL_TIMES,
+  ...PARKING_PROPERTIES,
   PropertyName.REAL_TOPIC,
   PropertyName.REAL_QUEUE_ID,
   PropertyName.CRC32,
   PropertyName.RECONSUME_TIME,
   PropertyName.MAX_RECONSUME_TIMES,
-  ExtensionProperty.TIMER_SOURCE,
-  ExtensionProperty.COPIED_FROM,
-  ExtensionProperty.FIRST_STORED_AT,
 ];
 
 /** Reads what a client says; anything but an object of the right shape counts as nothing said. */

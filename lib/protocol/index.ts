@@ -57,3 +57,4 @@ export {
   recordTotalSize,
 } from './record/fields.js';
 export * from './sys-flag.js';
+export { PARKING_PROPERTIES } from './timer-properties.js';

@@ -7,7 +7,7 @@ export { resolveSettings } from './settings/broker-settings.js';
 export type { BrokerSettings } from './settings/broker-settings.js';
 export { resolveNameServerSettings } from './settings/name-server-settings.js';
 export type { NameServerSettings } from './settings/name-server-settings.js';
-export type { ListenSetting } from './settings/listen.js';
+export { DEFAULT_NAME_SERVER, type ListenSetting } from './settings/listen.js';
 export { standaloneSettings } from './settings/standalone.js';
 export type { TopicSetting } from './settings/topics.js';
 export type { JoinedProcess } from './sharing/joined-processes.js';

@@ -1,6 +1,6 @@
 import { MessagingError } from '../../lib/protocol/index.js';
 import { BATCHES, BODIES, FRAMES, PROPERTIES } from './samples.js';
-import type { Target } from './targets.js';
+import { refusesCut, type Target, ZSTD_FRAMES } from './targets.js';
 
 /** Decoders with the faults that such decoders have: each must be found, or the fuzzing shows nothing. */
 export const BROKEN: readonly Target[] = [
@@ -50,5 +50,12 @@ export const BROKEN: readonly Target[] = [
       }
       if (Object.keys(read).length !== names || bytes.includes('\x02\x02\x01')) throw new Error('an entry got lost');
     },
+  },
+  {
+    name: 'Zstandard frames whose last block may end early',
+    samples: ZSTD_FRAMES,
+    decode: refusesCut((bytes) => {
+      if (bytes.length < 9) throw new Error('cut off');
+    }),
   },
 ];

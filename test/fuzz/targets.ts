@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { decompressLz4Frames } from '../../lib/client/compression/lz4-frame.js';
+import { requireWholeZstdFrames } from '../../lib/client/compression/zstd-frame.js';
 import * as protocol from '../../lib/protocol/index.js';
 import { decodeFrame, FrameParser, MAX_FRAME_BYTES } from '../../lib/remoting/index.js';
 import { BATCHES, BODIES, FRAMES, PROPERTIES, RECORDS } from './samples.js';
@@ -8,6 +9,11 @@ const LZ4_LIMIT = 1 << 20;
 /** Literals, a match that reaches into itself, one into the block before, and a block stored as it is. */
 const LZ4_FRAMES = ['04224d184040c007000000106101002062630600000010640300106502000080787900000000'].map((hex) =>
   Buffer.from(hex, 'hex'),
+);
+
+/** Five bytes as they are; a frame to pass over; one byte repeated, with a window and a checksum behind it. */
+export const ZSTD_FRAMES = ['28b52ffd200529000068656c6c6f', '502a4d180300000061626328b52ffd0400430000780d0e0a0d'].map(
+  (hex) => Buffer.from(hex, 'hex'),
 );
 
 /** A decoder, with what it is fed. It may refuse with a MessagingError; everything else that it throws is a fault. */
@@ -99,6 +105,23 @@ function readLz4(bytes: Buffer): void {
   }
 }
 
+/** What is taken for whole is not, once its last byte is gone. */
+export function refusesCut(requireWhole: (bytes: Buffer) => void): (bytes: Buffer) => void {
+  const takes = (bytes: Buffer): boolean => {
+    try {
+      requireWhole(bytes);
+      return true;
+    } catch (error) {
+      if ((error as Error).name !== 'Error') throw error;
+      return false;
+    }
+  };
+  return (bytes) => {
+    if (!takes(bytes)) throw new protocol.MessagingError('UNDECODABLE', 'no whole frames');
+    claim(bytes.length === 0 || !takes(bytes.subarray(0, -1)), 'what is cut off is refused');
+  };
+}
+
 const bodies = Object.entries({
   heartbeat: stable(protocol.decodeHeartbeatData, protocol.encodeHeartbeatData),
   'client configuration': protocol.decodeClientConfig,
@@ -148,5 +171,6 @@ export const TARGETS: readonly Target[] = [
     decode: (bytes) => void protocol.decodeOffsetMessageId(bytes.toString('latin1')),
   },
   { name: 'LZ4 frames', samples: LZ4_FRAMES, decode: readLz4 },
+  { name: 'Zstandard frames', samples: ZSTD_FRAMES, decode: refusesCut(requireWholeZstdFrames) },
   ...bodies,
 ];

@@ -2,11 +2,11 @@ import { MessagingClient } from '../../client/index.js';
 import { silentLogger, systemPlatform } from '../../platform/index.js';
 import { type Credentials, MessagingError } from '../../protocol/index.js';
 import { type ClientTls, parseAddress, TcpConnector } from '../../remoting/index.js';
+import { DEFAULT_NAME_SERVER } from '../../server/index.js';
 import { UsageError } from '../failure.js';
 import type { Flag, FlagValues } from '../flags/flag.js';
 import { parseDuration } from '../flags/values.js';
 
-const NAME_SERVER = '127.0.0.1:9876';
 const TIMEOUT_MILLIS = 3_000;
 /** For what a command has still to say when it is done; its answers are there by then. */
 const SHUTDOWN_MILLIS = 1_000;
@@ -16,7 +16,7 @@ const PLACE_FLAGS: readonly Flag[] = [
     name: 'name-server',
     value: 'host:port',
     env: 'NESTMQ_NAME_SERVER',
-    help: `the NameServer, or the broker that is one as well; several separated by ";"; default ${NAME_SERVER}`,
+    help: `the NameServer, or the broker that is one as well; several separated by ";"; default ${DEFAULT_NAME_SERVER}`,
   },
   {
     name: 'namespace',
@@ -129,7 +129,7 @@ function tlsOf(values: FlagValues): false | ClientTls {
 }
 
 function nameServersOf(values: FlagValues): string[] {
-  const text = (values.get('name-server') as string | undefined) ?? NAME_SERVER;
+  const text = (values.get('name-server') as string | undefined) ?? DEFAULT_NAME_SERVER;
   const addresses = text
     .split(/[;,]/)
     .map((address) => address.trim())

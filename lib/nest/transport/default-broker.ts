@@ -1,7 +1,5 @@
+import { DEFAULT_NAME_SERVER } from '../../server/index.js';
 import type { MessagingConnectionOptions } from '../options/index.js';
-
-/** Where a `BrokerServer` or `nestmq broker` listens. */
-const DEFAULT_NAME_SERVER = '127.0.0.1:9876';
 
 /** A service that says nothing of its broker has one on its machine. What is no object is refused where it is checked. */
 export function withBroker<T extends MessagingConnectionOptions>(options: T): T {

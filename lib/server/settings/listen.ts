@@ -14,6 +14,8 @@ export const NAME_SERVER_PORT = 9876;
 /** A broker that registers at NameServers. */
 export const BROKER_PORT = 10911;
 const LOOPBACK = '127.0.0.1';
+/** Where clients look that are told no place. */
+export const DEFAULT_NAME_SERVER = `${LOOPBACK}:${NAME_SERVER_PORT}`;
 
 export const port: Rule = [isPort, 'a port from 0 to 65535'];
 export const address: Rule = [isAddress, 'host:port, with a port above 0'];

@@ -5,6 +5,7 @@ import {
   ExtensionProperty,
   getProperty,
   isRetryTopic,
+  PARKING_PROPERTIES,
   PropertyName,
   removeProperties,
   RETRY_PREFIX,
@@ -15,20 +16,6 @@ import { markOf, messageOf } from '../record-message.js';
 import type { TopicTable } from '../state/topic-table.js';
 import type { StoreMessage } from '../types.js';
 
-/** What made it wait; and what only described the parked record itself. */
-const PARKING: readonly string[] = [
-  PropertyName.DELAY_TIME_LEVEL,
-  PropertyName.TIMER_DELAY_SEC,
-  PropertyName.TIMER_DELAY_MS,
-  PropertyName.TIMER_DELIVER_MS,
-  PropertyName.TIMER_OUT_MS,
-  PropertyName.TIMER_ENQUEUE_MS,
-  PropertyName.TIMER_DEQUEUE_MS,
-  PropertyName.TIMER_ROLL_TIMES,
-  ExtensionProperty.TIMER_SOURCE,
-  ExtensionProperty.COPIED_FROM,
-  ExtensionProperty.FIRST_STORED_AT,
-];
 /** RocketMQ leaves these on a message that was delayed by a level, and takes them away after an exact timer. */
 const REAL: readonly string[] = [PropertyName.REAL_TOPIC, PropertyName.REAL_QUEUE_ID];
 
@@ -58,7 +45,7 @@ export function deliveryOf(record: MessageRecord, topics: Pick<TopicTable, 'get'
           now,
         );
   }
-  let kept = removeProperties(properties, PARKING);
+  let kept = removeProperties(properties, PARKING_PROPERTIES);
   if (record.topic === TIMER_TOPIC) kept = removeProperties(kept, REAL);
   const queueId = Number(getProperty(properties, PropertyName.REAL_QUEUE_ID) ?? 0);
   // The topic may have been narrowed meanwhile; a queue that nobody reads would be no delivery.
@@ -75,7 +62,7 @@ export function drop(parkedOffset: number, why: string, now: number): Delivery {
 }
 
 function deadLetter(record: MessageRecord, group: string, why: string, now: number): StoreMessage {
-  let properties = removeProperties(record.properties, [...PARKING, ...REAL]);
+  let properties = removeProperties(record.properties, [...PARKING_PROPERTIES, ...REAL]);
   const reason: [string, string][] = [
     [ExtensionProperty.DLQ_ERROR_CLASS, 'TopicDeleted'],
     [ExtensionProperty.DLQ_ERROR_MESSAGE, why],
