@@ -123,6 +123,28 @@ describe.each(Object.entries(SERVERS))('connections to %s that end', (_, open) =
     expect((busy as { retryAfterMillis: number }).retryAfterMillis).toBeGreaterThan(TTL / 2);
   });
 
+  it('with the answer to claims that were written: they are given out, with the whole of their lease', async () => {
+    let lost = false;
+    const losing: SqlAdapter = {
+      ...direct,
+      query: async (text, values) => {
+        const result = await direct.query(text, values);
+        if (lost || !text.startsWith('INSERT')) return result;
+        lost = true;
+        throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+      },
+    };
+    const store = new SqlIdempotencyStore(losing);
+    const claims = Array.from({ length: 3 }, () => ({ key: randomUUID(), fingerprint: undefined }));
+    await expect(store.acquire(claims, 5_000)).rejects.toMatchObject(unavailable);
+    const more = [...claims, { key: randomUUID(), fingerprint: undefined }];
+    expect((await store.acquire(more, TTL)).map(({ outcome }) => outcome)).toEqual(more.map(() => 'acquired'));
+    for (const busy of await new SqlIdempotencyStore(direct).acquire(more, TTL)) {
+      expect(busy).toMatchObject({ outcome: 'busy' });
+      expect((busy as { retryAfterMillis: number }).retryAfterMillis).toBeGreaterThan(TTL / 2);
+    }
+  });
+
   it('to a database that is away: it says so, and works again when that is back', async () => {
     const key = randomUUID();
     if (!database.service!.own) return;
