@@ -30,6 +30,34 @@ describe('a producer', () => {
     expect(places.slice(0, 4)).toEqual(places.slice(4));
   });
 
+  it('gives a message that was sent before the id that it had, alone and in a batch', async () => {
+    const cluster = new FakeCluster('a');
+    cluster.topics.set('t', 1);
+    const { producer } = await cluster.client();
+    expect(await producer.send(text('t', 'one', { messageId: 'ID-1' }))).toMatchObject({ messageId: 'ID-1' });
+    const batch = [text('t', 'two', { messageId: 'ID-2' }), text('t', 'three')];
+    const { messageIds } = await producer.sendBatch(batch);
+    expect(messageIds![0]).toBe('ID-2');
+    expect(messageIds![1]).toMatch(/^[0-9A-F]{32}$/);
+  });
+
+  it('says of a message that is sent later what it would be refused with, and sends nothing', async () => {
+    const cluster = new FakeCluster('a');
+    cluster.topics.set('t', 1);
+    const { producer } = await cluster.client();
+    producer.check(text('t', 'fine'));
+    for (const [bad, code] of [
+      [text('t t', 'x'), 'NAME_INVALID'],
+      [text('t', ''), 'BAD_ARGUMENT'],
+      [text('t', 'x'.repeat(4 * 1024 * 1024 + 1)), 'MESSAGE_TOO_LARGE'],
+      [text('t', 'x', { shardingKey: '' }), 'PROPERTIES_INVALID'],
+      [text('t', 'x', { properties: { big: 'x'.repeat(32_000) } }), 'PROPERTIES_INVALID'],
+    ] as const) {
+      expect(() => producer.check(bad)).toThrow(expect.objectContaining({ code }));
+    }
+    expect(cluster.stored).toEqual([]);
+  });
+
   it('lets the broker make a topic on first use, with no more queues than the template has', async () => {
     const cluster = new FakeCluster('a');
     const { producer } = await cluster.client();

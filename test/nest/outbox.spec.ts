@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import sqlite from 'node-sqlite3-wasm';
 import {
+  Idempotent,
   type MessageContext,
   MessageListener,
   MessagingModule,
@@ -9,6 +10,7 @@ import {
   MessagingTemplate,
   schema,
   type SqlAdapter,
+  SqlInbox,
   SqlOutbox,
 } from '../../lib/index.js';
 import { sqliteAdapter } from '../../lib/idempotency/sql/sqlite/index.js';
@@ -155,6 +157,45 @@ describe('template.outbox', () => {
     }
     const without = (await startApplication({})).get(MessagingTemplate);
     expect(() => without.outbox({})).toThrow(expect.objectContaining({ code: 'CONFIGURATION' }));
+  });
+});
+
+describe('outbox and inbox in one transaction', () => {
+  let attempts = 0;
+  let failures = 0;
+
+  @Injectable()
+  class Booking {
+    constructor(private readonly messaging: MessagingTemplate) {}
+
+    @MessageListener({ topic: 'bookings', group: 'accounts', backoff: [10] })
+    @Idempotent({ key: ({ keys }) => keys[0] })
+    async book(amount: number, context: MessageContext): Promise<void> {
+      attempts++;
+      const transaction = context.transaction as Database;
+      await adapter.within(transaction)('INSERT INTO booked (amount) VALUES ($1)', [amount]);
+      await this.messaging.outbox(transaction).syncSend('orders', { booked: amount });
+      if (failures-- > 0) throw new Error('killed before the commit');
+    }
+  }
+
+  it('book a message once, and tell of it once, whatever fails and however often it comes', async () => {
+    attempts = 0;
+    failures = 2;
+    database.exec('CREATE TABLE booked (amount INTEGER)');
+    const idempotency = { store: new SqlInbox(adapter) };
+    const messaging = { idempotency, outbox: { store, relay: quick } };
+    const app = await startApplication({ providers: [Booking, Shipping], messaging });
+    for (let copy = 0; copy < 5; copy++) {
+      await app.get(MessagingTemplate).syncSend('bookings', 25, { keys: 'booking-1' });
+    }
+    await app.get(MessagingTemplate).syncSend('bookings', 7, { keys: 'booking-2' });
+    await until(() => seen.length === 2, 'both');
+    await until(() => database.all('SELECT seq FROM nestmq_outbox WHERE sent_at IS NULL').length === 0, 'the marks');
+    expect(attempts).toBe(4);
+    expect(database.all('SELECT amount FROM booked ORDER BY amount')).toEqual([{ amount: 7 }, { amount: 25 }]);
+    expect(payloads()).toEqual(expect.arrayContaining([{ booked: 25 }, { booked: 7 }]));
+    expect(database.all('SELECT seq FROM nestmq_outbox')).toHaveLength(2);
   });
 });
 
