@@ -112,12 +112,12 @@ export class SqlOutbox<Tx = unknown> implements RunningStore {
     return this.purge?.counts;
   }
 
-  /** @internal The module calls it where it has a relay. */
+  /** The module calls it where it has a relay. */
   start(host: StoreHost): void {
     this.purge?.start(host);
   }
 
-  /** @internal */
+  /** Resolves when nothing of it uses the database any more. */
   async stop(): Promise<void> {
     await this.purge?.stop();
   }
@@ -190,7 +190,7 @@ export class SqlOutbox<Tx = unknown> implements RunningStore {
     return affected;
   }
 
-  /** @internal Claims free lanes with something to send, and reads the next rows of them. */
+  /** For relays: claims free lanes with something to send, and reads the next rows of them. */
   async claim(owner: string, leaseMillis: number, mostLanes: number, mostRows: number): Promise<ClaimedRows> {
     const { adapter, statements } = this;
     const found = await run(adapter.query, statements.lanesToClaim(mostLanes));
@@ -224,7 +224,7 @@ export class SqlOutbox<Tx = unknown> implements RunningStore {
     };
   }
 
-  /** @internal Marks what became of rows and frees the lanes, in one transaction. */
+  /** For relays: marks what became of rows and frees the lanes, in one transaction. */
   async settle(owner: string, lanes: readonly number[], settled: SettledRows): Promise<void> {
     const { adapter, statements } = this;
     const { sent, held, failed } = settled;
@@ -245,7 +245,7 @@ export class SqlOutbox<Tx = unknown> implements RunningStore {
     });
   }
 
-  /** @internal Calls back after each write of this process, whose transaction may not be committed yet; gives the way to stop that. */
+  /** For relays: calls back after each write of this process, whose transaction may not be committed yet; gives the way to stop that. */
   onWrite(listener: () => void): () => void {
     this.writeListeners.add(listener);
     return () => this.writeListeners.delete(listener);

@@ -64,12 +64,12 @@ export class SqlIdempotencyStore implements IdempotencyStore, RunningStore {
     return this.purge?.counts;
   }
 
-  /** @internal The module calls it for the stores of its listeners. */
+  /** The module calls it for the stores of its listeners. */
   start(host: StoreHost): void {
     this.purge?.start(host);
   }
 
-  /** @internal */
+  /** Resolves when nothing of it uses the database any more. */
   async stop(): Promise<void> {
     await this.purge?.stop();
   }
