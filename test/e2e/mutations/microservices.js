@@ -18,7 +18,7 @@ export const microserviceMutations = [
     id: 'transport/filter-swallows',
     says: 'a filter that returns something makes a success of a failure',
     file: 'lib/nest/transport/pattern-handler.ts',
-    find: 'passage.failure === undefined || this.answersItself(values, message)',
+    find: 'this.answersItself(values, message)',
     replace: 'true',
   },
   {
