@@ -1,6 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { javaHashCode, RequestCode, ResponseCode, type MessagingErrorCode } from '../../lib/protocol/index.js';
 import type { MessagingClient, OutgoingMessage, SendResult } from '../../lib/client/index.js';
+import type { Sender } from '../../lib/client/producer/sender.js';
+import type { SendUnit } from '../../lib/client/producer/send-unit.js';
 import { FakeCluster, isSend, refuse } from './fake-cluster.js';
 import { text } from './support.js';
 
@@ -129,6 +131,17 @@ describe('a producer', () => {
       retryable: true,
     });
     expect(cluster.clock.monotonic() - start).toBeLessThan(1000);
+  });
+
+  it('hears of a route that cannot be had also when the time is over: an error that nobody hears ends the process', async () => {
+    const cluster = new FakeCluster('a');
+    const { producer } = await cluster.client();
+    const { sender } = producer as unknown as { sender: Sender };
+    const lookup = Promise.reject(new Error('no NameServer answers'));
+    const heard = jest.spyOn(lookup, 'then');
+    const unit = { topic: 't', deadline: cluster.clock.monotonic() } as SendUnit;
+    await expect(sender.within(lookup, unit)).rejects.toMatchObject({ code: 'TIMEOUT' });
+    expect(heard).toHaveBeenCalled();
   });
 
   it('outlives a closed connection and a NameServer that is away', async () => {

@@ -357,12 +357,14 @@ export class Sender {
   within<T>(
     promise: Promise<T>,
     unit: SendUnit,
-    milliseconds = this.remaining(unit),
+    milliseconds?: number,
     late: () => MessagingError = () => timeout(unit),
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = this.core.platform.clock.after(milliseconds, () => reject(late()));
-      promise.then(resolve, reject).finally(() => timer.cancel());
+      // Before the deadline is looked at: when it has passed, a rejection that nobody listens to would end the process.
+      const settled = promise.then(resolve, reject);
+      const timer = this.core.platform.clock.after(milliseconds ?? this.remaining(unit), () => reject(late()));
+      void settled.finally(() => timer.cancel());
     });
   }
 }
