@@ -51,6 +51,8 @@ export interface ClientInterceptor {
     send: InterceptedSend,
     proceed: (messages: readonly OutgoingMessage[]) => Promise<SendResult | undefined>,
   ): Promise<SendResult | undefined>;
+  /** A message that is written down now and sent later, by whoever relays: gives it with what has to go along. */
+  sendLater?(message: OutgoingMessage): OutgoingMessage;
   /**
    * `proceed` never rejects: it gives what becomes of each message, and so must the interceptor. Dead letters because the
    * retries are used up are not told apart here: they are a `retry` at an attempt beyond `maxReconsumeTimes`.
@@ -87,6 +89,10 @@ export function combineInterceptors(interceptors: readonly ClientInterceptor[]):
   if (handles.length > 0) {
     combined.handle = (call, proceed) =>
       handles.reduceRight<typeof proceed>((next, interceptor) => () => interceptor.handle!(call, next), proceed)();
+  }
+  const later = interceptors.filter((interceptor) => interceptor.sendLater !== undefined);
+  if (later.length > 0) {
+    combined.sendLater = (message) => later.reduce((before, interceptor) => interceptor.sendLater!(before), message);
   }
   const requests = interceptors.filter((interceptor) => interceptor.request !== undefined);
   if (requests.length > 0) {

@@ -47,7 +47,8 @@ describe('a producer', () => {
     const cluster = new FakeCluster('a');
     cluster.topics.set('t', 1);
     const { producer } = await cluster.client();
-    producer.check(text('t', 'fine'));
+    const fine = text('t', 'fine', { messageId: 'ID-1' });
+    expect(producer.forLater({ ...fine, messageId: 'ID-1' })).toEqual(fine);
     for (const [bad, code] of [
       [text('t t', 'x'), 'NAME_INVALID'],
       [text('t', ''), 'BAD_ARGUMENT'],
@@ -55,7 +56,7 @@ describe('a producer', () => {
       [text('t', 'x', { shardingKey: '' }), 'PROPERTIES_INVALID'],
       [text('t', 'x', { properties: { big: 'x'.repeat(32_000) } }), 'PROPERTIES_INVALID'],
     ] as const) {
-      expect(() => producer.check(bad)).toThrow(expect.objectContaining({ code }));
+      expect(() => producer.forLater({ ...bad, messageId: 'ID-2' })).toThrow(expect.objectContaining({ code }));
     }
     expect(cluster.stored).toEqual([]);
   });

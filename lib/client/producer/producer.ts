@@ -65,9 +65,15 @@ export class Producer {
     }
   }
 
-  /** @internal Throws what a send would be refused with before anything is sent. */
-  check(message: OutgoingMessage): void {
-    this.preparer.check(message);
+  /**
+   * @internal A message that is written down now and sent later, with what interceptors have go along. Throws what its send
+   * would be refused with, also if it then has its id as `dedupId`.
+   */
+  forLater<M extends OutgoingMessage & { readonly messageId: string }>(message: M): M {
+    const { interceptor } = this.core.settings;
+    const later = interceptor?.sendLater === undefined ? message : (interceptor.sendLater(message) as M);
+    this.preparer.check({ dedupId: message.messageId, ...later });
+    return later;
   }
 
   /**

@@ -61,8 +61,17 @@ export class MessagingTracer implements ClientInterceptor {
         : active;
     const span = this.tracer.startSpan(`send ${first!.topic}`, { kind: SpanKind.PRODUCER, attributes }, parent);
     const within = trace.setSpan(parent, span);
-    const messages = send.messages.map((message) => this.withContext(message, within));
+    // Those that a relay puts into one batch may be of different traces.
+    const keeps = (message: OutgoingMessage): boolean =>
+      parent !== active && message !== first && this.carriesContext(message);
+    const messages = send.messages.map((message) => (keeps(message) ? message : this.withContext(message, within)));
     return context.with(within, () => this.finishSend(span, proceed(messages)));
+  };
+
+  /** The send of a relay then belongs to the trace of whoever wrote the message. */
+  readonly sendLater = (message: OutgoingMessage): OutgoingMessage => {
+    const active = context.active();
+    return trace.getSpan(active) === undefined ? message : this.withContext(message, active);
   };
 
   readonly handle = (
@@ -100,6 +109,10 @@ export class MessagingTracer implements ClientInterceptor {
     const properties = { ...message.properties };
     this.propagator.inject(within, properties, propertySetter);
     return { ...message, properties };
+  }
+
+  private carriesContext({ properties }: OutgoingMessage): boolean {
+    return trace.getSpanContext(this.propagator.extract(ROOT_CONTEXT, properties ?? {}, propertyGetter)) !== undefined;
   }
 
   private contextOf(message: ReceivedMessage): Context {

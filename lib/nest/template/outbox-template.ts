@@ -160,9 +160,7 @@ export class OutboxTemplate {
     // The caller may change its bytes while the database's client has something else to do.
     for (const message of messages) message.body = Buffer.from(message.body);
     const producer = this.connection.producer ?? (await this.connection.whenReady());
-    const written = messages.map((message) => this.store.withId(message));
-    // As the relay sends it: with an id for topics that de-duplicate.
-    for (const message of written) producer.check({ dedupId: message.messageId, ...message });
+    const written = messages.map((message) => producer.forLater(this.store.withId(message)));
     const ids = await this.store.write(this.transaction, written);
     return ids.map((id) => ({ id }));
   }
