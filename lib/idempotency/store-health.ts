@@ -42,10 +42,12 @@ export class StoreHealth {
   }
 
   answered(): void {
-    if (this.failures === 0) return;
-    this.failures = 0;
     const { outcomes, clock, logger } = this;
-    const seconds = Math.round((clock.now() - (outcomes.storeDownSince ?? clock.now())) / 1000);
+    if (outcomes.storeDownSince === undefined) return;
+    this.failures = 0;
+    // What was asked before may still fail: then it is away again, from now on.
+    this.askAgainAt = 0;
+    const seconds = Math.round((clock.now() - outcomes.storeDownSince) / 1000);
     outcomes.storeDownSince = undefined;
     logger.log(`the idempotency store ${outcomes.name.store} answers again, after ${seconds} s`);
   }
