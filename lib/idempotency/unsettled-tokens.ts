@@ -5,21 +5,28 @@ const MOST = 10_000;
  * same token, and is not told that it is busy with itself until the lease ends.
  */
 export class UnsettledTokens {
-  private readonly tokens = new Map<string, string>();
+  /** Of one key several, when copies of a message came at once: one of them may have it, and the first is the likeliest. */
+  private readonly tokens = new Map<string, string[]>();
 
   keep(key: string, token: string): void {
+    const kept = this.tokens.get(key);
+    if (kept !== undefined) {
+      kept.push(token);
+      return;
+    }
     if (this.tokens.size >= MOST) {
       const [oldest] = this.tokens.keys();
       this.tokens.delete(oldest as string);
     }
-    this.tokens.set(key, token);
+    this.tokens.set(key, [token]);
   }
 
   /** Whoever takes a token is the only one that uses it. */
   take(key: string): string | undefined {
     if (this.tokens.size === 0) return undefined;
-    const token = this.tokens.get(key);
-    if (token !== undefined) this.tokens.delete(key);
-    return token;
+    const kept = this.tokens.get(key);
+    if (kept === undefined) return undefined;
+    if (kept.length === 1) this.tokens.delete(key);
+    return kept.shift();
   }
 }

@@ -8,6 +8,12 @@ describe('UnsettledTokens', () => {
     expect([tokens.take('b'), tokens.take('a'), tokens.take('a')]).toEqual([undefined, 't', undefined]);
   });
 
+  it('keeps those of several claims of a key, the first one first', () => {
+    const tokens = new UnsettledTokens();
+    for (const token of ['1', '2', '3']) tokens.keep('a', token);
+    expect([1, 2, 3, 4].map(() => tokens.take('a'))).toEqual(['1', '2', '3', undefined]);
+  });
+
   it('forgets the oldest when there are too many', () => {
     const tokens = new UnsettledTokens();
     for (let i = 0; i <= 10_000; i++) tokens.keep(String(i), 't');
