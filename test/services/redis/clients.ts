@@ -15,10 +15,15 @@ export function quiet<T extends { on(event: 'error', heard: () => void): unknown
 }
 
 /** Polls: what it waits for happens in a server. */
-export async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  /** How it stands, said when it was in vain. */
+  state: () => string = () => '',
+): Promise<void> {
   const end = performance.now() + 20_000;
   while (!(await condition().valueOf())) {
-    if (performance.now() > end) throw new Error(`waited in vain: ${what}`);
+    if (performance.now() > end) throw new Error(`waited in vain: ${what} ${state()}`);
     await sleep(20);
   }
 }

@@ -108,7 +108,8 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis }) => {
     expect(await other.acquire(one('k'), MINUTE)).toMatchObject([{ outcome: 'busy' }]);
     const mine = await store.acquire([...one('k'), ...one('l')], MINUTE);
     expect(mine).toMatchObject([{ outcome: 'acquired' }, { outcome: 'acquired' }]);
-    // Once only.
+    // Once only: the second token of `k` was not given out.
+    expect(await store.acquire(one('k'), MINUTE)).toMatchObject([{ outcome: 'busy' }]);
     expect(await store.acquire(one('k'), MINUTE)).toMatchObject([{ outcome: 'busy' }]);
   });
 
