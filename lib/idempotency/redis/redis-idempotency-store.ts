@@ -10,9 +10,9 @@ import { UnsettledTokens } from '../unsettled-tokens.js';
 /** @publicApi */
 export interface RedisIdempotencyOptions {
   /** What the keys begin with. Default: `nestmq:`. A hash tag in it puts all keys of a cluster on one node. */
-  readonly prefix?: string;
+  prefix?: string;
   /** How long an answer is waited for, as milliseconds or a text like `2s`. Default: 5 seconds. */
-  readonly timeout?: Duration;
+  timeout?: Duration;
 }
 
 const DEFAULT_PREFIX = 'nestmq:';
