@@ -71,7 +71,7 @@ export class MessagingTracer implements ClientInterceptor {
   /** The send of a relay then belongs to the trace of whoever wrote the message. */
   readonly sendLater = (message: OutgoingMessage): OutgoingMessage => {
     const active = context.active();
-    return trace.getSpan(active) === undefined ? message : this.withContext(message, active);
+    return trace.getSpan(active) ? this.withContext(message, active) : message;
   };
 
   readonly handle = (
