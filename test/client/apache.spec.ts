@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { BrokerProfile } from '../../lib/client/connection/capabilities.js';
 import type { ClientCore } from '../../lib/client/connection/client-core.js';
-import { ConsumeMode, type MessagingClient } from '../../lib/client/index.js';
+import { ConsumeMode, decide, type MessagingClient, PostponeError } from '../../lib/client/index.js';
 import {
   createResponse,
   ExtensionProperty,
@@ -101,6 +101,32 @@ describe('a client on Apache’s broker', () => {
     expect(getProperty(sent[0]!, PropertyName.RETRY_TOPIC)).toBe('t');
     expect(getProperty(sent[0]!, ExtensionProperty.ORIGIN_QUEUE_ID)).toBe(`${queueId}`);
     expect(getProperty(sent[0]!, ExtensionProperty.ORIGIN_QUEUE_OFFSET)).toBe(`${queueOffset}`);
+  });
+
+  it('keeps what is postponed by itself: nothing is sent, and no position passes it', async () => {
+    const client = await world.client();
+    pretend(client, TIMERS);
+    let left = 2;
+    const { seen, consumer } = await world.consume(
+      client,
+      { group: 'g' },
+      {
+        topic: 't',
+        handle: () => (left-- > 0 ? decide('handler', new PostponeError(5000), () => undefined) : ACK),
+      },
+    );
+    await world.drive(client.producer.send(text('t', 'x')));
+    await world.until(() => seen.length === 2);
+    sent.splice(0);
+    const settled = (): number =>
+      consumer
+        .state()
+        .queues.filter(({ topic }) => topic === 't')
+        .reduce((sum, { committedOffset }) => sum + committedOffset, 0);
+    expect(settled()).toBe(0);
+    await world.until(() => seen.length === 3);
+    await world.clock.advance(10);
+    expect([settled(), seen.map(({ attempt }) => attempt), sent]).toEqual([1, [1, 1, 1], []]);
   });
 
   it('takes the level that is next from above where the broker knows no times', async () => {

@@ -41,7 +41,7 @@ export interface TracedDelivery {
   deliveredAt: Date;
   /** Undefined while the handler runs, or when its process died. */
   settledAt: Date | undefined;
-  /** `acknowledged`, `retried`, `deadLettered` or `failed`; undefined as `settledAt`. */
+  /** `acknowledged`, `retried`, `deadLettered`, `postponed` or `failed`; undefined as `settledAt`. */
   outcome: string | undefined;
 }
 
