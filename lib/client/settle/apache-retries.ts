@@ -1,6 +1,5 @@
 import {
   appendProperty,
-  DEFAULT_TOPIC,
   deadLetterProperties,
   decodeProperties,
   encodeOffsetMessageId,
@@ -8,12 +7,12 @@ import {
   PropertyName,
   retryDelayLevel,
   retryProperties,
-  type SendMessageRequestHeader,
 } from '../../protocol/index.js';
 import { type BrokerProfile, keptTime } from '../connection/capabilities.js';
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Delivery } from '../consumer/process-queue.js';
 import { levelFor } from './delay-level.js';
+import { sendRetry } from './retry-send.js';
 import type { FailureReason } from './settle.js';
 
 /**
@@ -43,7 +42,7 @@ export class ApacheRetries {
       text = appendProperty(text, PropertyName.TIMER_DELIVER_MS, String(at));
     } else if (delayMillis > 0)
       text = appendProperty(text, PropertyName.DELAY_TIME_LEVEL, String(levelFor(delayMillis)));
-    await this.send(delivery, text, retries, retries + 1);
+    await sendRetry(this.group, delivery, { properties: text, retries, limit: retries + 1 });
   }
 
   async bury(delivery: Delivery, reason: FailureReason): Promise<void> {
@@ -52,7 +51,7 @@ export class ApacheRetries {
     const attempts = Math.max(reason.attempts, delivery.attempt);
     const text = deadLetterProperties(properties, origin, reason, attempts, clock.now());
     const retries = Math.max(1, delivery.retries);
-    await this.send(delivery, text, retries, retries - 1);
+    await sendRetry(this.group, delivery, { properties: text, retries, limit: retries - 1 });
   }
 
   private traits(delivery: Delivery, reason: FailureReason) {
@@ -65,27 +64,5 @@ export class ApacheRetries {
     const { topic, queueId, queueOffset } = record;
     const origin = originOf({ topic, queueId, queueOffset, messageId }, properties, reason, reason.firstFailedAt);
     return { properties, origin };
-  }
-
-  private async send(delivery: Delivery, properties: string, retries: number, limit: number): Promise<void> {
-    const { core, retryTopic } = this.group;
-    const { record } = delivery;
-    const header: SendMessageRequestHeader = {
-      producerGroup: core.producerGroup,
-      topic: retryTopic,
-      defaultTopic: DEFAULT_TOPIC,
-      defaultTopicQueueNums: 1,
-      queueId: 0,
-      sysFlag: 0,
-      bornTimestamp: record.bornTimestamp,
-      flag: record.flag,
-      properties,
-      reconsumeTimes: retries,
-      unitMode: false,
-      maxReconsumeTimes: limit,
-      batch: false,
-      brokerName: delivery.brokerName,
-    };
-    await core.brokers.sendRaw(delivery.brokerName, header, delivery.body);
   }
 }

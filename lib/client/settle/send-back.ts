@@ -1,6 +1,5 @@
 import {
   appendProperty,
-  DEFAULT_TOPIC,
   ExtensionProperty,
   getProperty,
   LIMITS,
@@ -15,6 +14,7 @@ import type { Delivery } from '../consumer/process-queue.js';
 import { ResponseError } from '../connection/response-error.js';
 import { ApacheRetries } from './apache-retries.js';
 import { levelFor } from './delay-level.js';
+import { sendRetry } from './retry-send.js';
 import { failureReason, type FailureReason } from './settle.js';
 
 /** Before another try to hand a failed message over. */
@@ -119,8 +119,7 @@ export class SendBack {
     back: ConsumerSendMsgBackRequestHeader,
     reason: FailureReason,
   ): Promise<void> {
-    const { core, retryTopic } = this.group;
-    const { record, retries } = delivery;
+    const { retries } = delivery;
     const max = back.maxReconsumeTimes!;
     const last = back.delayLevel < 0 || retries >= max;
     // Beyond the limit a broker makes a dead letter of it; ours already at the limit when the group holds locks, as our
@@ -143,26 +142,7 @@ export class SendBack {
     if (back.originMsgId !== undefined) properties = appendProperty(properties, ORIGIN_MESSAGE_ID, back.originMsgId);
     properties = withReason(properties, delivery, reason);
     if (!last) properties = appendProperty(properties, DELAY_TIME_LEVEL, String(level));
-    await core.brokers.sendRaw(
-      delivery.brokerName,
-      {
-        producerGroup: core.producerGroup,
-        topic: retryTopic,
-        defaultTopic: DEFAULT_TOPIC,
-        defaultTopicQueueNums: 1,
-        queueId: 0,
-        sysFlag: 0,
-        bornTimestamp: record.bornTimestamp,
-        flag: record.flag,
-        properties,
-        reconsumeTimes,
-        unitMode: false,
-        maxReconsumeTimes: limit,
-        batch: false,
-        brokerName: delivery.brokerName,
-      },
-      delivery.body,
-    );
+    await sendRetry(this.group, delivery, { properties, retries: reconsumeTimes, limit });
   }
 }
 

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkDeliveries, checkSends } from './expectations.js';
-import { BUILD, isBuilt, load, loadPackage } from './nestmq.js';
+import { check, conclude, EXIT_MISSING, isIncomplete, REQUIRED } from './checks.js';
+import { load, loadPackage } from './nestmq.js';
 import { runExamples } from './examples.js';
 import { MIXED_MODES, MIXED_QUEUES, MixedGroup, mixedTopic } from './mixed.js';
 import { checkRecorded, writeRecorded } from './recorded.js';
@@ -15,8 +16,6 @@ import { runScenarios, TOPICS as SCENARIO_TOPICS, TRANSACTIONS } from './scenari
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const CLIENTS = (process.env.NESTMQ_ROCKETMQ_CLIENTS ?? '5.3.3,4.9.8').split(',');
-const EXIT_MISSING = 77;
-const REQUIRED = process.env.NESTMQ_REQUIRE === 'all';
 const TOPICS = ['JavaOrders', { name: 'JavaOrderly', queues: 4 }];
 /** Replaces the committed frames. */
 const RECORD = process.argv.includes('--record');
@@ -37,29 +36,6 @@ const SECURED = [
   'transactions',
   'fromWhere',
 ];
-
-let passed = 0;
-let failed = 0;
-
-function check(name, ok, detail = '') {
-  if (ok) passed++;
-  else {
-    failed++;
-    console.log(`FAILED  ${name}${detail === '' ? '' : `: ${detail}`}`);
-  }
-}
-
-async function missingTools() {
-  const missing = [];
-  if (!isBuilt()) missing.push(`a build of the package in ${BUILD} (npm run build)`);
-  for (const [name, command, args] of [
-    ['a JDK (javac)', 'javac', ['-version']],
-    ['Maven (mvn)', 'mvn', ['-v']],
-  ]) {
-    if ((await start(command, args).ended).code !== 0) missing.push(name);
-  }
-  return missing;
-}
 
 /** The class path of the compiled clients, or undefined with the reason printed. */
 async function compile(version) {
@@ -234,11 +210,7 @@ async function readTopic(host, topic) {
 }
 
 async function main() {
-  const missing = await missingTools();
-  if (missing.length > 0) {
-    for (const what of missing) console.log(`missing: ${what}`);
-    return REQUIRED ? 1 : EXIT_MISSING;
-  }
+  if (await isIncomplete()) return REQUIRED ? 1 : EXIT_MISSING;
   const nestmq = await loadPackage();
   const runs = [];
   const frames = new Map();
@@ -263,8 +235,7 @@ async function main() {
   if (RECORD) writeRecorded(frames);
   else checkRecorded(frames, check);
   if (runs.length === 0 && !REQUIRED) return EXIT_MISSING;
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  return conclude();
 }
 
 let code = 1;

@@ -4,37 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BUILD, isBuilt, loadPackage } from '../java/nestmq.js';
+import { check, conclude, EXIT_MISSING, isIncomplete, REQUIRED } from '../java/checks.js';
+import { loadPackage } from '../java/nestmq.js';
 import { eventually, killAll, start, until } from '../java/processes.js';
 import { runCommands } from './commands.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const EXIT_MISSING = 77;
-const REQUIRED = process.env.NESTMQ_REQUIRE === 'all';
 const MEMORY = ['-Xms64m', '-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
-
-let passed = 0;
-let failed = 0;
-
-function check(name, ok, detail = '') {
-  if (ok) passed++;
-  else {
-    failed++;
-    console.log(`FAILED  ${name}${detail === '' ? '' : `: ${detail}`}`);
-  }
-}
-
-async function missingTools() {
-  const missing = [];
-  if (!isBuilt()) missing.push(`a build of the package in ${BUILD} (npm run build)`);
-  for (const [name, command, args] of [
-    ['a JDK (javac)', 'javac', ['-version']],
-    ['Maven (mvn)', 'mvn', ['-v']],
-  ]) {
-    if ((await start(command, args).ended).code !== 0) missing.push(name);
-  }
-  return missing;
-}
 
 /** The class path of the tools, or undefined with the reason printed. */
 async function compile() {
@@ -68,11 +44,7 @@ function startTools(classPath, home, address) {
 }
 
 async function main() {
-  const missing = await missingTools();
-  if (missing.length > 0) {
-    for (const what of missing) console.log(`missing: ${what}`);
-    return REQUIRED ? 1 : EXIT_MISSING;
-  }
+  if (await isIncomplete()) return REQUIRED ? 1 : EXIT_MISSING;
   const nestmq = await loadPackage();
   const classPath = await compile();
   if (classPath === undefined) {
@@ -95,8 +67,7 @@ async function main() {
     await host.stop();
     await rm(home, { recursive: true, force: true });
   }
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  return conclude();
 }
 
 let code = 1;
