@@ -1,6 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Idempotent, type IdempotentOptions, MessageContext, MessageListener } from '../../../lib/index.js';
+import {
+  ConsumeMode,
+  Idempotent,
+  type IdempotentOptions,
+  MessageContext,
+  MessageListener,
+} from '../../../lib/index.js';
 import { type Bench, closeBenches, gate, newBench } from './support.js';
 
 afterEach(closeBenches);
@@ -143,6 +149,34 @@ describe('a store that is away', () => {
     expect(calls()).toBe(2);
     expect(outcomes()[0]).toBe('retried');
     expect(outcomes().at(-1)).toBe('acknowledged');
+  });
+
+  it('holds up an ordered queue, whose order stays', async () => {
+    const handled: unknown[] = [];
+    @Injectable()
+    class Payments {
+      @MessageListener({ topic: 'payments', group: 'booking', mode: ConsumeMode.ORDERLY })
+      @Idempotent()
+      book(payment: unknown, { attempt }: MessageContext): void {
+        handled.push([payment, attempt]);
+      }
+    }
+    const { kit, store, start } = newBench();
+    await start([Payments]);
+    const send = (payment: number) => kit.template().sendOrderly('payments', payment, 'account');
+    await send(1);
+    await kit.settled();
+    store.break(['acquire']);
+    for (const payment of [2, 3]) await send(payment);
+    await kit.advance('10s');
+    expect(handled).toHaveLength(1);
+    store.mend();
+    await kit.advance('30s');
+    expect(handled).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 1],
+    ]);
   });
 
   it('counts as away when it answers with nonsense', async () => {
