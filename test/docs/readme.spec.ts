@@ -103,6 +103,7 @@ describe('the README', () => {
     ['lib/idempotency/sql/mysql2/mysql-adapter.ts', 'MysqlAdapterOptions'],
     ['lib/idempotency/sql/sqlite/sqlite-adapter.ts', 'SqliteAdapterOptions'],
     ['lib/idempotency/redis/redis-idempotency-store.ts', 'RedisIdempotencyOptions'],
+    ['lib/idempotency/sql/purge/purge-options.ts', 'PurgeOptions'],
     ['lib/nest/template/send-options.ts', 'MessageOptions'],
     ['lib/nest/template/send-options.ts', 'SendOptions'],
     ['lib/nest/template/send-options.ts', 'BatchOptions'],
