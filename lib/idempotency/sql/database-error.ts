@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { MessagingError, type MessagingErrorCode } from '../../protocol/index.js';
 
 /** Two transactions in each other's way, or no room for one more: the same once more is likely to succeed. */
@@ -112,14 +113,14 @@ const NO_TABLE_WORDS = /no such table/i;
 export function databaseError(error: unknown, doing: string): MessagingError {
   if (error instanceof MessagingError) return error;
   const { code, help } = classify(error);
-  const said = error instanceof Error ? error.message || String(codeOf(error) ?? error.name) : String(error);
+  const said = isError(error) ? error.message || String(codeOf(error) ?? error.name) : String(error);
   return new MessagingError(code, `Could not ${doing}: ${said}${help}`, { cause: error });
 }
 
 function classify(error: unknown): { code: MessagingErrorCode; help: string } {
   for (const link of chainOf(error)) {
     const codes = codesOf(link);
-    const words = link instanceof Error ? link.message : String(link);
+    const words = isError(link) ? link.message : String(link);
     if (codes.some((code) => BUSY.has(code)) || BUSY_WORDS.test(words) || isSqliteBusy(link))
       return { code: 'DATABASE_BUSY', help: '' };
     if (codes.some(isUnavailable) || UNAVAILABLE_WORDS.test(words)) return { code: 'DATABASE_UNAVAILABLE', help: '' };
@@ -143,7 +144,7 @@ export function isSqliteBusy(error: unknown): boolean {
   if (code === 'SQLITE_BUSY' || code === 'SQLITE_LOCKED') return true;
   const number = (error as { errcode?: unknown } | null | undefined)?.errcode;
   if (typeof number === 'number') return SQLITE_BUSY_NUMBERS.has(number & 0xff);
-  return error instanceof Error && /database (?:table )?is locked/i.test(error.message);
+  return isError(error) && /database (?:table )?is locked/i.test(error.message);
 }
 
 /** Class 08 of SQL: connection exceptions. */
@@ -186,7 +187,12 @@ function chainOf(error: unknown): unknown[] {
     const link = chain[at] as Wrapper | null | undefined;
     const errors: unknown[] = Array.isArray(link?.errors) ? link.errors : [];
     for (const next of [link?.cause, link?.driverError, link?.meta?.driverAdapterError, ...errors])
-      if (next instanceof Error && !chain.includes(next)) chain.push(next);
+      if (isError(next) && !chain.includes(next)) chain.push(next);
   }
   return chain;
+}
+
+/** Also one of another realm: where code runs in a context of `node:vm`, the errors of Node's sockets are not of its class. */
+function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value);
 }
