@@ -31,9 +31,10 @@ export async function breakIt(): Promise<void> {
     const shop = new Victim(folder, [...process.argv.slice(2), NAME_FLAG + name], () => {
       if (++paid === some) payments(true);
     });
-    if (life === DEATHS) {
-      await shop.gone;
-      break;
+    if (life >= DEATHS) {
+      if (await shop.gone) break;
+      say('started again, since the database was away');
+      continue;
     }
     await Promise.race([busy, shop.gone]);
     await shop.kill();

@@ -15,15 +15,15 @@ export class Victim {
     createInterface({ input: this.child.stdout! }).on('line', heard);
   }
 
-  /** Resolves when it has ended, however it did. */
-  get gone(): Promise<unknown> {
-    return this.child.exitCode === null && this.child.signalCode === null
-      ? once(this.child, 'exit')
-      : Promise.resolve();
+  /** Resolves when it has ended; with whether it ended well. */
+  get gone(): Promise<boolean> {
+    const { child } = this;
+    const ended = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : Promise.resolve();
+    return ended.then(() => child.exitCode === 0);
   }
 
   /** As a power cut would: it gets no chance to finish anything. */
-  kill(): Promise<unknown> {
+  kill(): Promise<boolean> {
     this.child.kill('SIGKILL');
     return this.gone;
   }

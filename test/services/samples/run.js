@@ -11,6 +11,8 @@ import { build } from '../../../scripts/build.js';
 
 const EXIT_MISSING = 77;
 const WITHIN_MILLIS = 120_000;
+/** After a booking: its mark is there, and the next payment, which takes a second, is at work. */
+const MID_PAYMENT_MILLIS = 400;
 const tests = process.env.NESTMQ_TEST_ROOT ?? '.test';
 const support = new URL(`../../../${tests}/test/services/support/index.js`, import.meta.url).href;
 const { missingServices, startPostgres, startRedis } = await import(support);
@@ -88,15 +90,15 @@ const SHOWINGS = {
   [`${PAYMENTS} --slow: killed, and Redis restarted, each invoice is paid once`]: async (folder) => {
     let booked = 0;
     const killed = await run(PAYMENTS, ['--slow'], REDIS, folder, (line, child) => {
-      if (line.startsWith('booked') && ++booked === 4) child.kill('SIGKILL');
+      if (line.startsWith('booked') && ++booked === 4) setTimeout(() => child.kill('SIGKILL'), MID_PAYMENT_MILLIS);
     });
     expect(killed.signal === 'SIGKILL', 'it was not killed', killed);
     let restarted;
     booked = 0;
     const result = await run(PAYMENTS, ['--slow'], REDIS, folder, (line) => {
       if (!line.startsWith('booked') || ++booked !== 4) return;
-      restarted = redis
-        .kill()
+      restarted = sleep(MID_PAYMENT_MILLIS)
+        .then(() => redis.kill())
         .then(() => sleep(1_000))
         .then(() => redis.restart());
     });
