@@ -15,17 +15,10 @@ import {
 import { TcpConnector } from '../../lib/remoting/index.js';
 import { BrokerHost, type BrokerSettings, NameServerHost, type NameServerSettings } from '../../lib/server/index.js';
 import { sendHeader } from '../broker/harness.js';
+import { freePort } from '../support/free-port.js';
 
 const warnings: string[] = [];
 const quiet = systemPlatform({ logger: { ...silentLogger, warn: (message: string) => void warnings.push(message) } });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
   for (const end = Date.now() + 8_000; !(await condition());) {

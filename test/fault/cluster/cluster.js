@@ -2,9 +2,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../support/free-port.js';
 
 export async function until(condition, withinMillis, what) {
   const deadline = performance.now() + withinMillis;
@@ -14,15 +14,6 @@ export async function until(condition, withinMillis, what) {
     if (performance.now() > deadline) throw new Error(`${what}: not within ${withinMillis} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 class Member {

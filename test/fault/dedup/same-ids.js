@@ -8,26 +8,17 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConsumeMode, MessagingClient } from '../../../dist/client/index.js';
 import { silentLogger, systemPlatform } from '../../../dist/platform/index.js';
 import { TcpConnector } from '../../../dist/remoting/index.js';
+import { freePort } from '../support/free-port.js';
 
 const PROCESSES = 2;
 /** No connection is further ahead of the slowest than this, in ids. */
 const STEP = 200;
 const QUIET_MILLIS = 1_000;
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 

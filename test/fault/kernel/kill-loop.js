@@ -10,12 +10,12 @@ import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConsumeMode, MessagingClient } from '../../../dist/client/index.js';
 import { silentLogger, systemPlatform } from '../../../dist/platform/index.js';
 import { TcpConnector } from '../../../dist/remoting/index.js';
+import { freePort } from '../support/free-port.js';
 
 const IN_FLIGHT = 256;
 const ACKNOWLEDGED_A_ROUND = 5_000;
@@ -35,15 +35,6 @@ function bodyOf(id) {
 function idOf(body) {
   const id = Number(body.toString('latin1', 0, body.indexOf(0x20)));
   return bodyOf(id).equals(body) ? id : undefined;
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function client(port, application) {

@@ -1,11 +1,11 @@
 // Apache RocketMQ as Apache releases it, from Maven Central: one NameServer and some master brokers, on loopback.
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../fault/support/free-port.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const EXIT_MISSING = 77;
@@ -96,7 +96,8 @@ export class ApacheCluster {
   /** Starts a broker, or starts it again on what it stored. */
   async startBroker(name) {
     const before = this.brokers.get(name);
-    const port = before?.port ?? (await freePort());
+    // A broker takes the port two below its own as well.
+    const port = before?.port ?? (await freePort(-2));
     const store = join(this.home, name);
     const conf = await this.conf(name, {
       brokerClusterName: 'interop',
@@ -201,24 +202,5 @@ function ended(child) {
   return new Promise((resolve) => {
     child.once('error', () => resolve(-1));
     child.once('close', resolve);
-  });
-}
-
-/** A broker takes the port two below its own as well. */
-async function freePort() {
-  for (;;) {
-    const port = await tryPort(0);
-    if (port > 2_000 && (await tryPort(port - 2)) !== undefined) return port;
-  }
-}
-
-function tryPort(port) {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => {
-      const { port: bound } = server.address();
-      server.close(() => resolve(bound));
-    });
   });
 }

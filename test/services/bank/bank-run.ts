@@ -8,7 +8,7 @@ import { MessagingClient } from '../../../lib/client/index.js';
 import { schema } from '../../../lib/idempotency/index.js';
 import { SeededRandom, silentLogger, systemPlatform } from '../../../lib/platform/index.js';
 import { TcpConnector } from '../../../lib/remoting/index.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../support/free-port.js';
 import type { Service } from '../support/index.js';
 import { type Reach } from './act.js';
 import { BrokerTap } from './broker-tap.js';

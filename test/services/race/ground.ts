@@ -9,7 +9,7 @@ import { NestFactory } from '@nestjs/core';
 import { Redis } from 'ioredis';
 import { MessagingAdmin, MessagingModule, MessagingTemplate } from '../../../lib/index.js';
 import { Member } from '../bank/fleet.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../support/free-port.js';
 import { type Service, startRedis } from '../support/index.js';
 import { Contestant } from './contestant.js';
 import { type Counts, PHASES, type Phase, effectsOf, seenBy } from './plan.js';

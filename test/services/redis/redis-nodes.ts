@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../support/free-port.js';
 import { OwnServer } from '../support/own-server.js';
 import { Scratch } from '../support/scratch.js';
 import { findCommand } from '../support/service.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import mysql from 'mysql2/promise';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 import { OwnServer, prepare } from './own-server.js';
 import { Scratch } from './scratch.js';
 import {

@@ -3,7 +3,7 @@ import { accessSync, chmodSync, cpSync, readFileSync, readdirSync, symlinkSync }
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import pg from 'pg';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 import { OwnServer, prepare } from './own-server.js';
 import { Scratch } from './scratch.js';
 import { MissingServiceError, type Service, type ServiceOptions, inside, notOurs, read } from './service.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 import { OwnServer } from './own-server.js';
 import { Scratch } from './scratch.js';
 import {
