@@ -6,7 +6,7 @@ import {
   MemoryIdempotencyStore,
 } from '../../idempotency/index.js';
 import { MessagingError } from '../../protocol/index.js';
-import { broadcastInstance } from '../connection/broadcast-instance.js';
+import { deliveringListener } from '../connection/delivering-listener.js';
 import type { MessagingConnection } from '../connection/index.js';
 import type { ListenerDefinition } from './listener-definition.js';
 
@@ -23,25 +23,15 @@ export class IdempotentListeners {
    */
   prepare(listener: ListenerDefinition, connection: MessagingConnection): void {
     const { name, group, delivery, mode, idempotent } = listener;
-    const { idempotency: defaults } = connection.options;
-    const host: DeliveringListener = {
-      name,
-      group,
-      connection: connection.name,
-      instance: broadcastInstance(mode, connection),
-      delivery,
-      clock: connection.clock,
-      logger: connection.loggerFor(name),
-      outcomes: connection.idempotency,
-      options: idempotent,
-      defaults,
-      uses: (store) => connection.stores.use(store),
-      severalMethods: false,
-    };
+    const host = deliveringListener(
+      { name, group, delivery, options: idempotent, severalMethods: false },
+      mode,
+      connection,
+    );
     this.hosts.set(name, host);
     if (!isIdempotent(host)) return;
     this.interceptor.prepare(host);
-    const store = (idempotent || undefined)?.store ?? defaults?.store;
+    const store = (idempotent || undefined)?.store ?? host.defaults?.store;
     if (store instanceof MemoryIdempotencyStore) this.warnOfMemory(connection);
   }
 

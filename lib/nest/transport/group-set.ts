@@ -1,6 +1,6 @@
 import type { PushConsumer } from '../../client/index.js';
 import type { DeliveringListener } from '../../idempotency/index.js';
-import { broadcastInstance } from '../connection/broadcast-instance.js';
+import { deliveringListener } from '../connection/delivering-listener.js';
 import type { MessagingConnection } from '../connection/messaging-connection.js';
 import { planConsumers, type PlanWords } from '../listeners/consumer-plan.js';
 import type { HandlerDefinition } from './handler-definition.js';
@@ -13,21 +13,9 @@ const WORDS: PlanWords<HandlerDefinition> = {
 /** For interceptors that handle messages once. */
 function hostOf(definition: HandlerDefinition, connection: MessagingConnection): DeliveringListener {
   const { name, group, mode, delivery, callbacks } = definition;
-  return {
-    name,
-    group,
-    connection: connection.name,
-    instance: broadcastInstance(mode, connection),
-    delivery,
-    clock: connection.clock,
-    logger: connection.loggerFor(name),
-    outcomes: connection.idempotency,
-    // What the decorator says stands in its interceptor.
-    options: undefined,
-    defaults: connection.options.idempotency,
-    uses: (store) => connection.stores.use(store),
-    severalMethods: callbacks.length > 1,
-  };
+  // What the decorator says stands in its interceptor.
+  const told = { name, group, delivery, options: undefined, severalMethods: callbacks.length > 1 };
+  return deliveringListener(told, mode, connection);
 }
 
 /** The groups of one strategy on its connection. */

@@ -1,13 +1,10 @@
 import { storeFailure } from '../../store-failure.js';
 import type { Claim, Claimed, Completed, Held, IdempotencyStore } from '../../store.js';
 import { UnsettledTokens } from '../../unsettled-tokens.js';
-import type { RunningStore, StoreHost } from '../../store-life.js';
 import { databaseError } from '../database-error.js';
-import { createPurge, PURGED_INBOX } from '../purge/create-purge.js';
-import type { Purge, PurgeCounts } from '../purge/purge.js';
 import type { SqlAdapter, SqlQuery } from '../sql-adapter.js';
 import { answerDuplicates, known } from './answers.js';
-import { checkAdapter, checkKeys, checkOptions, portions, sortedPlaces, wholeMillis } from './checks.js';
+import { checkKeys, portions, sortedPlaces, wholeMillis } from './checks.js';
 import {
   claimRows,
   completeRows,
@@ -20,10 +17,8 @@ import {
 } from './inbox-rows.js';
 import type { SqlInboxOptions } from './inbox-options.js';
 import { retryConflicts } from './retry-conflicts.js';
-import { Tokens } from './tokens.js';
+import { SqlMarks } from './sql-marks.js';
 
-/** Longer than the retries of a message take, and than people need to replay dead letters. */
-export const SQL_TTL_MILLIS = 7 * 24 * 3_600_000;
 /**
  * A row whose lease has ended is free for everybody, but stays for so long: who outlived the lease and finds that nobody has
  * taken over can still mark the message as handled.
@@ -40,38 +35,13 @@ const MOST_ROUNDS = 5;
  *
  * @publicApi
  */
-export class SqlIdempotencyStore implements IdempotencyStore, RunningStore {
+export class SqlIdempotencyStore extends SqlMarks<unknown> implements IdempotencyStore {
   readonly name = 'sql';
-  readonly shared = true;
-  readonly defaultTtlMillis = SQL_TTL_MILLIS;
-  private readonly tokens = new Tokens();
   private readonly unsettled = new UnsettledTokens();
 
-  private readonly purge: Purge<unknown> | undefined;
-
   /** Throws BAD_ARGUMENT for what is no adapter, CONFIGURATION for options that make no sense. */
-  constructor(
-    private readonly adapter: SqlAdapter,
-    options: SqlInboxOptions = {},
-  ) {
-    checkAdapter('SqlIdempotencyStore', adapter);
-    checkOptions('SqlIdempotencyStore', options);
-    this.purge = createPurge('SqlIdempotencyStore', adapter, PURGED_INBOX, options.purge);
-  }
-
-  /** What this process has deleted; undefined with `purge: false`. */
-  get purgeCounts(): PurgeCounts | undefined {
-    return this.purge?.counts;
-  }
-
-  /** The module calls it for the stores of its listeners. */
-  start(host: StoreHost): void {
-    this.purge?.start(host);
-  }
-
-  /** Resolves when nothing of it uses the database any more. */
-  async stop(): Promise<void> {
-    await this.purge?.stop();
+  constructor(adapter: SqlAdapter<unknown>, options: SqlInboxOptions = {}) {
+    super('SqlIdempotencyStore', adapter, options);
   }
 
   async acquire(claims: readonly Claim[], leaseMillis: number): Promise<Claimed[]> {

@@ -1,18 +1,14 @@
 import { MessagingError } from '../../../protocol/index.js';
 import { storeFailure } from '../../store-failure.js';
 import type { Claim, ClaimedInTransaction, TransactedWork, TransactionalIdempotencyStore } from '../../store.js';
-import type { RunningStore, StoreHost } from '../../store-life.js';
 import { databaseError } from '../database-error.js';
-import { createPurge, PURGED_INBOX } from '../purge/create-purge.js';
-import type { Purge, PurgeCounts } from '../purge/purge.js';
 import type { SqlAdapter, SqlQuery } from '../sql-adapter.js';
 import { answerDuplicates, known } from './answers.js';
-import { checkAdapter, checkKeys, checkOptions, portions, sortedPlaces, wholeMillis } from './checks.js';
+import { checkKeys, portions, sortedPlaces, wholeMillis } from './checks.js';
 import { claimRows, countRows, type InboxRow, isFree, keepResults, type NewRow, readRows } from './inbox-rows.js';
 import type { SqlInboxOptions } from './inbox-options.js';
 import { retryConflicts } from './retry-conflicts.js';
-import { SQL_TTL_MILLIS } from './sql-idempotency-store.js';
-import { Tokens } from './tokens.js';
+import { SqlMarks } from './sql-marks.js';
 
 /** Rows may go and come between the statement that met them and that which looked at them. */
 const MOST_ROUNDS = 5;
@@ -34,37 +30,12 @@ interface Run {
  *
  * @publicApi
  */
-export class SqlInbox<Tx = unknown> implements TransactionalIdempotencyStore<Tx>, RunningStore {
+export class SqlInbox<Tx = unknown> extends SqlMarks<Tx> implements TransactionalIdempotencyStore<Tx> {
   readonly name = 'sql inbox';
-  readonly shared = true;
-  readonly defaultTtlMillis = SQL_TTL_MILLIS;
-  private readonly tokens = new Tokens();
-
-  private readonly purge: Purge<Tx> | undefined;
 
   /** Throws BAD_ARGUMENT for what is no adapter, CONFIGURATION for options that make no sense. */
-  constructor(
-    private readonly adapter: SqlAdapter<Tx>,
-    options: SqlInboxOptions = {},
-  ) {
-    checkAdapter('SqlInbox', adapter);
-    checkOptions('SqlInbox', options);
-    this.purge = createPurge('SqlInbox', adapter, PURGED_INBOX, options.purge);
-  }
-
-  /** What this process has deleted; undefined with `purge: false`. */
-  get purgeCounts(): PurgeCounts | undefined {
-    return this.purge?.counts;
-  }
-
-  /** The module calls it for the stores of its listeners. */
-  start(host: StoreHost): void {
-    this.purge?.start(host);
-  }
-
-  /** Resolves when nothing of it uses the database any more. */
-  async stop(): Promise<void> {
-    await this.purge?.stop();
+  constructor(adapter: SqlAdapter<Tx>, options: SqlInboxOptions = {}) {
+    super('SqlInbox', adapter, options);
   }
 
   async transact<T>(
