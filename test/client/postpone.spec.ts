@@ -1,26 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   ConsumeMode,
-  decide,
   type ListenerBinding,
   PostponeError,
   RequestFailedError,
   type Settlement,
 } from '../../lib/client/index.js';
 import { positions, Processes } from './processes.js';
+import { later, ONE_QUEUE, putsOff } from './postponing.js';
 import { ACK, bodies, gate, retry, text, World } from './support.js';
-
-const ONE_QUEUE = { topics: [{ name: 't', queues: 1 }] };
-
-function later(delayMillis: number, suspendListener = false): Settlement {
-  return decide('handler', new PostponeError(delayMillis, 'not now', { suspendListener }), () => undefined);
-}
-
-/** Puts the messages with this body off so many times. */
-function putsOff(body: string, times: number, delayMillis: number, suspend = false): ListenerBinding['handle'] {
-  let left = times;
-  return (message) => (message.text() === body && left-- > 0 ? later(delayMillis, suspend) : ACK);
-}
 
 describe('a postponed message', () => {
   let world: World;
