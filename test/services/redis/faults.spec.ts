@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { Redis as RedisClient } from 'ioredis';
 import { type RedisIdempotencyOptions, RedisIdempotencyStore } from '../../../lib/idempotency/redis/index.js';
 import { heldOf } from '../../idempotency/store-contract.js';
-import { type Service, startRedis } from '../support/index.js';
+import { type Service, say, startRedis } from '../support/index.js';
 import { VERSIONS, quiet, serverPid, until } from './clients.js';
 import { ReplyCutter } from './reply-cutter.js';
 
@@ -219,5 +219,24 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis }) => {
     await admin.persist('nestmq:k');
     expect(await store.acquire(one('k'), 5_000)).toEqual([{ outcome: 'busy', retryAfterMillis: 5_000 }]);
     expect(await admin.pttl('nestmq:k')).toBeGreaterThan(0);
+  });
+
+  it('takes about as much memory for a mark as the README says', async () => {
+    const service = await server();
+    const [store, admin] = [open(service), client(service)];
+    const keys = Array.from({ length: 10_000 }, (_, n) => `shop|orders|${String(n).padStart(32, '0')}`);
+    const used = async () => Number(/^used_memory:(\d+)/m.exec(await admin.info('memory'))![1]);
+    await store.acquire(one('first'), MINUTE);
+    const before = await used();
+    const claims = keys.map((key) => ({ key, fingerprint: undefined }));
+    const claimed = await store.acquire(claims, MINUTE);
+    await store.complete(
+      keys.map((key, n) => ({ ...heldOf(key, claimed[n]), result: undefined })),
+      MINUTE,
+    );
+    const beside = ((await used()) - before) / keys.length - `nestmq:${keys[0]}`.length;
+    say(`a mark in Redis: ${Math.round(beside)} bytes beside its key`);
+    expect(beside).toBeGreaterThan(120);
+    expect(beside).toBeLessThan(260);
   });
 });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrate, type SqlAdapter } from '../../../lib/idempotency/index.js';
+import { migrate, type SqlAdapter, SqlIdempotencyStore } from '../../../lib/idempotency/index.js';
 import { inboxing, leasing, makeEffects } from '../../idempotency/sql/sql-subjects.js';
-import { contractFailures, STORE_CONTRACT } from '../../idempotency/store-contract.js';
+import { contractFailures, heldOf, STORE_CONTRACT } from '../../idempotency/store-contract.js';
 import { TRANSACTIONAL_CONTRACT } from '../../idempotency/transactional-contract.js';
-import { leftOut } from '../support/index.js';
+import { leftOut, say } from '../support/index.js';
 import { type Database, SERVERS, sqliteDrivers } from './databases.js';
 
 jest.setTimeout(60_000);
@@ -31,6 +31,28 @@ describe.each(Object.entries({ ...SERVERS, ...drivers }))('%s', (name, open) => 
   describe('the store with leases', () => {
     it.each(STORE_CONTRACT)('$name', ({ run }) => run(leasing(adapter, other, time)));
   });
+
+  if (name === 'PostgreSQL') {
+    it('takes about as much of the disk for a mark as the README says', async () => {
+      const store = new SqlIdempotencyStore(adapter, { purge: false });
+      const size = async () =>
+        Number((await adapter.query("SELECT pg_total_relation_size('nestmq_inbox') AS size", [])).rows[0]!.size);
+      const keys = Array.from({ length: 20_000 }, (_, n) => `shop|orders|${String(n).padStart(32, '0')}`);
+      const before = await size();
+      for (let at = 0; at < keys.length; at += 1_000) {
+        const claims = keys.slice(at, at + 1_000).map((key) => ({ key, fingerprint: undefined }));
+        const claimed = await store.acquire(claims, 60_000);
+        const held = claims.map(({ key }, n) => ({ ...heldOf(key, claimed[n]), result: undefined }));
+        await store.complete(held, 60_000);
+        await adapter.query('VACUUM nestmq_inbox', []);
+      }
+      const bytes = ((await size()) - before) / keys.length;
+      say(`a mark in PostgreSQL: ${Math.round(bytes)} bytes with indexes`);
+      expect(bytes).toBeGreaterThan(150);
+      expect(bytes).toBeLessThan(400);
+      await adapter.query("DELETE FROM nestmq_inbox WHERE message_key LIKE 'shop|%'", []);
+    });
+  }
 
   describe('the inbox', () => {
     it.each(TRANSACTIONAL_CONTRACT)('$name', async ({ run }) => run(await inboxing(adapter, other, time)));
