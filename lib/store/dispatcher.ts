@@ -64,6 +64,7 @@ export class Dispatcher {
       const queueOffset = pending.queueOffsets[at]!;
       const storeTimestamp = pending.storeTimestamps[at]!;
       const done = pending.callbacks[at];
+      const place = pending.places[at]!;
       entry.topic = queue.topic;
       entry.queueId = queue.queueId;
       entry.queueOffset = queueOffset;
@@ -82,7 +83,8 @@ export class Dispatcher {
       this.feed(entry);
       if (done === undefined) continue;
       try {
-        done(undefined, { physicalOffset, queueOffset, storeTimestamp, size });
+        if (typeof done === 'function') done(undefined, { physicalOffset, queueOffset, storeTimestamp, size });
+        else done.stored(place, physicalOffset, queueOffset, storeTimestamp, size);
       } catch (error) {
         this.logger.error('A callback of a stored message threw; the message itself is stored.', error);
       }

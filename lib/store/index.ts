@@ -1,5 +1,6 @@
 export { MessageStore } from './message-store.js';
 export { markOf, messageOf } from './record-message.js';
+export type { PutManyCallback, PutOutcomes } from './put-outcomes.js';
 export { readStoreHeader, STORE_FORMAT } from './store-header.js';
 export type { VisibleListener } from './dispatcher.js';
 export type {

@@ -5,6 +5,8 @@ import type { VisibleListener } from './dispatcher.js';
 import type { MessageIndex } from './message-index/message-index.js';
 import { openStore, type StoreParts } from './open-store.js';
 import { resolveStoreOptions } from './options.js';
+import type { PutManyCallback } from './put-outcomes.js';
+import { Puts } from './puts.js';
 import { readFailure } from './read-failure.js';
 import { HalfRule } from './retention/half-rule.js';
 import { RetentionService, type RetentionStats } from './retention/retention-service.js';
@@ -60,8 +62,7 @@ export class MessageStore {
   /** Log offset at which a checkpoint was last asked for because of the bytes behind it. */
   private checkpointAt: number;
   private current: StoreState = 'open';
-  /** Why puts are refused while the store is not open. */
-  private refusal: MessagingError | undefined;
+  private readonly puts: Puts;
   private closing: Promise<void> | undefined;
 
   private constructor(
@@ -69,6 +70,7 @@ export class MessageStore {
     timers: TimerService,
     retention: RetentionService,
   ) {
+    this.puts = new Puts(parts);
     this.topics = parts.topics;
     this.groups = parts.groups;
     this.progress = parts.progress;
@@ -100,9 +102,9 @@ export class MessageStore {
   static async open(options: StoreOptions, platform: Platform): Promise<MessageStore> {
     const parts = await openStore(resolveStoreOptions(options), platform);
     let store: MessageStore | undefined;
-    const put = (message: StoreMessage, done: PutCallback): void => store!.append(message, done, false);
+    const put = (message: StoreMessage, done: PutCallback): void => store!.puts.put(message, done);
     // Above the hard limit copies must still be appended, or a full disk with a live timer in it never gets emptier.
-    const putAlways = (message: StoreMessage, done: PutCallback): void => store!.append(message, done, true);
+    const putAlways = (message: StoreMessage, done: PutCallback): void => store!.puts.put(message, done, true);
     const { access, topics, groups, progress, settled, log, checkpointer } = parts;
     for (const { state } of [parts.timerIndex, parts.halves, parts.dedup]) state.syncLog = () => log.syncNow();
     const timers = new TimerService(parts.timerIndex, withAppend(access, put), topics, platform);
@@ -161,7 +163,7 @@ export class MessageStore {
   async createTopic(name: string, settings: TopicSettings): Promise<TopicConfig> {
     const existing = this.topics.get(name);
     if (existing !== undefined) return existing;
-    if (this.current !== 'open') throw this.refusal!;
+    if (this.current !== 'open') throw this.puts.refusal!;
     // A crash may take unsynced records back; an offset beyond the recovered end would hide the topic's first messages.
     await this.parts.log.syncNow();
     return this.topics.create(name, settings, this.parts.log.durableOffset);
@@ -169,39 +171,22 @@ export class MessageStore {
 
   /** Appends one message. It is encoded before this returns; `done` comes in log order once the message is visible. */
   put(message: StoreMessage, done: PutCallback): void {
-    this.append(message, done, false);
+    this.puts.put(message, done);
   }
 
-  /**
-   * As `put`; the messages lie in the log one behind the other, and `done` comes once all of them are visible. A write that
-   * fails keeps none of them. A crash before `done` may leave the first ones, as it may leave any unacknowledged message.
-   */
+  /** See Puts: all of them or none, one behind the other in the log. */
   putBatch(messages: readonly StoreMessage[], done: PutBatchCallback): void {
-    try {
-      if (messages.length === 0) throw new MessagingError('BAD_ARGUMENT', 'A batch without messages cannot be stored.');
-      // Before the first is appended: a batch is refused as a whole.
-      let most = 0;
-      for (const message of messages) most += this.parts.log.verify(message, this.queueFor(message, false));
-      this.parts.log.together(most);
-    } catch (error) {
-      const refusal = asMessagingError(error);
-      this.parts.platform.clock.defer(() => done(refusal, undefined));
-      return;
-    }
-    const results: PutResult[] = [];
-    let failure: MessagingError | undefined;
-    let open = messages.length;
-    const one: PutCallback = (error, result) => {
-      failure ??= error;
-      if (result !== undefined) results.push(result);
-      if (--open === 0) done(failure, failure === undefined ? results : undefined);
-    };
-    for (const message of messages) this.append(message, one, false, true);
+    this.puts.putBatch(messages, done);
+  }
+
+  /** See Puts: independent messages, each with a result or an error of its own, and one `done` for all of them. */
+  putMany(messages: readonly StoreMessage[], done: PutManyCallback): void {
+    this.puts.putMany(messages, done);
   }
 
   putAsync(message: StoreMessage): Promise<PutResult> {
     return new Promise((resolve, reject) => {
-      this.append(message, (error, result) => (error === undefined ? resolve(result!) : reject(error)), false);
+      this.puts.put(message, (error, result) => (error === undefined ? resolve(result!) : reject(error)));
     });
   }
 
@@ -277,7 +262,7 @@ export class MessageStore {
     const { log, segments, guard, pool, damage, reader, checkpointer } = this.parts;
     return {
       state: this.current,
-      problem: (this.refusal ?? guard.full)?.message,
+      problem: (this.puts.refusal ?? guard.full)?.message,
       storeId: this.storeId,
       epoch: this.epoch,
       cleanStart: this.cleanStart,
@@ -309,7 +294,7 @@ export class MessageStore {
 
   /** Removes now what deleted topics have left. Rejects with the disk's error. */
   async tidy(): Promise<void> {
-    if (this.current !== 'open') throw this.refusal!;
+    if (this.current !== 'open') throw this.puts.refusal!;
     await this.parts.checkpointer.force();
   }
 
@@ -326,7 +311,7 @@ export class MessageStore {
     await this.timers.stop();
     const fenced = this.current === 'fenced';
     this.current = 'closed';
-    this.refusal ??= new MessagingError('STORE_CLOSED', `The store ${this.path} is closed.`);
+    this.puts.refusal ??= new MessagingError('STORE_CLOSED', `The store ${this.path} is closed.`);
     await this.index?.close();
     try {
       if (!fenced) {
@@ -347,33 +332,9 @@ export class MessageStore {
     await pool.close();
   }
 
-  private append(message: StoreMessage, done: PutCallback, evenWhenFull: boolean, verified = false): void {
-    try {
-      this.parts.log.append(message, this.queueFor(message, evenWhenFull), done, verified);
-    } catch (error) {
-      const refusal = asMessagingError(error);
-      this.parts.platform.clock.defer(() => done(refusal, undefined));
-    }
-  }
-
-  private queueFor(message: StoreMessage, evenWhenFull: boolean) {
-    if (this.refusal !== undefined) throw this.refusal;
-    const full = this.parts.guard.full;
-    if (full !== undefined && (!evenWhenFull || this.parts.guard.blocked)) throw full;
-    const queue = this.parts.queues.forAppend(message.topic, message.queueId);
-    if (queue !== undefined) return queue;
-    const topic = this.topics.get(message.topic);
-    throw topic === undefined
-      ? new MessagingError('TOPIC_NOT_FOUND', `There is no topic ${message.topic} in this store. Create it first.`)
-      : new MessagingError(
-          'BAD_ARGUMENT',
-          `Topic ${message.topic} has ${topic.writeQueueNums} queues; there is no queue ${message.queueId}.`,
-        );
-  }
-
   private fenced(error: MessagingError): void {
     if (this.current === 'open') this.current = 'fenced';
-    this.refusal = error;
+    this.puts.refusal = error;
     this.parts.platform.logger.error(error.message, error.cause);
     for (const listener of this.fencedListeners) {
       try {
@@ -383,10 +344,4 @@ export class MessageStore {
       }
     }
   }
-}
-
-function asMessagingError(error: unknown): MessagingError {
-  return error instanceof MessagingError
-    ? error
-    : new MessagingError('BROKER_ERROR', `Storing a message failed: ${String(error)}`, { cause: error });
 }

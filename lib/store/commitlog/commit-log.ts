@@ -4,9 +4,9 @@ import type { RecordFields } from '../../protocol/index.js';
 import type { Dispatcher } from '../dispatcher.js';
 import type { ConsumeQueue } from '../queue/consume-queue.js';
 import { queueTagsCode } from '../queue/queue-tags-code.js';
-import type { PutCallback, StoreMessage } from '../types.js';
+import type { StoreMessage } from '../types.js';
 import { type LogWriter, SyncError } from './log-writer.js';
-import { PendingAppends } from './pending-appends.js';
+import { type Acknowledged, PendingAppends } from './pending-appends.js';
 import { checkMessage, emptyFields, mostRecordBytes } from './record-fields.js';
 import type { LogTail } from './tail.js';
 
@@ -103,11 +103,11 @@ export class CommitLog {
   }
 
   /**
-   * Encodes the message into the batch that fills. `done` is called in log order. `verified` messages were looked at by
+   * Encodes the message into the batch that fills. `done` is told in log order, outcomes with the message's place among them. `verified` messages were looked at by
    * `verify` in this turn: a batch of which some are appended already is no longer refused.
    * @throws MessagingError when nothing was appended: MESSAGE_TOO_LARGE, PROPERTIES_INVALID, BAD_ARGUMENT, BROKER_BUSY.
    */
-  append(message: StoreMessage, queue: ConsumeQueue, done: PutCallback | undefined, verified = false): void {
+  append(message: StoreMessage, queue: ConsumeQueue, done: Acknowledged, place = 0, verified = false): void {
     const most = mostRecordBytes(message, queue.topicBytes);
     if (!verified) this.check(message, most);
     const segmentBytes = this.options.segmentBytes;
@@ -145,6 +145,7 @@ export class CommitLog {
       recordSysFlag(chunk.bytes, at),
       message.properties,
       done,
+      place,
     );
     if (!this.running && !this.scheduled) this.schedule();
   }

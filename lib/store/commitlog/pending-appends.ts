@@ -1,8 +1,12 @@
 import type { MessagingError } from '../../protocol/index.js';
 import type { ConsumeQueue } from '../queue/consume-queue.js';
+import type { PutOutcomes } from '../put-outcomes.js';
 import type { PutCallback } from '../types.js';
 
 const SMALLEST = 1024;
+
+/** Who is told that a record is visible, or why it is not stored. */
+export type Acknowledged = PutCallback | PutOutcomes | undefined;
 
 /**
  * Records that are appended and not visible yet, in log order: what the dispatcher and the acknowledgement need of
@@ -21,9 +25,11 @@ export class PendingAppends {
   storeTimestamps = new Float64Array(SMALLEST);
   sizes = new Int32Array(SMALLEST);
   sysFlags = new Int32Array(SMALLEST);
+  /** Place of the message among those of its outcomes. */
+  places = new Int32Array(SMALLEST);
   queues: (ConsumeQueue | undefined)[] = new Array<undefined>(SMALLEST).fill(undefined);
   properties: string[] = new Array<string>(SMALLEST).fill('');
-  callbacks: (PutCallback | undefined)[] = new Array<undefined>(SMALLEST).fill(undefined);
+  callbacks: Acknowledged[] = new Array<undefined>(SMALLEST).fill(undefined);
 
   get length(): number {
     return this.taken - this.gone;
@@ -49,7 +55,8 @@ export class PendingAppends {
     storeTimestamp: number,
     sysFlag: number,
     properties: string,
-    done: PutCallback | undefined,
+    done: Acknowledged,
+    place: number,
   ): void {
     if (this.taken - this.gone === this.capacity) this.grow();
     const at = this.taken++ & this.mask;
@@ -62,6 +69,7 @@ export class PendingAppends {
     this.queues[at] = queue;
     this.properties[at] = properties;
     this.callbacks[at] = done;
+    this.places[at] = place;
   }
 
   /** Lets the oldest record go. */
@@ -79,7 +87,8 @@ export class PendingAppends {
       const at = this.head;
       undo(this.queues[at]!);
       const done = this.callbacks[at];
-      if (done !== undefined) callbacks.push((error) => done(error, undefined));
+      if (typeof done === 'function') callbacks.push((error) => done(error, undefined));
+      else if (done !== undefined) callbacks.push(refusing(done, this.places[at]!));
       this.shift();
     }
     return callbacks;
@@ -96,6 +105,7 @@ export class PendingAppends {
     this.storeTimestamps = this.widened(this.storeTimestamps, order);
     this.sizes = Int32Array.from({ length: this.capacity }, (_, index) => this.sizes[order[index] ?? 0]!);
     this.sysFlags = Int32Array.from({ length: this.capacity }, (_, index) => this.sysFlags[order[index] ?? 0]!);
+    this.places = Int32Array.from({ length: this.capacity }, (_, index) => this.places[order[index] ?? 0]!);
     const padded = <T>(column: T[], empty: T): T[] => [
       ...order.map((at) => column[at]!),
       ...new Array<T>(this.capacity - count).fill(empty),
@@ -112,4 +122,10 @@ export class PendingAppends {
     for (let index = 0; index < order.length; index++) wide[index] = column[order[index]!]!;
     return wide;
   }
+}
+
+function refusing(outcomes: PutOutcomes, place: number): (error: MessagingError) => void {
+  return (error) => {
+    if (outcomes.refuse(place, error)) outcomes.finish();
+  };
 }

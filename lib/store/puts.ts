@@ -1,0 +1,94 @@
+import { MessagingError } from '../protocol/index.js';
+import type { CommitLog } from './commitlog/commit-log.js';
+import type { StoreParts } from './open-store.js';
+import { type PutManyCallback, PutOutcomes } from './put-outcomes.js';
+import type { ConsumeQueue } from './queue/consume-queue.js';
+import type { PutBatchCallback, PutCallback, PutResult, StoreMessage } from './types.js';
+
+/** The ways into the log, and what keeps a message out of it. */
+export class Puts {
+  /** Why everything is refused while the store is not open. */
+  refusal: MessagingError | undefined;
+  private readonly log: CommitLog;
+
+  constructor(private readonly parts: StoreParts) {
+    this.log = parts.log;
+  }
+
+  /** One message, encoded before this returns. `evenWhenFull` appends above the hard limit of the disk as well. */
+  put(message: StoreMessage, done: PutCallback, evenWhenFull = false): void {
+    try {
+      this.log.append(message, this.queueFor(message, evenWhenFull), done);
+    } catch (error) {
+      const refusal = asMessagingError(error);
+      this.parts.platform.clock.defer(() => done(refusal, undefined));
+    }
+  }
+
+  /**
+   * As `put`; the messages lie in the log one behind the other, and `done` comes once all of them are visible. A write that
+   * fails keeps none of them. A crash before `done` may leave the first ones, as it may leave any unacknowledged message.
+   */
+  putBatch(messages: readonly StoreMessage[], done: PutBatchCallback): void {
+    try {
+      if (messages.length === 0) throw new MessagingError('BAD_ARGUMENT', 'A batch without messages cannot be stored.');
+      // Before the first is appended: a batch is refused as a whole.
+      let most = 0;
+      for (const message of messages) most += this.log.verify(message, this.queueFor(message, false));
+      this.log.together(most);
+    } catch (error) {
+      const refusal = asMessagingError(error);
+      this.parts.platform.clock.defer(() => done(refusal, undefined));
+      return;
+    }
+    const results: PutResult[] = [];
+    let failure: MessagingError | undefined;
+    let open = messages.length;
+    const one: PutCallback = (error, result) => {
+      failure ??= error;
+      if (result !== undefined) results.push(result);
+      if (--open === 0) done(failure, failure === undefined ? results : undefined);
+    };
+    for (const message of messages) this.log.append(message, this.queueFor(message, false), one, 0, true);
+  }
+
+  /**
+   * Independent messages: each is stored or refused for itself, and those of one queue keep their order. `done` comes once,
+   * when all that could be stored are visible, never before this returns.
+   */
+  putMany(messages: readonly StoreMessage[], done: PutManyCallback): void {
+    const outcomes = new PutOutcomes(messages.length, done);
+    let finished = messages.length === 0;
+    for (let index = 0; index < messages.length; index++) {
+      const message = messages[index]!;
+      try {
+        this.log.append(message, this.queueFor(message, false), outcomes, index);
+      } catch (error) {
+        finished = outcomes.refuse(index, asMessagingError(error));
+      }
+    }
+    if (finished) this.parts.platform.clock.defer(() => outcomes.finish());
+  }
+
+  private queueFor(message: StoreMessage, evenWhenFull: boolean): ConsumeQueue {
+    if (this.refusal !== undefined) throw this.refusal;
+    const { guard, queues, topics } = this.parts;
+    const full = guard.full;
+    if (full !== undefined && (!evenWhenFull || guard.blocked)) throw full;
+    const queue = queues.forAppend(message.topic, message.queueId);
+    if (queue !== undefined) return queue;
+    const topic = topics.get(message.topic);
+    throw topic === undefined
+      ? new MessagingError('TOPIC_NOT_FOUND', `There is no topic ${message.topic} in this store. Create it first.`)
+      : new MessagingError(
+          'BAD_ARGUMENT',
+          `Topic ${message.topic} has ${topic.writeQueueNums} queues; there is no queue ${message.queueId}.`,
+        );
+  }
+}
+
+function asMessagingError(error: unknown): MessagingError {
+  return error instanceof MessagingError
+    ? error
+    : new MessagingError('BROKER_ERROR', `Storing a message failed: ${String(error)}`, { cause: error });
+}
