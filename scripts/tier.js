@@ -1,4 +1,4 @@
-// `node scripts/tier.js fault|model|fuzz|interop|services|benchmark [arguments]`: runs every run.js below test/<tier>, one after the other.
+// `node scripts/tier.js fault|model|fuzz|interop|services [arguments]`: runs every run.js below test/<tier>, one after the other.
 // A runner is a plain module; it prints `N passed, N failed` at last and exits 1 on a failure. One that lacks something
 // of the machine prints `missing: <what>` and exits 77. What was missing is named in the last lines here, and is an
 // error when NESTMQ_REQUIRE=all. Arguments that name a folder of the tier choose its runners, others are passed on.
@@ -20,7 +20,6 @@ const TIERS = {
     alone: ['test/interop/java'],
   },
   services: { folder: 'test/services', needs: {} },
-  benchmark: { folder: 'test/benchmark', needs: {} },
 };
 const EXIT_MISSING = 77;
 

@@ -1,121 +1,68 @@
 // `npm run bench`: what an application sees, through template and listener, on a real disk.
-//   node test/benchmark/run.js [--seconds 10] [--in-flight 1000] [--bytes 1024] [--flush sync|async] [--directory DIR]
-import 'reflect-metadata';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+//   npm run bench [-- --only send,receive] [--quick] [--directory DIR] [--results DIR]
+//   npm run bench -- idempotency    what `@Idempotent` costs a message by store
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { MessageListener, MessageListenerRegistry, MessagingModule, MessagingTemplate } from '../../dist/index.js';
+import { describeMachine, needSpace, refuseMemory } from './machine.js';
+import { chooseRows } from './rows/index.js';
+import { measureRow } from './rows/measure.js';
+import { throughputTable } from './report/table.js';
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+if (process.argv[2] === 'idempotency') {
+  const { status } = spawnSync(process.execPath, [here('idempotency/run.js'), ...process.argv.slice(3)], {
+    stdio: 'inherit',
+  });
+  process.exit(status ?? 1);
+}
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '10' },
-    'in-flight': { type: 'string', default: '1000' },
-    bytes: { type: 'string', default: '1024' },
-    flush: { type: 'string', default: 'sync' },
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
     directory: { type: 'string', default: tmpdir() },
+    results: { type: 'string' },
   },
 });
-const seconds = Number(values.seconds);
-const inFlight = Number(values['in-flight']);
-const bytes = Number(values.bytes);
-const TMPFS_MAGIC = 0x01021994;
+const SPACE_GIB = { full: 20, quick: 6 };
+const only = values.only?.split(',').map((name) => name.trim());
+const rows = chooseRows(only);
+const partial = only !== undefined || values.quick;
+// What is committed comes from whole runs alone.
+const resultsFolder = values.results ?? here(partial ? 'results/partial' : 'results');
 
 mkdirSync(values.directory, { recursive: true });
-if (statfsSync(values.directory).type === TMPFS_MAGIC) {
-  console.error(`${values.directory} is a tmpfs: it has no disk to sync. Name another with --directory.`);
-  process.exit(2);
-}
-const directory = mkdtempSync(join(values.directory, 'nestmq-bench-'));
+refuseMemory(values.directory);
+needSpace(values.directory, values.quick ? SPACE_GIB.quick : SPACE_GIB.full);
+const root = mkdtempSync(join(values.directory, 'nestmq-bench-'));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+process.on('exit', () => rmSync(root, { recursive: true, force: true }));
 
-class Receiver {
-  received = 0;
-  onMessage() {
-    this.received += 1;
-  }
+const began = new Date();
+const machine = describeMachine(root, values.quick ? 0.5 : 2);
+for (const [name, value] of Object.entries(machine)) console.log(`${name}: ${value}`);
+if (values.quick) console.log('quick: fewer and shorter runs; such figures compare nothing');
+
+const results = [];
+for (const row of rows) {
+  const plan = values.quick ? row.quick : row.plan;
+  console.log(`\n# ${row.title} (${row.processes})`);
+  const say = (_, { perSecond, seconds }) =>
+    console.log(`  ${(perSecond / 1000).toFixed(1)} k/s for ${seconds.toFixed(1)} s`);
+  results.push(await measureRow(row, plan, root, say));
 }
-MessageListener({ topic: 'bench', group: 'bench-receivers', concurrency: 64 })(
-  Receiver.prototype,
-  'onMessage',
-  Object.getOwnPropertyDescriptor(Receiver.prototype, 'onMessage'),
+
+console.log('');
+for (const line of throughputTable(results)) console.log(line);
+mkdirSync(resultsFolder, { recursive: true });
+const path = join(resultsFolder, 'bench.json');
+const took = (Date.now() - began.getTime()) / 1000;
+writeFileSync(
+  path,
+  `${JSON.stringify({ began: began.toISOString(), tookSeconds: took, quick: values.quick, machine, results }, undefined, 2)}\n`,
 );
-
-class BenchModule {}
-Module({
-  imports: [
-    MessagingModule.forRoot({
-      application: 'bench',
-      broker: { store: join(directory, 'store'), flush: values.flush, topics: [{ name: 'bench', queues: 4 }] },
-    }),
-  ],
-  providers: [Receiver],
-})(BenchModule);
-
-const application = await NestFactory.createApplicationContext(BenchModule, { logger: ['error'] });
-const template = application.get(MessagingTemplate);
-const receiver = application.get(Receiver);
-const listeners = application.get(MessageListenerRegistry, { strict: false });
-const body = Buffer.alloc(bytes, 'x');
-
-/** Keeps `inFlight` sends open for the given time; answers how many were acknowledged a second. */
-async function sendFor(forSeconds) {
-  const until = performance.now() + forSeconds * 1000;
-  let sent = 0;
-  const oneAfterAnother = async () => {
-    while (performance.now() < until) {
-      await template.syncSend('bench', body);
-      sent += 1;
-    }
-  };
-  const started = performance.now();
-  await Promise.all(Array.from({ length: inFlight }, oneAfterAnother));
-  return { sent, perSecond: sent / ((performance.now() - started) / 1000) };
-}
-
-async function untilReceived(count) {
-  while (receiver.received < count) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
-const thousands = (n) => `${(n / 1000).toFixed(1)} k/s`;
-const processorBefore = () => process.cpuUsage();
-const report = (what, perSecond, count, before) => {
-  const used = process.cpuUsage(before);
-  const micros = (part) => (part / count).toFixed(2);
-  console.log(
-    `${what.padEnd(28)} ${thousands(perSecond).padStart(12)}   processor a message: ${micros(used.user)} us own, ${micros(used.system)} us kernel`,
-  );
-};
-
-console.log(
-  `${cpus().length} x ${cpus()[0].model}, Node ${process.version}, flush ${values.flush}, ${bytes} B, ${inFlight} in flight, ${seconds} s each`,
-);
-try {
-  const warmUp = await sendFor(2);
-  let expected = warmUp.sent;
-  await untilReceived(expected);
-
-  for (const { name } of listeners.list()) listeners.pause(name);
-  let before = processorBefore();
-  const send = await sendFor(seconds);
-  expected += send.sent;
-  report('send', send.perSecond, send.sent, before);
-
-  before = processorBefore();
-  const started = performance.now();
-  const already = receiver.received;
-  for (const { name } of listeners.list()) listeners.resume(name);
-  await untilReceived(expected);
-  const drained = receiver.received - already;
-  report('receive and acknowledge', drained / ((performance.now() - started) / 1000), drained, before);
-
-  before = processorBefore();
-  const both = await sendFor(seconds);
-  expected += both.sent;
-  report('send while receiving', both.perSecond, both.sent, before);
-  await untilReceived(expected);
-} finally {
-  await application.close();
-  rmSync(directory, { recursive: true, force: true });
-}
+console.log(`\n${path}, after ${took.toFixed(0)} s`);

@@ -1,0 +1,91 @@
+// Loaded before everything else in a measured process (`--import`): counts what it really asks of the disk, and answers
+// its parent with that, its processor time and the share of time that its event loop was busy.
+// Worker threads load it as well and count into the same memory.
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+
+const KEY = 'benchmark-counts';
+const LOG_SYNCS = 0;
+const OTHER_SYNCS = 1;
+const counts = getEnvironmentData(KEY) ?? new Int32Array(new SharedArrayBuffer(8));
+if (isMainThread) setEnvironmentData(KEY, counts);
+
+/** Paths by descriptor, so that a sync of the segment in front is told from one of the segment that is being prepared. */
+const paths = new Map();
+const isLog = (path) => path !== undefined && /commitlog[/\\]\d+$/.test(path);
+
+function note(fd) {
+  Atomics.add(counts, isLog(paths.get(fd)) ? LOG_SYNCS : OTHER_SYNCS, 1);
+}
+
+const { open, close, fdatasync, fsync, fdatasyncSync, fsyncSync, rename } = fs;
+fs.open = function opened(path, ...rest) {
+  const done = rest.pop();
+  open(path, ...rest, (error, fd) => {
+    if (!error) paths.set(fd, String(path));
+    done(error, fd);
+  });
+};
+fs.close = function closed(fd, ...rest) {
+  paths.delete(fd);
+  close(fd, ...rest);
+};
+for (const [name, original] of Object.entries({ fdatasync, fsync, fdatasyncSync, fsyncSync })) {
+  fs[name] = function synced(fd, ...rest) {
+    note(fd);
+    return original(fd, ...rest);
+  };
+}
+const renamed = (from, to) => {
+  for (const [fd, path] of paths) if (path === String(from)) paths.set(fd, String(to));
+};
+fs.rename = function renames(from, to, done) {
+  rename(from, to, (error) => {
+    if (!error) renamed(from, to);
+    done(error);
+  });
+};
+const { rename: renamePromised } = fs.promises;
+fs.promises.rename = async function renames(from, to) {
+  await renamePromised(from, to);
+  renamed(from, to);
+};
+syncBuiltinESMExports();
+
+export function readCounts() {
+  const { user, system } = process.cpuUsage();
+  const { active, idle } = performance.eventLoopUtilization();
+  return {
+    at: performance.now(),
+    user,
+    system,
+    active,
+    idle,
+    rss: process.memoryUsage.rss(),
+    logSyncs: Atomics.load(counts, LOG_SYNCS),
+    otherSyncs: Atomics.load(counts, OTHER_SYNCS),
+  };
+}
+
+/** What happened between two readings: syncs, processor time (us) and the busy share of the event loop. */
+export function between(before, after) {
+  const active = after.active - before.active;
+  return {
+    seconds: (after.at - before.at) / 1000,
+    user: after.user - before.user,
+    system: after.system - before.system,
+    loop: active / (active + after.idle - before.idle),
+    rss: after.rss,
+    logSyncs: after.logSyncs - before.logSyncs,
+    otherSyncs: after.otherSyncs - before.otherSyncs,
+  };
+}
+
+if (isMainThread && process.send !== undefined) {
+  process.on('message', (message) => {
+    if (message?.counts === true) process.send({ counts: readCounts() });
+  });
+  // Its parent's questions keep nothing alive that would end otherwise.
+  process.channel?.unref();
+}
