@@ -9,6 +9,7 @@ import { ClientProcessor } from './client-processor.js';
 import { Consumers, type MembershipListener } from './consumers.js';
 import { DuplicateFilter } from './dedup/duplicate-filter.js';
 import { GroupRegistry } from './group-registry.js';
+import { Intake } from './intake.js';
 import { KeyHolds } from './key-holds.js';
 import { KeyProcessor } from './key-processor.js';
 import { LetterProcessor } from './letter-processor.js';
@@ -17,6 +18,7 @@ import { LockProcessor } from './lock-processor.js';
 import { OffsetBook } from './offset-book.js';
 import { OffsetProcessor } from './offset-processor.js';
 import { type BrokerOptions, type ResolvedBrokerOptions, resolveBrokerOptions } from './options.js';
+import { PackProcessor } from './pack-processor.js';
 import { PositionResets } from './position-resets.js';
 import { ProcessDeaths } from './process-deaths.js';
 import { Producers } from './producers.js';
@@ -70,6 +72,7 @@ export class Broker {
   private readonly keys: KeyHolds;
   private readonly traffic: Traffic;
   private readonly sends: SendProcessor;
+  private readonly packs: PackProcessor;
   private readonly pulls: PullProcessor;
   private readonly sendBacks: SendBackProcessor;
   private readonly producers: Producers;
@@ -112,16 +115,18 @@ export class Broker {
     this.duplicates = new DuplicateFilter(store);
     this.keys = new KeyHolds(store, platform.clock);
     this.traffic = new Traffic(platform.clock);
+    const intake = new Intake(this.keys, this.options, platform);
     this.sends = new SendProcessor(
       store,
       this.topics,
       this.locks,
       this.duplicates,
-      this.keys,
+      intake,
       this.traffic,
       this.options,
-      platform,
+      platform.clock,
     );
+    this.packs = new PackProcessor(store, this.sends, intake, this.traffic, this.options.address, platform.clock);
     this.pulls = new PullProcessor(
       store,
       this.topics,
@@ -251,6 +256,7 @@ export class Broker {
       [RequestCode.SEND_MESSAGE, this.sends.handle],
       [RequestCode.SEND_MESSAGE_V2, this.sends.handle],
       [RequestCode.SEND_BATCH_MESSAGE, this.sends.handle],
+      [ExtensionCode.SEND_PACK, this.packs.handle],
       [RequestCode.END_TRANSACTION, this.transactions.handle],
       [RequestCode.PULL_MESSAGE, this.pulls.handle],
       [RequestCode.LITE_PULL_MESSAGE, this.pulls.handle],

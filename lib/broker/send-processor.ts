@@ -1,10 +1,7 @@
-import type { Platform } from '../platform/index.js';
+import type { Clock } from '../platform/index.js';
 import {
-  appendProperty,
   checkGroup,
-  closeProperties,
   createResponse,
-  createUniqueIdFactory,
   deadLetterProperties,
   decodeBatchBody,
   decodeProperties,
@@ -12,19 +9,15 @@ import {
   getProperty,
   isRetryTopic,
   isSendableTopic,
-  LIMITS,
   MessagingError,
   originOf,
   PropertyName,
-  Permission,
   type RemotingCommand,
   RequestCode,
   ResponseCode,
   RETRY_PREFIX,
   type SendMessageRequestHeader,
   type SendMessageResponseHeader,
-  SysFlag,
-  transactionType,
 } from '../protocol/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
 import type { MessageStore, PutResult, StoreMessage, TopicConfig } from '../store/index.js';
@@ -32,25 +25,18 @@ import { failure, refusal } from './answers.js';
 import type { DuplicateFilter } from './dedup/duplicate-filter.js';
 import { notDeduplicated, unknownToDedup, wantsDedup } from './dedup/refusals.js';
 import { parkIfDelayed } from './delays.js';
-import { dropTraits, PropertyTrait, scanProperties } from './incoming-properties.js';
+import { dropTraits, PropertyTrait } from './incoming-properties.js';
+import { checkBody, type Intake, isTransaction, REGION, SENDER_FLAGS } from './intake.js';
 import { hideAsHalf } from './transactions/half-message.js';
-import type { KeyHolds } from './key-holds.js';
 import type { ResolvedBrokerOptions } from './options.js';
 import type { QueueLocks } from './queue-locks.js';
 import type { TopicManager } from './topic-manager.js';
 import type { Traffic } from './traffic/traffic.js';
 
 const NO_BODY = Buffer.alloc(0);
-const REGION = 'DefaultRegion';
-/** What a producer may say about its message; hosts, transactions and inner batches are the broker's to say. */
-const SENDER_FLAGS = SysFlag.COMPRESSED | SysFlag.MULTI_TAGS | 0x700;
-
 /** SEND_MESSAGE, SEND_MESSAGE_V2, SEND_BATCH_MESSAGE. */
 export class SendProcessor {
-  private readonly nextUniqueId: () => string;
   private readonly creating = new Map<string, Promise<TopicConfig>>();
-  /** Whether clients can be in other processes. */
-  private readonly reachable: boolean;
   /** Messages stored since the start. */
   stored = 0;
 
@@ -59,21 +45,11 @@ export class SendProcessor {
     private readonly topics: TopicManager,
     private readonly locks: QueueLocks,
     private readonly duplicates: DuplicateFilter,
-    private readonly keys: KeyHolds,
+    private readonly intake: Intake,
     private readonly traffic: Traffic,
     private readonly options: ResolvedBrokerOptions,
-    private readonly platform: Platform,
-  ) {
-    const { clock, random } = platform;
-    this.reachable = !options.address.endsWith(':0');
-    const ip = options.address.slice(0, options.address.lastIndexOf(':')).replaceAll(/[[\]]/g, '');
-    this.nextUniqueId = createUniqueIdFactory({
-      ip,
-      pid: random.below(0x1_0000),
-      now: () => clock.now(),
-      hash: random.below(0x7fff_ffff),
-    });
-  }
+    private readonly clock: Clock,
+  ) {}
 
   readonly handle = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
     const header = request.header as SendMessageRequestHeader;
@@ -103,6 +79,11 @@ export class SendProcessor {
       .then((target) => this.send(target, header, request, channel, respond))
       .catch((error: unknown) => respond(failure(error)));
   };
+
+  /** The topic, if messages can be stored in it without more ado: it is there, it is no retry topic, and clients may send to it. */
+  ready(name: string): TopicConfig | undefined {
+    return isSendableTopic(name) && !isRetryTopic(name) && !this.creating.has(name) ? this.topics.get(name) : undefined;
+  }
 
   /** Sends that find their topic missing wait for one creation, and none that comes later overtakes them. */
   private created(header: SendMessageRequestHeader): Promise<TopicConfig> {
@@ -145,10 +126,7 @@ export class SendProcessor {
     respond: Respond,
   ): void {
     try {
-      if ((topic.perm & Permission.WRITE) === 0) {
-        throw new MessagingError('NO_PERMISSION', `Topic ${topic.name} is not writable (perm ${topic.perm}).`);
-      }
-      const queueId = this.queueOf(topic, header.queueId);
+      const queueId = this.intake.queueOf(topic, header.queueId);
       const body = request.body ?? NO_BODY;
       const batch = header.batch === true || request.code === RequestCode.SEND_BATCH_MESSAGE;
       if (batch) this.storeBatch(topic, queueId, header, body, channel, respond);
@@ -156,16 +134,6 @@ export class SendProcessor {
     } catch (error) {
       respond(failure(error));
     }
-  }
-
-  private queueOf(topic: TopicConfig, wanted: number): number {
-    const queues = Math.max(topic.readQueueNums, topic.writeQueueNums);
-    if (wanted < 0) return this.platform.random.below(topic.writeQueueNums);
-    if (wanted < queues) return wanted;
-    throw new MessagingError(
-      'BAD_ARGUMENT',
-      `Topic ${topic.name} has no queue ${wanted}; it has ${queues}. Refresh the route.`,
-    );
   }
 
   private storeOne(
@@ -176,16 +144,14 @@ export class SendProcessor {
     channel: Channel,
     respond: Respond,
   ): void {
-    if (body.length > LIMITS.bodyBytes) throw bodyTooLarge(topic.name, body.length);
+    checkBody(topic.name, body.length);
     let properties = header.properties ?? '';
-    checkLength(topic.name, properties);
-    if (this.keys.watches(topic)) this.keys.check(topic, queueId, properties);
-    const traits = scanProperties(properties);
+    const traits = this.intake.check(topic, queueId, properties);
     const retry = isRetryTopic(header.topic);
-    properties = this.clean(properties, traits, retry);
+    properties = this.intake.clean(properties, traits, retry);
     if (retry && topic.name !== header.topic) properties = this.deadLetter(properties, header);
     const message = this.messageOf(topic.name, queueId, header, body, properties, channel);
-    const half = isTransaction(header, properties, traits);
+    const half = isTransaction(header.sysFlag, properties, traits);
     if (half) {
       if (retry) throw new MessagingError('PROPERTIES_INVALID', 'A retry is no transaction; send it without TRAN_MSG.');
       if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) throw delayedTransaction(topic.name);
@@ -194,7 +160,7 @@ export class SendProcessor {
       if ((traits & PropertyTrait.DEDUP) !== 0) throw notDeduplicated(topic.name, 'A transactional message');
       hideAsHalf(message, header.producerGroup);
     } else if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) {
-      if (topic.name === header.topic) parkIfDelayed(message, traits, this.platform.clock.now());
+      if (topic.name === header.topic) parkIfDelayed(message, traits, this.clock.now());
       else message.properties = dropTraits(message.properties, PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER);
     }
     if (!retry && (traits & (PropertyTrait.DEDUP | PropertyTrait.AGAIN)) === PropertyTrait.DEDUP) {
@@ -245,7 +211,7 @@ export class SendProcessor {
     channel: Channel,
     respond: Respond,
   ): void {
-    if (body.length > LIMITS.bodyBytes) throw bodyTooLarge(topic.name, body.length);
+    checkBody(topic.name, body.length);
     if (isRetryTopic(header.topic))
       throw new MessagingError(
         'PROPERTIES_INVALID',
@@ -255,18 +221,15 @@ export class SendProcessor {
     if (items.length === 0)
       throw new MessagingError('PROPERTIES_INVALID', `A batch to topic ${topic.name} has no message.`);
     const messages: StoreMessage[] = [];
-    const watched = this.keys.watches(topic);
     for (const item of items) {
-      checkLength(topic.name, item.properties);
-      if (watched) this.keys.check(topic, queueId, item.properties);
-      const traits = scanProperties(item.properties);
+      const traits = this.intake.check(topic, queueId, item.properties);
       if ((traits & (PropertyTrait.DELAY_LEVEL | PropertyTrait.TIMER)) !== 0) {
         throw new MessagingError(
           'PROPERTIES_INVALID',
           `A message of a batch to topic ${topic.name} asks for a delay; send delayed messages one by one.`,
         );
       }
-      if (isTransaction(header, item.properties, traits)) {
+      if (isTransaction(header.sysFlag, item.properties, traits)) {
         throw new MessagingError(
           'PROPERTIES_INVALID',
           `A batch to topic ${topic.name} cannot be a transaction; send its messages one by one.`,
@@ -278,7 +241,7 @@ export class SendProcessor {
         queueId,
         header,
         item.body,
-        this.clean(item.properties, traits, false),
+        this.intake.clean(item.properties, traits, false),
         channel,
       );
       message.flag = item.flag;
@@ -296,20 +259,6 @@ export class SendProcessor {
       const ids = results!.map((result) => encodeOffsetMessageId(this.options.address, result.physicalOffset));
       respond(this.answer(queueId, results![0]!, ids.join(',')));
     });
-  }
-
-  /** Drops what only a broker may say, names the message if nobody has. */
-  private clean(properties: string, traits: number, retry: boolean): string {
-    const unwanted = traits & (retry ? PropertyTrait.FORGED : PropertyTrait.FORGED | PropertyTrait.RETRY);
-    let clean = closeProperties(unwanted === 0 ? properties : dropTraits(properties, unwanted));
-    if ((traits & PropertyTrait.UNIQUE_KEY) === 0)
-      clean = appendProperty(clean, PropertyName.UNIQUE_KEY, this.nextUniqueId());
-    // Whoever answers a request finds the topic for replies by the cluster's name.
-    if ((traits & PropertyTrait.REPLY) !== 0) clean = appendProperty(clean, PropertyName.CLUSTER, this.options.cluster);
-    // A Java consumer writes no trace of a message without it. Where nobody can connect it would be 25 bytes for nothing.
-    if (this.reachable && (traits & PropertyTrait.REGION) === 0)
-      clean = appendProperty(clean, PropertyName.MSG_REGION, REGION);
-    return clean;
   }
 
   private messageOf(
@@ -335,7 +284,7 @@ export class SendProcessor {
   }
 
   private deadLetter(text: string, header: SendMessageRequestHeader): string {
-    const now = this.platform.clock.now();
+    const now = this.clock.now();
     const properties = decodeProperties(text);
     const origin = originOf({ topic: header.topic }, properties, {}, now);
     return deadLetterProperties(properties, origin, {}, (header.reconsumeTimes ?? 0) + 1, now);
@@ -357,32 +306,6 @@ export class SendProcessor {
     };
     return createResponse(ResponseCode.SUCCESS, header);
   }
-}
-
-function checkLength(topic: string, properties: string): void {
-  // Three bytes are the most that one unit of a JavaScript string takes in UTF-8; below a third nothing has to be counted.
-  if (properties.length * 3 <= LIMITS.userPropertiesBytes) return;
-  const bytes = Buffer.byteLength(properties);
-  if (bytes <= LIMITS.userPropertiesBytes) return;
-  throw new MessagingError(
-    'PROPERTIES_INVALID',
-    `The properties of a message to topic ${topic} take ${bytes} bytes; ${LIMITS.userPropertiesBytes} are allowed. Put large values into the body.`,
-  );
-}
-
-function bodyTooLarge(topic: string, bytes: number): MessagingError {
-  return new MessagingError(
-    'MESSAGE_TOO_LARGE',
-    `The body of a message to topic ${topic} has ${bytes} bytes; ${LIMITS.bodyBytes} are allowed. Store large data elsewhere and send a reference.`,
-  );
-}
-
-/** Clients say it in two places; either is enough. */
-function isTransaction(header: SendMessageRequestHeader, properties: string, traits: number): boolean {
-  return (
-    transactionType(header.sysFlag) === SysFlag.TRANSACTION_PREPARED ||
-    ((traits & PropertyTrait.TRANSACTION) !== 0 && /(^|\x02)TRAN_MSG\x01true/i.test(properties))
-  );
 }
 
 function delayedTransaction(topic: string): MessagingError {

@@ -7,7 +7,7 @@ export const EXTENSION_PREFIX = 'NESTMQ_';
 /** Extension fields of a request's header. */
 export const ExtensionField = {
   /**
-   * On the answer to HEART_BEAT: the version of these extensions, 1 at present. Absent from Apache: the client does what
+   * On the answer to HEART_BEAT: the version of these extensions, 2 at present; from 2 on SEND_PACK is served. Absent from Apache: the client does what
    * `lib/client/connection/capabilities.ts` says, by the version of the broker and by its settings.
    */
   EXTENSIONS: 'NESTMQ_EXTENSIONS',
@@ -93,6 +93,11 @@ export const ExtensionCode = {
    * left it. Only sent after an answer with DEATHS, so never to Apache.
    */
   HANDLE_ALONE: 31_001,
+  /**
+   * Many independent sends in one request, each with a result of its own, see `pack/send-pack.ts`. Only sent on a channel on
+   * which the broker has said that it knows version 2 of these extensions; others get every message in a request of its own.
+   */
+  SEND_PACK: 31_010,
   /** Marks dead letters of a group as resent, removed or open again. Apache keeps no marks: letters are offered again. */
   MARK_DEAD_LETTERS: 31_020,
   /** Which of a group's dead letters are resent or removed. Apache: all count as open. */
@@ -192,7 +197,9 @@ export const ExtensionProperty = {
 export const LOCK_GROUP_PREFIX = 'NESTMQ_LOCK_';
 
 /** The version of these extensions. */
-export const EXTENSIONS_VERSION = 1;
+export const EXTENSIONS_VERSION = 2;
+/** The first version with SEND_PACK. */
+export const PACKS_SINCE = 2;
 
 /**
  * Delays that are no level use RocketMQ 5's own TIMER_DELIVER_MS. Our broker keeps any duration to the millisecond;

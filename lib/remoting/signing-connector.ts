@@ -2,6 +2,7 @@ import {
   checkCredentials,
   type Credentials,
   type RemotingCommand,
+  requestBody,
   SignatureField,
   SigningKey,
 } from '../protocol/index.js';
@@ -44,8 +45,9 @@ class Signer {
     requestFields(request, (name, value) => fields.set(name, value));
     fields.set(SignatureField.ACCESS_KEY, this.#accessKey);
     if (this.#securityToken !== undefined) fields.set(SignatureField.SECURITY_TOKEN, this.#securityToken);
-    fields.set(SignatureField.SIGNATURE, this.#key.sign(fields, request.body).toString('base64'));
-    return { ...request, extFields: fields };
+    const body = requestBody(request);
+    fields.set(SignatureField.SIGNATURE, this.#key.sign(fields, body).toString('base64'));
+    return { ...request, extFields: fields, body };
   }
 }
 

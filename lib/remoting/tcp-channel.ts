@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock, Logger, Timer } from '../platform/index.js';
 import {
   createResponse,
+  decodeRequestHeader,
   decodeResponseHeader,
   FLAG_ONEWAY,
   FLAG_RESPONSE,
@@ -9,7 +10,8 @@ import {
   isResponse,
   MessagingError,
   type RemotingCommand,
-  requestHeaderSchema,
+  requestBody,
+  responseBody,
   ResponseCode,
 } from '../protocol/index.js';
 import type { Admission, Respond } from './channel.js';
@@ -117,6 +119,7 @@ export class TcpChannel extends ChannelBase {
         `${this.remoteAddress} has not taken ${this.outbox.unsentBytes} bytes that are already waiting for it. Send more slowly, or wait for answers`,
       );
     }
+    request.body = requestBody(request);
     this.send(request, this.serialize, requestFields);
   }
 
@@ -124,6 +127,7 @@ export class TcpChannel extends ChannelBase {
     if (this.isClosed) return;
     const type = request.serializeType ?? SERIALIZE_JSON;
     try {
+      response.body = responseBody(request.code, response);
       this.send(response, type, responseFields(request.code));
     } catch (error) {
       this.logger.error(`The answer to request ${request.code} of ${this.remoteAddress} cannot be sent`, error);
@@ -212,7 +216,7 @@ export class TcpChannel extends ChannelBase {
       return;
     }
     try {
-      response.header = decodeResponseHeader(call.code, response.code, response.extFields!);
+      response.header = decodeResponseHeader(call.code, response.code, response.extFields!, response.body);
     } catch (error) {
       const reason = `${this.remoteAddress} answered request ${call.code} with a header that cannot be read: ${(error as Error).message}`;
       call.asker.answered(new MessagingError('BROKER_ERROR', reason, { cause: error, retryable: false }), undefined);
@@ -231,7 +235,7 @@ export class TcpChannel extends ChannelBase {
       return;
     }
     try {
-      request.header = requestHeaderSchema(request.code).fromFields(request.extFields!);
+      request.header = decodeRequestHeader(request);
     } catch (error) {
       if (isOneway(request)) {
         this.counters.droppedOneways++;

@@ -9,14 +9,18 @@ import {
   encodeHeartbeatData,
   encodeLockBatchRequestBody,
   encodeLockBatchResponseBody,
+  encodePackAnswer,
   encodeProperties,
   encodeQueueOffsets,
   encodeRegisterBrokerBody,
+  encodeSendPack,
   encodeTopicConfig,
   encodeTopicList,
   encodeTopicRouteData,
   encodeTopicStats,
+  type PackAnswerHeader,
   RequestCode,
+  type SendPackHeader,
   type TopicConfig,
 } from '../../lib/protocol/index.js';
 import { encodeFrame, requestFields, responseFields } from '../../lib/remoting/index.js';
@@ -132,6 +136,38 @@ const items = [
 ];
 
 export const BATCHES: readonly Buffer[] = [encodeBatchBody(items), encodeBatchBody([...items, ...items])];
+
+export const PACK: SendPackHeader = {
+  producerGroup: 'producers',
+  defaultTopic: 'TBW102',
+  defaultTopicQueueNums: 4,
+  topics: ['orders', 'bills'],
+  topicOf: [0, 1, 0],
+  queueIds: [0, -1, 3],
+  sysFlags: [0, 1, 0],
+  bornTimestamps: [1_767_225_600_000, 1_767_225_600_001, 1_767_225_599_999],
+  properties: ['TAGS\x01a\x02', '', 'own\x01ö\x02'],
+  bodies: [Buffer.from('one'), Buffer.from('zwei'), Buffer.alloc(0)],
+};
+
+export const PACKS: readonly Buffer[] = [
+  encodeSendPack(PACK),
+  encodeSendPack({ ...PACK, topics: [], topicOf: [], queueIds: [], sysFlags: [], bornTimestamps: [], properties: [], bodies: [] }), // prettier-ignore
+];
+
+export const PACK_ANSWER: PackAnswerHeader = {
+  storeHost: '127.0.0.1:9876',
+  codes: [0, 13, 0, 2],
+  queueIds: [0, 0, 3, 1],
+  queueOffsets: [5, 0, 2 ** 40, 0],
+  physicalOffsets: [4096, 0, 2 ** 41, 0],
+  remarks: [undefined, 'PROPERTIES_INVALID: ö', undefined, ''],
+};
+
+export const PACK_ANSWERS: readonly Buffer[] = [
+  encodePackAnswer(PACK_ANSWER),
+  encodePackAnswer({ ...PACK_ANSWER, codes: [0, 0, 0, 0], remarks: undefined }),
+];
 
 export const RECORDS: readonly Buffer[] = [
   recordOf(),

@@ -3,7 +3,7 @@ import { decompressLz4Frames } from '../../lib/client/compression/lz4-frame.js';
 import { requireWholeZstdFrames } from '../../lib/client/compression/zstd-frame.js';
 import * as protocol from '../../lib/protocol/index.js';
 import { decodeFrame, FrameParser, MAX_FRAME_BYTES } from '../../lib/remoting/index.js';
-import { BATCHES, BODIES, FRAMES, PROPERTIES, RECORDS } from './samples.js';
+import { BATCHES, BODIES, FRAMES, PACK_ANSWERS, PACKS, PROPERTIES, RECORDS } from './samples.js';
 
 const LZ4_LIMIT = 1 << 20;
 /** Literals, a match that reaches into itself, one into the block before, and a block stored as it is. */
@@ -164,6 +164,20 @@ export const TARGETS: readonly Target[] = [
     },
   },
   { name: 'batch', samples: BATCHES, decode: stable(protocol.decodeBatchBody, protocol.encodeBatchBody) },
+  {
+    name: 'pack',
+    samples: PACKS,
+    decode: (bytes) => {
+      const topics = protocol.topicsOfPack(bytes);
+      stable(protocol.decodeSendPack, protocol.encodeSendPack)(bytes);
+      claim(isDeepStrictEqual(topics, protocol.decodeSendPack(bytes).topics), 'who is let in sends to the same topics');
+    },
+  },
+  {
+    name: 'answer to a pack',
+    samples: PACK_ANSWERS,
+    decode: stable(protocol.decodePackAnswer, protocol.encodePackAnswer),
+  },
   { name: 'properties', samples: PROPERTIES, decode: readProperties },
   {
     name: 'message id',

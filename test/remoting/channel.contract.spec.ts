@@ -6,6 +6,7 @@ import { silentLogger, SystemClock, VirtualClock } from '../../lib/platform/inde
 import {
   createRequest,
   createResponse,
+  ExtensionCode,
   LANGUAGE_OTHER,
   PROTOCOL_VERSION,
   type RemotingCommand,
@@ -20,6 +21,7 @@ import {
   TcpServer,
   unixAddress,
 } from '../../lib/remoting/index.js';
+import { PACK, PACK_ANSWER } from '../fuzz/samples.js';
 import { heartbeat, until } from './support.js';
 
 interface Pair {
@@ -122,6 +124,21 @@ describe.each(kinds)('a channel %s', (name, make) => {
       expect(response.body!.toString()).toBe('echo hello');
     },
   );
+
+  it('carries a header that travels as the body, and the answer to it', async () => {
+    let seen: RemotingCommand | undefined;
+    server.onRequest((request, _channel, respond) => {
+      seen = request;
+      respond(createResponse(ResponseCode.SUCCESS, PACK_ANSWER));
+    });
+    const response = await client.invoke(createRequest(ExtensionCode.SEND_PACK, PACK), 3000);
+    expect(seen!.header).toEqual(PACK);
+    expect(response.header).toEqual(PACK_ANSWER);
+    const refusal = createResponse(ResponseCode.NO_PERMISSION, {}, 'not you');
+    server.onRequest((_request, _channel, respond) => respond(refusal));
+    const refused = await client.invoke(createRequest(ExtensionCode.SEND_PACK, PACK), 3000);
+    expect(refused).toMatchObject({ code: ResponseCode.NO_PERMISSION, remark: 'not you', header: {} });
+  });
 
   it('gives error answers with their code and remark and without a header', async () => {
     server.onRequest((_request, _channel, respond) => respond(createResponse(ResponseCode.SYSTEM_BUSY, {}, 'later')));

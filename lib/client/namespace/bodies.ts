@@ -200,6 +200,8 @@ const BODIES: ReadonlyMap<number, NamingBodies> = new Map<number, NamingBodies>(
   [RequestCode.QUERY_TOPIC_CONSUME_BY_WHO, { response: groupList }],
   [RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, { response: groupTable }],
   [ExtensionCode.HANDLE_ALONE, NO_NAMES],
+  // Its body is made of its header later.
+  [ExtensionCode.SEND_PACK, NO_NAMES],
   [ExtensionCode.MARK_DEAD_LETTERS, NO_NAMES],
   [ExtensionCode.DEAD_LETTER_STATES, NO_NAMES],
   [ExtensionCode.HOLD_KEYS, NO_NAMES],

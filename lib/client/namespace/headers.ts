@@ -1,4 +1,11 @@
-import { isRetryTopic, type Namespace, RequestCode, SysFlag } from '../../protocol/index.js';
+import {
+  ExtensionCode,
+  isRetryTopic,
+  type Namespace,
+  type PackAnswerHeader,
+  RequestCode,
+  SysFlag,
+} from '../../protocol/index.js';
 
 /** RocketMQ names these fields alike in all headers. */
 export const TOPIC_FIELDS: readonly string[] = ['topic', 'originTopic'];
@@ -24,7 +31,9 @@ export function wrapHeader(code: number, header: object, namespace: Namespace): 
     isReply(code) ? (name) => name : (name) => namespace.wrapTopic(name),
     (name) => namespace.wrapGroup(name),
   );
-  const { properties } = fields;
+  const { properties, topics } = fields;
+  if (code === ExtensionCode.SEND_PACK)
+    return { ...renamed, topics: (topics as readonly string[]).map((name) => namespace.wrapTopic(name)) };
   if (typeof properties !== 'string' || !namesInProperties(fields, topic)) return renamed;
   return { ...renamed, properties: namespace.wrapProperties(properties) };
 }
@@ -33,6 +42,13 @@ export function wrapHeader(code: number, header: object, namespace: Namespace): 
 export function unwrapHeader(header: object, namespace: Namespace): object {
   const unwrap = (name: string): string => namespace.unwrap(name);
   return rename(header as Fields, unwrap, unwrap);
+}
+
+/** What a broker says is wrong with single messages of a pack; the very same header if nothing is. */
+export function unwrapRemarks(header: object, namespace: Namespace): object {
+  const { remarks } = header as PackAnswerHeader;
+  if (remarks === undefined) return header;
+  return { ...header, remarks: remarks.map((remark) => remark && namespace.unwrapText(remark)) };
 }
 
 function isReply(code: number): boolean {

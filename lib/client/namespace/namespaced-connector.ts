@@ -1,7 +1,13 @@
-import { type MessagingError, type Namespace, type RemotingCommand, ResponseCode } from '../../protocol/index.js';
+import {
+  ExtensionCode,
+  type MessagingError,
+  type Namespace,
+  type RemotingCommand,
+  ResponseCode,
+} from '../../protocol/index.js';
 import type { Asker, Channel, Connector, RequestHandler, Respond } from '../../remoting/index.js';
 import { namingBodies } from './bodies.js';
-import { unwrapHeader, wrapHeader } from './headers.js';
+import { unwrapHeader, unwrapRemarks, wrapHeader } from './headers.js';
 
 /**
  * The one place where names get their namespace and lose it: what a client says to brokers and NameServers, and what it
@@ -119,6 +125,7 @@ function unwrappedAnswer(code: number, response: RemotingCommand, namespace: Nam
     // What the broker says is wrong goes into errors and logs.
     return remark === undefined ? response : { ...response, remark: namespace.unwrapText(remark) };
   }
+  if (code === ExtensionCode.SEND_PACK) return { ...response, header: unwrapRemarks(response.header, namespace) };
   const translate = body === undefined ? undefined : namingBodies(code)?.response;
   return translate === undefined ? response : { ...response, body: translate(body!, namespace) };
 }

@@ -1,5 +1,8 @@
 import { RequestCode, ResponseCode } from '../codes.js';
+import type { RemotingCommand } from '../command.js';
 import { ExtensionCode } from '../extensions.js';
+import { decodePackAnswer, encodePackAnswer } from '../pack/pack-answer.js';
+import { decodeSendPack, encodeSendPack } from '../pack/send-pack.js';
 import {
   brokerConfigResponse,
   brokerConsumeStats,
@@ -55,7 +58,7 @@ import { queryMessage, queryMessageResponse } from './queries.js';
 import { registerBroker, registerBrokerResponse, unregisterBroker } from './registration.js';
 import { replyMessage } from './replies.js';
 import { EMPTY_HEADER } from './schema.js';
-import type { HeaderSchema } from './schema.js';
+import type { BodyForm, HeaderSchema } from './schema.js';
 import { consumerSendMsgBack } from './send-back.js';
 import { joinStore, joinStoreResponse } from './sharing.js';
 import { sendMessageResponse, sendMessageV1, sendMessageV2 } from './send.js';
@@ -65,7 +68,9 @@ import { checkTransactionState, endTransaction } from './transactions.js';
 
 interface Schemas {
   readonly request: HeaderSchema;
+  readonly requestBody?: BodyForm;
   readonly response?: HeaderSchema;
+  readonly responseBody?: BodyForm;
   /** Codes besides SUCCESS whose answer carries the response header. */
   readonly alsoAnsweredBy?: readonly number[];
 }
@@ -83,6 +88,12 @@ const PULLED_NOTHING: readonly number[] = [
 
 const pull: Schemas = { request: pullMessage, response: pullMessageResponse, alsoAnsweredBy: PULLED_NOTHING };
 const sendV2: Schemas = { request: sendMessageV2, response: sendMessageResponse, alsoAnsweredBy: STORED_YET };
+
+const sendPack: Schemas = {
+  request: EMPTY_HEADER,
+  requestBody: { encode: encodeSendPack, decode: decodeSendPack } as BodyForm,
+  responseBody: { encode: encodePackAnswer, decode: decodePackAnswer } as BodyForm,
+};
 
 const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.SEND_MESSAGE, { request: sendMessageV1, response: sendMessageResponse, alsoAnsweredBy: STORED_YET }],
@@ -153,6 +164,7 @@ const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.GET_BROKER_MEMBER_GROUP, { request: brokerMembers }],
   [RequestCode.BROKER_HEARTBEAT, { request: brokerHeartbeat }],
   [ExtensionCode.HANDLE_ALONE, { request: handleAlone }],
+  [ExtensionCode.SEND_PACK, sendPack],
   [ExtensionCode.MARK_DEAD_LETTERS, { request: markDeadLetters }],
   [ExtensionCode.DEAD_LETTER_STATES, { request: deadLetterStates }],
   [ExtensionCode.HOLD_KEYS, { request: holdKeys, response: holdKeysResponse }],
@@ -173,16 +185,42 @@ export function responseHeaderSchema(requestCode: number): HeaderSchema {
   return SCHEMAS.get(requestCode)?.response ?? EMPTY_HEADER;
 }
 
+/** The header of a request that has come in, from its fields or its body. Throws BAD_ARGUMENT as `fromFields` does. */
+export function decodeRequestHeader({ code, extFields, body }: RemotingCommand): object {
+  const schemas = SCHEMAS.get(code);
+  if (schemas === undefined) return {};
+  if (schemas.requestBody !== undefined) return schemas.requestBody.decode(body ?? NO_BODY);
+  return schemas.request.fromFields(extFields ?? NO_FIELDS);
+}
+
+/** What a request carries on the wire behind its header: its body, or the header that travels as one. */
+export function requestBody(request: RemotingCommand): Buffer | undefined {
+  return request.body ?? SCHEMAS.get(request.code)?.requestBody?.encode(request.header);
+}
+
+/** The same of the answer to a request with this code. */
+export function responseBody(requestCode: number, response: RemotingCommand): Buffer | undefined {
+  if (response.body !== undefined || response.code !== ResponseCode.SUCCESS) return response.body;
+  return SCHEMAS.get(requestCode)?.responseBody?.encode(response.header);
+}
+
+const NO_FIELDS: ReadonlyMap<string, string> = new Map();
+const NO_BODY = Buffer.alloc(0);
+
 /** The answer's header if its code says that there is one, else an empty one. Throws BAD_ARGUMENT as `fromFields` does. */
 export function decodeResponseHeader(
   requestCode: number,
   responseCode: number,
   fields: ReadonlyMap<string, string>,
+  body?: Buffer,
 ): object {
   const schemas = SCHEMAS.get(requestCode);
-  const response = schemas?.response;
-  const carried = responseCode === ResponseCode.SUCCESS || schemas?.alsoAnsweredBy?.includes(responseCode) === true;
-  return response !== undefined && carried ? response.fromFields(fields) : {};
+  if (schemas === undefined) return {};
+  const { response, responseBody: form } = schemas;
+  const carried = responseCode === ResponseCode.SUCCESS || schemas.alsoAnsweredBy?.includes(responseCode) === true;
+  if (!carried) return {};
+  if (form !== undefined) return form.decode(body ?? NO_BODY);
+  return response === undefined ? {} : response.fromFields(fields);
 }
 
 /** Writes the answer's header; of an error answer nothing but what it has. */

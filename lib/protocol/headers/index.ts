@@ -1,7 +1,10 @@
 export {
+  decodeRequestHeader,
   decodeResponseHeader,
   encodeResponseHeader,
+  requestBody,
   requestHeaderSchema,
+  responseBody,
   responseHeaderSchema,
 } from './header-table.js';
 export type { EmptyHeader, HeaderSchema } from './schema.js';

@@ -8,6 +8,13 @@ export interface HeaderSchema<H extends object = object> {
   fromFields(fields: ReadonlyMap<string, string>): H;
 }
 
+/** How a typed header travels as the command's body: of those that have too much in them, or come too often, for fields. */
+export interface BodyForm<H extends object = object> {
+  encode(header: H): Buffer;
+  /** What it keeps of the body are views. Throws BAD_ARGUMENT. */
+  decode(body: Buffer): H;
+}
+
 /** The header of requests and responses that need none. */
 export type EmptyHeader = Record<never, never>;
 

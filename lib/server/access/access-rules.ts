@@ -7,6 +7,7 @@ import {
   isSystemTopic,
   type RemotingCommand,
   RequestCode,
+  topicsOfPack,
 } from '../../protocol/index.js';
 import { ADMINISTRATION, groupNeed, type Need, PUB, SUB, topicNeed } from './need.js';
 
@@ -71,6 +72,9 @@ const heartbeat: AccessRule = ({ body = NO_BODY }) =>
     groupNeed(groupName),
     ...subscriptionDataSet.map((data) => topicNeed(data.topic, SUB)),
   ]);
+
+/** All of its topics: whoever may not send to one of them sends the messages one by one, and hears of each. */
+const pack: AccessRule = ({ body = NO_BODY }) => topicsOfPack(body).map((name) => topicNeed(name, PUB));
 
 const lock: AccessRule = ({ body = NO_BODY }) => {
   const { consumerGroup, mqSet } = decodeLockBatchRequestBody(body);
@@ -176,6 +180,7 @@ const RULES: ReadonlyMap<number, AccessRule> = new Map<number, AccessRule>([
   [RequestCode.SEND_MESSAGE, pub('topic')],
   [RequestCode.SEND_MESSAGE_V2, pub('b')],
   [RequestCode.SEND_BATCH_MESSAGE, pub('b')],
+  [ExtensionCode.SEND_PACK, pack],
   // A reply goes to whoever has asked; its topic is the cluster's.
   [RequestCode.SEND_REPLY_MESSAGE, some(SUB)],
   [RequestCode.SEND_REPLY_MESSAGE_V2, some(SUB)],

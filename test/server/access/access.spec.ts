@@ -22,6 +22,7 @@ import { type Channel, TcpConnector } from '../../../lib/remoting/index.js';
 import { accessRule, isNeverServed } from '../../../lib/server/access/access-rules.js';
 import { type AclSetting, type BrokerHost, BrokerHost as Host } from '../../../lib/server/index.js';
 import { pullHeader, sendHeader } from '../../broker/harness.js';
+import { PACK } from '../../fuzz/samples.js';
 import { ACK } from '../../client/support.js';
 import { MemoryLogger } from '../../remoting/support.js';
 import { ACL, ADMIN, connectAs, CONSUMER, NOBODY, platform, PRODUCER, startGuarded } from './accounts.js';
@@ -87,6 +88,13 @@ describe('access control', () => {
     expect(await send(producer, 'other')).toBe(DENIED);
     expect(await send(producer, '%RETRY%billing')).toBe(DENIED);
     expect(await codeOf(producer, RequestCode.SEND_BATCH_MESSAGE, sendHeader('other'), Buffer.from('x'))).toBe(DENIED);
+    expect(await codeOf(producer, ExtensionCode.SEND_PACK, { ...PACK, topics: ['orders', 'orders'] })).toBe(
+      ResponseCode.SUCCESS,
+    );
+    expect(await codeOf(producer, ExtensionCode.SEND_PACK, { ...PACK, topics: ['orders', 'other'] })).toBe(DENIED);
+    expect(await codeOf(producer, ExtensionCode.SEND_PACK, {}, Buffer.from('no pack'))).toBe(
+      ResponseCode.INVALID_PARAMETER,
+    );
     expect(await codeOf(producer, RequestCode.PULL_MESSAGE, pullHeader('billing', 'orders', 0, 0))).toBe(DENIED);
     expect(await codeOf(producer, RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: 'orders' })).toBe(ResponseCode.SUCCESS);
     expect(await codeOf(producer, RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: 'other' })).toBe(DENIED);

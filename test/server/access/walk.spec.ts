@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   createRequest,
   type Credentials,
+  ExtensionCode,
   type RemotingCommand,
   RequestCode,
   ResponseCode,
@@ -88,6 +89,7 @@ describe('every request code from 0 to 65535', () => {
       RequestCode.LOCK_BATCH_MQ,
       RequestCode.UNLOCK_BATCH_MQ,
       RequestCode.CHECK_CLIENT_CONFIG,
+      ExtensionCode.SEND_PACK,
     ]);
     expect([guarded.health().state, guarded.topics()]).toEqual(['running', before]);
   });

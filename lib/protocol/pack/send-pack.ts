@@ -1,0 +1,208 @@
+import { MessagingError } from '../errors.js';
+import { readInt32, readInt64, readUint16, writeInt16, writeInt32, writeInt64 } from '../int64.js';
+import { LIMITS } from '../names.js';
+import { writeCounted, writeText } from './texts.js';
+
+/**
+ * SEND_PACK: messages that were sent one by one and have nothing to do with each other but the way to their broker. Each is
+ * stored, or refused, on its own. Columns, so that a message on its way costs no object: position i of each is about the
+ * same message. In process they are handed over as they are; nobody changes them.
+ */
+export interface SendPackHeader {
+  readonly producerGroup: string;
+  /** The topic whose settings a new topic inherits. */
+  readonly defaultTopic: string;
+  readonly defaultTopicQueueNums: number;
+  /** Each topic once. */
+  readonly topics: readonly string[];
+  /** Its place among `topics`. */
+  readonly topicOf: readonly number[];
+  /** Below 0: the broker picks one. */
+  readonly queueIds: readonly number[];
+  readonly sysFlags: readonly number[];
+  /** Milliseconds since 1970, by the sender's clock. */
+  readonly bornTimestamps: readonly number[];
+  /** Wire form, see `encodeProperties`. */
+  readonly properties: readonly string[];
+  readonly bodies: readonly Buffer[];
+}
+
+// Body of SEND_PACK, all numbers big-endian; its header has no fields. The user's flag of a message is 0.
+//
+//    0       8                12
+//   +-------+----------------+-------+---------------+------------+----------+---------------+----------+
+//   | born  | default queues | group | default topic | topics: t  | t topics | messages: m   | messages |
+//   | int64 | int32          | text  | text          | uint16     | texts    | uint16        |          |
+//   +-------+----------------+-------+---------------+------------+----------+---------------+----------+
+//
+//    0        2          6          10           14                   16            20
+//   +--------+----------+----------+------------+-------------------+-------------+------------+------+
+//   | topic  | queue id | system   | born after | properties length | body length | properties | body |
+//   | uint16 | int32    | flag     | int32      | uint16            | int32       | UTF-8      |      |
+//   |        |          | int32    |            |                   |             |            |      |
+//   +--------+----------+----------+------------+-------------------+-------------+------------+------+
+//
+//   text := | length uint16 | UTF-8 |
+//
+// `born after` are milliseconds since `born`, possibly below 0.
+
+const AT_TEXTS = 12;
+const AT_QUEUE = 2;
+const AT_SYS_FLAG = 6;
+const AT_BORN = 10;
+const AT_PROPERTIES_LENGTH = 14;
+const AT_BODY_LENGTH = 16;
+const FIXED_BYTES = 20;
+
+/** Numbers above are no times, and adding to them would not be exact. */
+const LATEST = 2 ** 52;
+/** So many messages have a place in one pack. */
+export const MOST_IN_PACK = 0xffff;
+
+/** Lengths of the properties of the pack at hand, so that they are counted once. */
+let lengths = new Int32Array(1024);
+
+/** Throws PROPERTIES_INVALID for properties that no message may have; BAD_ARGUMENT for what has no place in a pack. */
+export function encodeSendPack(pack: SendPackHeader): Buffer {
+  const { producerGroup, defaultTopic, topics, properties, bodies } = pack;
+  const count = bodies.length;
+  if (count > MOST_IN_PACK || topics.length > MOST_IN_PACK)
+    throw new MessagingError('BAD_ARGUMENT', `A pack of ${count} messages is too large; send at most ${MOST_IN_PACK}.`);
+  if (count > lengths.length) lengths = new Int32Array(count * 2);
+  let size = AT_TEXTS + 2 + Buffer.byteLength(producerGroup) + 2 + Buffer.byteLength(defaultTopic) + 4;
+  for (const topic of topics) size += 2 + Buffer.byteLength(topic);
+  for (let i = 0; i < count; i++) {
+    const length = Buffer.byteLength(properties[i]!);
+    if (length > LIMITS.propertiesBytes)
+      throw new MessagingError(
+        'PROPERTIES_INVALID',
+        `Message ${i} of a pack has ${length} bytes of properties; ${LIMITS.propertiesBytes} are allowed.`,
+      );
+    lengths[i] = length;
+    size += FIXED_BYTES + length + bodies[i]!.length;
+  }
+  return written(pack, Buffer.allocUnsafeSlow(size));
+}
+
+function written(pack: SendPackHeader, target: Buffer): Buffer {
+  const { topics, topicOf, queueIds, sysFlags, bornTimestamps, properties, bodies } = pack;
+  const count = bodies.length;
+  const born = count === 0 ? 0 : bornTimestamps[0]!;
+  writeInt64(target, 0, born);
+  writeInt32(target, 8, pack.defaultTopicQueueNums);
+  let at = counted(target, AT_TEXTS, pack.producerGroup);
+  at = counted(target, at, pack.defaultTopic);
+  writeInt16(target, at, topics.length);
+  at += 2;
+  for (const topic of topics) at = counted(target, at, topic);
+  writeInt16(target, at, count);
+  at += 2;
+  for (let i = 0; i < count; i++) {
+    const body = bodies[i]!;
+    writeInt16(target, at, topicOf[i]!);
+    writeInt32(target, at + AT_QUEUE, queueIds[i]!);
+    writeInt32(target, at + AT_SYS_FLAG, sysFlags[i]!);
+    const after = bornTimestamps[i]! - born;
+    if (after !== (after | 0))
+      throw new MessagingError('BAD_ARGUMENT', `The messages of a pack were born ${after} ms apart; send them apart.`);
+    writeInt32(target, at + AT_BORN, after);
+    writeInt16(target, at + AT_PROPERTIES_LENGTH, lengths[i]!);
+    writeInt32(target, at + AT_BODY_LENGTH, body.length);
+    at = writeText(target, at + FIXED_BYTES, properties[i]!, lengths[i]!);
+    target.set(body, at);
+    at += body.length;
+  }
+  return target;
+}
+
+function counted(target: Buffer, at: number, text: string): number {
+  return writeCounted(target, at, text, Buffer.byteLength(text));
+}
+
+/** Bodies are views of `bytes`. Throws BAD_ARGUMENT for what is no pack; nothing of it is to be stored then. */
+export function decodeSendPack(bytes: Buffer): SendPackHeader {
+  const end = bytes.length;
+  const born = end < AT_TEXTS ? -1 : readInt64(bytes, 0);
+  if (born < 0 || born > LATEST) throw noPack(0, end);
+  const reader = new TextReader(bytes, AT_TEXTS);
+  const producerGroup = reader.text();
+  const defaultTopic = reader.text();
+  const topics = reader.texts();
+  const count = reader.count();
+  const topicOf: number[] = [];
+  const queueIds: number[] = [];
+  const sysFlags: number[] = [];
+  const bornTimestamps: number[] = [];
+  const properties: string[] = [];
+  const bodies: Buffer[] = [];
+  let at = reader.at;
+  for (let i = 0; i < count; i++) {
+    if (end - at < FIXED_BYTES) throw noPack(at, end);
+    const topic = readUint16(bytes, at);
+    const bodyLength = readInt32(bytes, at + AT_BODY_LENGTH);
+    const propertiesAt = at + FIXED_BYTES;
+    const bodyAt = propertiesAt + readUint16(bytes, at + AT_PROPERTIES_LENGTH);
+    if (topic >= topics.length || bodyLength < 0 || bodyAt + bodyLength > end) throw noPack(at, end);
+    topicOf.push(topic);
+    queueIds.push(readInt32(bytes, at + AT_QUEUE));
+    sysFlags.push(readInt32(bytes, at + AT_SYS_FLAG));
+    bornTimestamps.push(born + readInt32(bytes, at + AT_BORN));
+    properties.push(bytes.toString('utf8', propertiesAt, bodyAt));
+    at = bodyAt + bodyLength;
+    bodies.push(bytes.subarray(bodyAt, at));
+  }
+  if (at !== end) throw noPack(at, end);
+  return {
+    producerGroup,
+    defaultTopic,
+    defaultTopicQueueNums: readInt32(bytes, 8),
+    topics,
+    topicOf,
+    queueIds,
+    sysFlags,
+    bornTimestamps,
+    properties,
+    bodies,
+  };
+}
+
+/** The topics that an encoded pack names, without looking at its messages. Throws BAD_ARGUMENT as `decodeSendPack` does. */
+export function topicsOfPack(bytes: Buffer): string[] {
+  const reader = new TextReader(bytes, AT_TEXTS);
+  reader.text();
+  reader.text();
+  return reader.texts();
+}
+
+class TextReader {
+  constructor(
+    private readonly bytes: Buffer,
+    public at: number,
+  ) {}
+
+  count(): number {
+    const at = this.at;
+    if (at + 2 > this.bytes.length) throw noPack(at, this.bytes.length);
+    this.at = at + 2;
+    return readUint16(this.bytes, at);
+  }
+
+  text(): string {
+    const length = this.count();
+    const start = this.at;
+    if (start + length > this.bytes.length) throw noPack(start, this.bytes.length);
+    this.at = start + length;
+    return this.bytes.toString('utf8', start, this.at);
+  }
+
+  texts(): string[] {
+    const count = this.count();
+    const texts: string[] = [];
+    for (let i = 0; i < count; i++) texts.push(this.text());
+    return texts;
+  }
+}
+
+function noPack(at: number, end: number): MessagingError {
+  return new MessagingError('BAD_ARGUMENT', `The pack cannot be read at byte ${at} of ${end}; encode it again.`);
+}
