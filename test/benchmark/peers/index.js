@@ -1,0 +1,12 @@
+// The peers of the benchmark. Each module is loaded only when its peer is asked for.
+
+/** Those that `npm run bench` measures always, and those of `--peers`. */
+export const PEERS = [
+  { id: 'rabbitmq', main: true, load: () => load('./rabbitmq/index.js') },
+  { id: 'bullmq', main: true, load: () => load('./bullmq/everysec.js') },
+  { id: 'bullmq-sync', main: true, load: () => load('./bullmq/always.js') },
+];
+
+async function load(path) {
+  return (await import(path)).peer;
+}
