@@ -104,7 +104,7 @@ export interface ConsumerOptions {
   from?: 'latest' | 'earliest' | Date;
   /** Retries after the first attempt, then dead letter. Default: 16. */
   maxReconsumeTimes?: number;
-  /** Messages per pull. Default: 32. */
+  /** Messages per pull. Default: 32; from a broker of ours as many as fit in a pull's bytes. */
   pullBatchSize?: number;
   /** How long a queue waits after a failure in orderly mode. Default: 1,000 ms. */
   suspendMillis?: number;
@@ -117,12 +117,12 @@ export interface ConsumerOptions {
   rebalance?: RebalanceStrategy;
 }
 
-export type ConsumerSettings = Required<Omit<ConsumerOptions, 'rebalance'>> & Pick<ConsumerOptions, 'rebalance'>;
+export type ConsumerSettings = Required<Omit<ConsumerOptions, 'rebalance' | 'pullBatchSize'>> &
+  Pick<ConsumerOptions, 'rebalance' | 'pullBatchSize'>;
 
 const CONSUMER_DEFAULTS = {
   from: 'latest',
   maxReconsumeTimes: 16,
-  pullBatchSize: 32,
   suspendMillis: 1000,
   delivery: 'at-least-once',
 } as const;

@@ -52,7 +52,17 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
 
   /** @internal */
   constructor(core: ClientCore, options: PullConsumerOptions, left: () => void) {
-    const { group, from, maxReconsumeTimes, pullBatchSize, topic, tag, selector, headers, backoff } = options;
+    const {
+      group,
+      from,
+      maxReconsumeTimes,
+      pullBatchSize = DEFAULT_MESSAGES,
+      topic,
+      tag,
+      selector,
+      headers,
+      backoff,
+    } = options;
     const mode = ConsumeMode.CONCURRENT;
     this.consumer = new PushConsumer(core, { group, mode, from, maxReconsumeTimes, pullBatchSize }, left, true);
     this.inbox = this.consumer.inbox!;

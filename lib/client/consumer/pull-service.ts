@@ -14,6 +14,7 @@ import { ConsumeMode } from '../consume-mode.js';
 import type { ConsumerActivity } from './consumer-activity.js';
 import type { ConsumerSettings } from '../options.js';
 import type { Delivery, ProcessQueue } from './process-queue.js';
+import { pullLimits } from './pull-limits.js';
 import type { PulledBodyDecoder } from './pulled-body.js';
 import { responseError } from '../connection/response-error.js';
 import { MASTER_ID } from '../connection/topic-route.js';
@@ -79,7 +80,7 @@ export class PullService {
       const channel = this.core.brokers.peek(address) ?? (await this.core.brokers.open(address));
       if (queue.draining) return 0;
       const asked = platform.clock.monotonic();
-      const response = await channel.invoke(this.request(queue), PULL_TIMEOUT_MILLIS);
+      const response = await channel.invoke(this.request(queue, address), PULL_TIMEOUT_MILLIS);
       if (queue.draining) return 0;
       queue.lastPullAt = platform.clock.now();
       return await this.take(queue, response, address, asked);
@@ -169,8 +170,10 @@ export class PullService {
     return brokers.master(queue.brokerName);
   }
 
-  private request(queue: ProcessQueue): RemotingCommand {
+  private request(queue: ProcessQueue, address: string): RemotingCommand {
     const { group, mode, pullBatchSize } = this.settings;
+    const ours = (this.core.brokers.greetingOf(address)?.extensions ?? 0) > 0;
+    const limits = pullLimits(pullBatchSize, ours, queue);
     // A successor of a topic that is gone must not take this position for one in itself.
     const commits = mode !== ConsumeMode.BROADCAST && queue.suggestedBrokerId === MASTER_ID && !queue.topicGone;
     const header: PullMessageRequestHeader = {
@@ -178,14 +181,14 @@ export class PullService {
       topic: queue.topic,
       queueId: queue.queueId,
       queueOffset: queue.nextOffset,
-      maxMsgNums: pullBatchSize,
+      maxMsgNums: limits.messages,
       sysFlag: PullSysFlag.SUSPEND | (commits ? PullSysFlag.COMMIT_OFFSET : 0),
       commitOffset: commits ? queue.committedOffset : 0,
       suspendTimeoutMillis: SUSPEND_MILLIS,
       subVersion: this.subscriptionVersion(),
       subscription: undefined,
       expressionType: 'TAG',
-      maxMsgBytes: undefined,
+      maxMsgBytes: limits.bytes,
     };
     return createRequest(RequestCode.PULL_MESSAGE, header);
   }
