@@ -1,0 +1,72 @@
+// `npm run bench:curves`: how cost grows with the work. Each curve prints and records whether doubling the work more than
+// doubles the time; exit status 1 when it does, 2 when a curve found no room or failed.
+//   node test/benchmark/curves/run.js [--only backlog,timers] [--quick | --middle] [--directory DIR] [--no-results] [--list]
+import { mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { describeMachine, refuseMemory } from '../machine.js';
+import { backlog } from './curve/backlog.js';
+import { restart } from './curve/restart.js';
+import { gibibytes } from './room.js';
+import { runCurves } from './runner.js';
+
+const CURVES = [backlog, restart];
+const RESULTS = fileURLToPath(new URL('../results/curves', import.meta.url));
+/** Length of a measured slice in seconds, how many there are of each, pulls of a slice. */
+const PACES = {
+  quick: { seconds: 0.5, slices: 2, pulls: 200 },
+  middle: { seconds: 2, slices: 3, pulls: 1000 },
+  full: { seconds: 3, slices: 5, pulls: 2000 },
+};
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    middle: { type: 'boolean', default: false },
+    directory: { type: 'string', default: tmpdir() },
+    results: { type: 'string', default: RESULTS },
+    'no-results': { type: 'boolean', default: false },
+    profile: { type: 'string' },
+    list: { type: 'boolean', default: false },
+  },
+});
+const say = (text) => console.log(text);
+const names = CURVES.map(({ name }) => name);
+const wanted = values.only?.split(',') ?? names;
+for (const name of wanted)
+  if (!names.includes(name)) throw new Error(`There is no curve ${name}; there are ${names.join(', ')}.`);
+const curves = CURVES.filter(({ name }) => wanted.includes(name));
+const scale = values.quick ? 'quick' : values.middle ? 'middle' : 'full';
+
+if (values.list) {
+  for (const { name, title, sizes, bytesNeeded, duration } of curves) {
+    const chosen = sizes[scale];
+    const minutes = Math.ceil(duration(chosen) / 60);
+    say(
+      `${name.padEnd(10)} ${gibibytes(bytesNeeded(chosen)).padStart(9)}  ${String(minutes).padStart(3)} min  ${title}`,
+    );
+  }
+  process.exit(0);
+}
+mkdirSync(values.directory, { recursive: true });
+refuseMemory(values.directory);
+
+const facts = describeMachine(values.directory, 1);
+for (const [name, fact] of Object.entries(facts)) say(`${name}: ${fact}`);
+const pace = {
+  ...PACES[scale],
+  flags: values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`],
+};
+// The results in the repository are those of the full sizes; others are written where they are asked for.
+const keeps = !values['no-results'] && (scale === 'full' || values.results !== RESULTS);
+const results = keeps ? values.results : undefined;
+const { broken, left } = await runCurves({ curves, scale, directory: values.directory, results, facts, pace, say });
+say('');
+say(
+  `${curves.length - broken.length - left.length} curves keep the rule, ${broken.length} break it, ${left.length} were not measured.`,
+);
+if (broken.length > 0) say(`broken: ${broken.join(', ')}`);
+if (left.length > 0) say(`not measured: ${left.join(', ')}`);
+process.exitCode = broken.length > 0 ? 1 : left.length > 0 ? 2 : 0;
