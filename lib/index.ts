@@ -78,4 +78,4 @@ export {
 } from './idempotency/index.js';
 export * from './nest/index.js';
 export { type HeaderMatch, MessagingError, type MessagingErrorCode } from './protocol/index.js';
-export type { BrokerSettings } from './server/index.js';
+export type { BrokerSettings, EmbeddedBrokerSettings } from './server/index.js';

@@ -12,6 +12,7 @@ export { FrameParser, type FrameSink } from './frame-parser.js';
 export { type FieldSource, requestFields, responseFields } from './header-fields.js';
 export { createInProcessPair, IN_PROCESS_ADDRESS, InProcessConnector } from './in-process-channel.js';
 export { languageName } from './languages.js';
+export { createPortCounters, PortChannel, type PortEnd } from './port/port-channel.js';
 export type { RemotingCounters } from './remoting-counters.js';
 export { SigningConnector } from './signing-connector.js';
 export { formatAddress, parseAddress, unixAddress, unixPath } from './socket-address.js';

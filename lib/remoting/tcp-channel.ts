@@ -1,45 +1,23 @@
 import type { Socket } from 'node:net';
 import type { Clock, Logger, Timer } from '../platform/index.js';
-import {
-  createResponse,
-  decodeRequestHeader,
-  decodeResponseHeader,
-  FLAG_ONEWAY,
-  FLAG_RESPONSE,
-  isOneway,
-  isResponse,
-  MessagingError,
-  type RemotingCommand,
-  requestBody,
-  responseBody,
-  ResponseCode,
-} from '../protocol/index.js';
-import type { Admission, Respond } from './channel.js';
-import { ChannelBase } from './channel-base.js';
-import { decodeFrame, encodeFrameHead, SERIALIZE_JSON, type SerializeType } from './frame.js';
+import { MessagingError } from '../protocol/index.js';
 import { FrameParser } from './frame-parser.js';
-import { type FieldSource, requestFields, responseFields } from './header-fields.js';
+import {
+  FramedChannel,
+  type FramedChannelOptions,
+  MOST_UNSENT_BYTES,
+  READ_AGAIN_BYTES,
+  STOP_READING_BYTES,
+} from './framed-channel.js';
 import { Outbox } from './outbox.js';
 import type { RemotingCounters } from './remoting-counters.js';
 import { describeBytes } from './socket-address.js';
 import { looksLikeTls, tlsProblem } from './tls/tls-problems.js';
 
-export interface TcpChannelOptions {
-  /** `accepted`: stops reading while its answers are not read. A client must go on reading, or both ends would stop. */
-  readonly role: 'accepted' | 'connected';
-  /** Form of our own requests; an accepted channel follows the form of the other end. */
-  readonly serialize: SerializeType;
+export interface TcpChannelOptions extends FramedChannelOptions {
   readonly idleMillis: number;
-  /** Asked about every request of the other end. Default: all are let through. */
-  readonly admit?: Admission;
-  readonly remoteAddress: string;
 }
 
-/** Unsent answers above which requests are no longer read, and below which they are again. */
-const STOP_READING_BYTES = 8 * 1024 * 1024;
-const READ_AGAIN_BYTES = 4 * 1024 * 1024;
-/** Unsent bytes that end the connection (accepted) or refuse the request (connected). */
-const MOST_UNSENT_BYTES = 64 * 1024 * 1024;
 const WRITE_DEADLINE = 10_000;
 const HEADER_DEADLINE = 10_000;
 /** How long a closing channel waits for the other end to take what is written. */
@@ -49,12 +27,12 @@ const NEVER_ANSWERED =
   '. Nothing has ever been answered on this connection: is it the address of a NameServer or broker?';
 
 /** One TCP (or TLS) connection. */
-export class TcpChannel extends ChannelBase {
+export class TcpChannel extends FramedChannel {
   private readonly parser = new FrameParser((bytes, start, end) => this.receive(bytes, start, end));
   private readonly outbox: Outbox;
   private readonly ticker: Timer;
   private readonly socketClosed: Promise<void>;
-  private serialize: SerializeType;
+  private readonly idleMillis: number;
   private lastActivity: number;
   private headerSince: number | undefined;
   private readingStopped = false;
@@ -62,13 +40,13 @@ export class TcpChannel extends ChannelBase {
 
   constructor(
     private readonly socket: Socket,
-    private readonly options: TcpChannelOptions,
-    private readonly counters: RemotingCounters,
+    options: TcpChannelOptions,
+    counters: RemotingCounters,
     clock: Clock,
-    private readonly logger: Logger,
+    logger: Logger,
   ) {
-    super(clock, options.remoteAddress, () => (this.wordless() === undefined ? '' : NEVER_ANSWERED));
-    this.serialize = options.serialize;
+    super(options, counters, clock, logger, () => (this.wordless() === undefined ? '' : NEVER_ANSWERED));
+    this.idleMillis = options.idleMillis;
     this.lastActivity = clock.monotonic();
     this.outbox = new Outbox(socket, clock, () => this.onWritten());
     this.ticker = clock.every(TICK, () => this.tick());
@@ -87,20 +65,6 @@ export class TcpChannel extends ChannelBase {
     });
   }
 
-  oneway(request: RemotingCommand): void {
-    if (this.isClosed) return;
-    request.opaque = this.calls.nextOpaque();
-    request.flag = FLAG_ONEWAY;
-    try {
-      this.hand(request);
-    } catch (error) {
-      this.counters.droppedOneways++;
-      this.logger.warn(
-        `A oneway request ${request.code} to ${this.remoteAddress} was not sent: ${(error as Error).message}`,
-      );
-    }
-  }
-
   close(): Promise<void> {
     if (this.drainUntil === undefined) {
       this.drainUntil = this.clock.monotonic() + DRAIN_DEADLINE;
@@ -112,37 +76,15 @@ export class TcpChannel extends ChannelBase {
     return this.socketClosed;
   }
 
-  protected hand(request: RemotingCommand): void {
-    if (this.outbox.unsentBytes > MOST_UNSENT_BYTES) {
-      throw new MessagingError(
-        'BROKER_BUSY',
-        `${this.remoteAddress} has not taken ${this.outbox.unsentBytes} bytes that are already waiting for it. Send more slowly, or wait for answers`,
-      );
-    }
-    request.body = requestBody(request);
-    this.send(request, this.serialize, requestFields);
+  protected get unsentBytes(): number {
+    return this.outbox.unsentBytes;
   }
 
-  private readonly answer = (response: RemotingCommand, request: RemotingCommand): void => {
-    if (this.isClosed) return;
-    const type = request.serializeType ?? SERIALIZE_JSON;
-    try {
-      response.body = responseBody(request.code, response);
-      this.send(response, type, responseFields(request.code));
-    } catch (error) {
-      this.logger.error(`The answer to request ${request.code} of ${this.remoteAddress} cannot be sent`, error);
-      const substitute = createResponse(ResponseCode.SYSTEM_ERROR, {}, (error as Error).message);
-      substitute.opaque = request.opaque;
-      this.send(substitute, type, responseFields(request.code));
-    }
-    if (this.options.role === 'accepted') this.limitUnsent();
-  };
-
-  private send(command: RemotingCommand, type: SerializeType, fields: FieldSource): void {
-    this.outbox.add(encodeFrameHead(command, type, fields), command.body);
+  protected put(head: Buffer, body: Buffer | undefined): void {
+    this.outbox.add(head, body);
   }
 
-  private limitUnsent(): void {
+  protected limitUnsent(): void {
     const unsent = this.outbox.unsentBytes;
     if (unsent > MOST_UNSENT_BYTES) {
       this.counters.stalled++;
@@ -201,54 +143,6 @@ export class TcpChannel extends ChannelBase {
     else if (this.headerSince === undefined || this.parser.frames !== before) this.headerSince = this.lastActivity;
   }
 
-  private receive(bytes: Buffer, start: number, end: number): void {
-    // What follows in the chunk of a frame that has closed the channel is nobody's any more.
-    if (this.isClosed) return;
-    const command = decodeFrame(bytes, start, end);
-    if (isResponse(command)) this.receiveAnswer(command);
-    else this.receiveRequest(command);
-  }
-
-  private receiveAnswer(response: RemotingCommand): void {
-    const call = this.calls.take(response.opaque);
-    if (call === undefined) {
-      this.counters.unknownAnswers++;
-      return;
-    }
-    try {
-      response.header = decodeResponseHeader(call.code, response.code, response.extFields!, response.body);
-    } catch (error) {
-      const reason = `${this.remoteAddress} answered request ${call.code} with a header that cannot be read: ${(error as Error).message}`;
-      call.asker.answered(new MessagingError('BROKER_ERROR', reason, { cause: error, retryable: false }), undefined);
-      return;
-    }
-    call.asker.answered(undefined, response);
-  }
-
-  private receiveRequest(request: RemotingCommand): void {
-    if (this.options.role === 'accepted') this.serialize = request.serializeType!;
-    const refused = this.options.admit?.(request, this);
-    if (refused !== undefined) {
-      if (isOneway(request)) return;
-      refused.opaque = request.opaque;
-      this.answer(refused, request);
-      return;
-    }
-    try {
-      request.header = decodeRequestHeader(request);
-    } catch (error) {
-      if (isOneway(request)) {
-        this.counters.droppedOneways++;
-        return;
-      }
-      const response = createResponse(ResponseCode.INVALID_PARAMETER, {}, (error as Error).message);
-      response.opaque = request.opaque;
-      this.answer(response, request);
-      return;
-    }
-    this.serve(request, once(request, this.answer));
-  }
-
   private tick(): void {
     const now = this.clock.monotonic();
     const stalled = this.outbox.stalledMillis;
@@ -267,9 +161,9 @@ export class TcpChannel extends ChannelBase {
           `${this.remoteAddress} did not complete the header of a frame within ${HEADER_DEADLINE} ms`,
         ),
       );
-    } else if (now - this.lastActivity >= this.options.idleMillis) {
+    } else if (now - this.lastActivity >= this.idleMillis) {
       this.counters.idle++;
-      this.logger.debug(`${this.remoteAddress} was idle for ${this.options.idleMillis} ms: closed`);
+      this.logger.debug(`${this.remoteAddress} was idle for ${this.idleMillis} ms: closed`);
       this.fail(undefined);
     } else {
       this.outbox.releaseMemory();
@@ -309,19 +203,4 @@ function explained(error: Error | undefined, remote: string): Error | undefined 
   return problem === undefined
     ? error
     : new MessagingError('TLS_FAILED', `${remote} has ended TLS: ${problem}`, { cause: error });
-}
-
-/** The request is kept until it is answered: the answer follows its form, and a second answer must not go out. */
-function once(
-  request: RemotingCommand,
-  answer: (response: RemotingCommand, request: RemotingCommand) => void,
-): Respond {
-  let answered = false;
-  return (response) => {
-    if (answered) return;
-    answered = true;
-    response.opaque = request.opaque;
-    response.flag |= FLAG_RESPONSE;
-    answer(response, request);
-  };
 }

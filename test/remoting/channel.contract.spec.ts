@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
 import { silentLogger, SystemClock, VirtualClock } from '../../lib/platform/index.js';
 import {
   createRequest,
@@ -16,6 +17,8 @@ import {
 import {
   type Channel,
   createInProcessPair,
+  createPortCounters,
+  PortChannel,
   type Respond,
   TcpConnector,
   TcpServer,
@@ -32,6 +35,17 @@ interface Pair {
 
 async function inProcess(): Promise<Pair> {
   return { ...createInProcessPair(new SystemClock()), stop: async () => {} };
+}
+
+async function overPorts(): Promise<Pair> {
+  const clock = new SystemClock();
+  const { port1, port2 } = new MessageChannel();
+  const taken = createPortCounters();
+  return {
+    client: new PortChannel({ port: port1, taken }, 'connected', clock, silentLogger),
+    server: new PortChannel({ port: port2, taken }, 'accepted', clock, silentLogger),
+    stop: async () => {},
+  };
 }
 
 async function overTcp(serialize: 'json' | 'binary'): Promise<Pair> {
@@ -63,6 +77,7 @@ async function overSocketFile(serialize: 'json' | 'binary'): Promise<Pair> {
 
 const kinds: [string, () => Promise<Pair>][] = [
   ['in process', inProcess],
+  ['over the ports of threads', overPorts],
   ['over TCP, JSON headers', () => overTcp('json')],
   ['over TCP, binary headers', () => overTcp('binary')],
   ['over a socket in the file system, JSON headers', () => overSocketFile('json')],

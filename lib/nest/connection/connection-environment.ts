@@ -7,16 +7,18 @@ import {
 import type { IdempotencyObserver } from '../../idempotency/index.js';
 import { type Clock, type Logger, type Platform, systemPlatform } from '../../platform/index.js';
 import { type Connector, TcpConnector } from '../../remoting/index.js';
-import { type BrokerHost, SharedBroker } from '../../server/index.js';
+import { type BrokerHost, runsInWorker, SharedBroker, withoutRun, WorkerBroker } from '../../server/index.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
 
 /** The way to the broker of a connection. */
 export interface BrokerAccess {
   readonly connector: Connector;
-  /** The broker inside; undefined when it is elsewhere, or while another process hosts the store. */
+  /** The broker inside; undefined when it is elsewhere, in a thread of its own, or while another process hosts the store. */
   readonly host: BrokerHost | undefined;
   /** Who hosts it; undefined when it is elsewhere, or always inside. */
   readonly shared?: SharedBroker;
+  /** The broker inside when it has a thread of its own. */
+  readonly worker?: WorkerBroker;
   /** Lets go of what was opened; stops the broker if it runs inside. */
   close(): Promise<void>;
 }
@@ -54,7 +56,12 @@ export class ConnectionEnvironment {
         close: async () => undefined,
       };
     }
-    const shared = await SharedBroker.open(options.broker, platform);
+    const settings = withoutRun(options.broker);
+    if (runsInWorker(options.broker)) {
+      const worker = await WorkerBroker.open(settings, platform);
+      return { connector: worker.connector, host: undefined, worker, close: () => worker.close() };
+    }
+    const shared = await SharedBroker.open(settings, platform);
     return {
       connector: shared.connector,
       get host() {

@@ -26,11 +26,12 @@ export interface ConnectionReport {
 
 /** Asks client and broker; everything that is asked takes no longer than `patienceMillis`. Never rejects. */
 export async function reportOn(connection: MessagingConnection, patienceMillis: number): Promise<ConnectionReport> {
-  const { name, openClient: client, clock, sharing } = connection;
-  const host = connection.host?.health();
+  const { name, openClient: client, clock } = connection;
+  const inside = connection.brokerReport(patienceMillis);
   const idempotency = connection.idempotency.reports();
   if (client === undefined) {
     const none = { counters: undefined, sends: new Map<string, SendCounts>(), groups: [], lags: undefined };
+    const { host, sharing } = await inside;
     return { name, problem: 'the connection is not open', ...none, host, sharing, idempotency, outbox: undefined };
   }
   const waited = new AbortController();
@@ -48,9 +49,10 @@ export async function reportOn(connection: MessagingConnection, patienceMillis: 
   const asking = connection.outbox?.report(patienceMillis);
   const { failures, lags } = (await Promise.race([asked, late]))!;
   waited.abort();
+  const { host, sharing, problem } = await inside;
   return {
     name,
-    problem: sharing?.problem ?? problemOf(host) ?? (failures.length > 0 ? failures.join('; ') : undefined),
+    problem: problem ?? sharing?.problem ?? problemOf(host) ?? (failures.length > 0 ? failures.join('; ') : undefined),
     counters: client.counters,
     sends: client.sendCounts(),
     groups: client.consumerStates(),

@@ -16,7 +16,7 @@ import type {
 import { IdempotencyOutcomes } from '../../idempotency/index.js';
 import type { Clock, Logger, Platform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
-import type { BrokerHost, SharingHealth } from '../../server/index.js';
+import type { BrokerHost, WorkerReport } from '../../server/index.js';
 import { ConnectionOutbox } from '../outbox/connection-outbox.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
 import { type MessageConverter, parseDuration } from '../payload/index.js';
@@ -36,6 +36,9 @@ const CLOSE_MILLIS = 3000;
 const RELAY_STOP_MILLIS = 1000;
 /** It only has to be there; a timer cannot be longer than this. */
 const KEEP_ALIVE_MILLIS = 2 ** 31 - 1;
+
+/** What the broker inside says of itself. `restarts` only when it has a thread of its own. */
+export type InsideReport = Partial<WorkerReport>;
 
 /** One connection of an application: its client, and the broker inside when there is one. */
 export class MessagingConnection {
@@ -112,14 +115,16 @@ export class MessagingConnection {
     return this.client;
   }
 
-  /** The broker inside, while it runs in this process. */
+  /** The broker inside, while it runs on this loop. */
   get host(): BrokerHost | undefined {
     return this.broker?.host;
   }
 
-  /** Who hosts the broker of a store that processes may share; undefined when it is elsewhere, or always inside. */
-  get sharing(): SharingHealth | undefined {
-    return this.broker?.shared?.sharing();
+  /** How the broker inside is, and who hosts the store; everything is undefined when it is elsewhere. Never rejects. */
+  async brokerReport(patienceMillis: number): Promise<InsideReport> {
+    const { broker } = this;
+    if (broker?.worker !== undefined) return broker.worker.report(patienceMillis);
+    return { host: broker?.host?.health(), sharing: broker?.shared?.sharing() };
   }
 
   /** Opens the connection; starts the broker first when it runs inside. */
@@ -128,8 +133,8 @@ export class MessagingConnection {
     if (environment.ownsProcess) this.keepAlive = setInterval(() => undefined, KEEP_ALIVE_MILLIS);
     for (const observer of environment.idempotencyObservers) this.idempotency.observe(observer);
     this.broker = await environment.openBroker(options, platform);
-    const { connector, host, shared } = this.broker;
-    const summary = shared?.summary() ?? host?.summary();
+    const { connector, host, shared, worker } = this.broker;
+    const summary = worker?.summary() ?? shared?.summary() ?? host?.summary();
     if (summary !== undefined) this.logger.log(summary);
     const { producer } = options;
     this.client = environment.createClient(

@@ -1,7 +1,7 @@
 import type { RebalanceStrategy } from '../../client/index.js';
 import type { IdempotencyDefaults } from '../../idempotency/index.js';
 import type { ClientTls, Connector } from '../../remoting/index.js';
-import type { BrokerSettings } from '../../server/index.js';
+import type { EmbeddedBrokerSettings } from '../../server/index.js';
 import type { OutboxSettings, ResolvedOutbox } from '../outbox/outbox-options.js';
 import type { Duration, MessageConverter } from '../payload/index.js';
 
@@ -74,7 +74,7 @@ export interface MessagingConnectionOptions {
   /** Signs every request, for brokers with access control. Only with `nameServer`. Default: none. */
   credentials?: CredentialOptions;
   /** The broker inside: where it stores (`./.nestmq`), whether it listens, topics and so on. Not with `nameServer`. */
-  broker?: BrokerSettings;
+  broker?: EmbeddedBrokerSettings;
   /** Tells instances of one application on one machine apart where they keep broadcast positions. */
   instance?: string;
   /** Whether listeners start with the application. Otherwise `MessageListenerRegistry.start()` does it. Default: true. */
@@ -119,7 +119,7 @@ export interface ResolvedConnectionOptions {
   readonly tls: boolean | ClientTls;
   /** Puts itself around a connector; undefined without credentials. It keeps the secret where no log finds it. */
   readonly sign: ((connector: Connector) => Connector) | undefined;
-  readonly broker: BrokerSettings;
+  readonly broker: EmbeddedBrokerSettings;
   readonly instance: string | undefined;
   readonly autoStart: boolean;
   readonly shutdownBudgetMillis: number;

@@ -9,7 +9,7 @@ import {
   TRACE_TOPIC,
 } from '../../protocol/index.js';
 import { type ClientTls, SigningConnector } from '../../remoting/index.js';
-import type { BrokerSettings } from '../../server/index.js';
+import type { EmbeddedBrokerSettings } from '../../server/index.js';
 import { resolveOutbox } from '../outbox/outbox-options.js';
 import { DefaultMessageConverter, durationMillis, parseDuration } from '../payload/index.js';
 import { applicationName, nameSafe } from './application-name.js';
@@ -193,7 +193,7 @@ function idempotencyOf({ idempotency }: MessagingConnectionOptions, where: strin
  * The topics that the broker inside makes at its start are the application's. One that names a namespace itself is that of
  * somebody else, who comes over the network.
  */
-function inNamespace(broker: BrokerSettings, namespace: string | undefined): BrokerSettings {
+function inNamespace(broker: EmbeddedBrokerSettings, namespace: string | undefined): EmbeddedBrokerSettings {
   // What is no list is refused where the broker starts.
   if (namespace === undefined || !Array.isArray(broker.topics)) return broker;
   const { wrapTopic } = namesIn(namespace);

@@ -10,7 +10,7 @@ import {
   VirtualClock,
 } from '../../platform/index.js';
 import { MessagingError, Namespace } from '../../protocol/index.js';
-import { type BrokerHost, resolveSettings } from '../../server/index.js';
+import { type BrokerHost, checkEmbedded } from '../../server/index.js';
 import { ConnectionEnvironment } from '../connection/connection-environment.js';
 import { DEFAULT_CONNECTION, getTemplateToken } from '../decorators/index.js';
 import type { ResolvedConnectionOptions } from '../options/messaging-options.js';
@@ -255,7 +255,7 @@ export class MessagingTestKit {
 
   private async broker(options: ResolvedConnectionOptions): Promise<TestBroker> {
     // What could not start in earnest must not start here.
-    if (options.nameServers === undefined) resolveSettings(options.broker);
+    if (options.nameServers === undefined) checkEmbedded(options.broker);
     const name = this.brokerName(options);
     let opening = this.brokers.get(name);
     if (opening === undefined) {

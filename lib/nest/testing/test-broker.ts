@@ -10,12 +10,13 @@ import {
   type RemotingCommand,
 } from '../../protocol/index.js';
 import type { Channel } from '../../remoting/index.js';
-import { BrokerHost, type BrokerSettings } from '../../server/index.js';
+import { BrokerHost, type BrokerSettings, type EmbeddedBrokerSettings } from '../../server/index.js';
 
 const REQUEST_MILLIS = 3000;
 
 /** What a broker of its own is told and a shared one in memory must not be. */
 const NOT_SHARED: readonly string[] = [
+  'run',
   'store',
   'listen',
   'advertisedAddress',
@@ -25,7 +26,7 @@ const NOT_SHARED: readonly string[] = [
   'memory',
   'flush',
   'segmentBytes',
-] satisfies (keyof BrokerSettings)[];
+] satisfies (keyof EmbeddedBrokerSettings)[];
 
 export function startInMemory(settings: BrokerSettings, platform: Platform): Promise<BrokerHost> {
   return BrokerHost.start({ ...shared(settings), memory: true }, platform);

@@ -1,0 +1,143 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Clock, Logger } from '../../platform/index.js';
+import { MessagingError } from '../../protocol/index.js';
+import { SERIALIZE_BINARY } from '../frame.js';
+import { FramedChannel, READ_AGAIN_BYTES, STOP_READING_BYTES } from '../framed-channel.js';
+import { IN_PROCESS_ADDRESS } from '../in-process-channel.js';
+import { RemotingCounters } from '../remoting-counters.js';
+import { PortOutbox } from './port-outbox.js';
+
+/** How often an end that has stopped reading looks whether the other one has caught up. */
+const LOOK_MILLIS = 2;
+
+/**
+ * What both ends of a port need: `port` is handed over to the other thread, `taken` is memory of both in which each end
+ * counts the bytes that it has taken, modulo 2^32: [connected, accepted]. A port has no bound of its own.
+ */
+export interface PortEnd {
+  readonly port: MessagePort;
+  readonly taken: SharedArrayBuffer;
+}
+
+const COUNTERS_BYTES = 8;
+/** Without it a port that closes means that the other thread has crashed. */
+const GOOD_BYE = null;
+
+type Crossed = ArrayBuffer | ArrayBuffer[];
+
+export function createPortCounters(): SharedArrayBuffer {
+  return new SharedArrayBuffer(COUNTERS_BYTES);
+}
+
+/** A connection to another thread of this process: frames with binary headers, coalesced per turn of the loop. */
+export class PortChannel extends FramedChannel {
+  private readonly outbox: PortOutbox;
+  private readonly port: MessagePort;
+  private readonly taken: Int32Array;
+  private readonly own: 0 | 1;
+  /** Modulo 2^32. */
+  private posted = 0;
+  /** What came while reading was stopped. */
+  private unread: Crossed[] | undefined;
+
+  constructor({ port, taken }: PortEnd, role: 'accepted' | 'connected', clock: Clock, logger: Logger) {
+    const options = { role, serialize: SERIALIZE_BINARY, remoteAddress: IN_PROCESS_ADDRESS } as const;
+    super(options, new RemotingCounters(), clock, logger);
+    this.port = port;
+    this.taken = new Int32Array(taken);
+    this.own = role === 'connected' ? 0 : 1;
+    this.outbox = new PortOutbox(clock, (buffers, bytes) => this.post(buffers, bytes));
+    port.on('message', this.onMessage);
+    port.on('close', () => this.finish(new Error('the thread at its other end has ended')));
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.outbox.flush();
+    this.port.postMessage(GOOD_BYE, []);
+    this.finish();
+    this.port.close();
+  }
+
+  /** Sends at once what waits for the end of the turn. */
+  flush(): void {
+    this.outbox.flush();
+  }
+
+  /** The other thread has ended without closing. */
+  lost(cause: Error): void {
+    this.finish(cause);
+    this.port.close();
+  }
+
+  protected get unsentBytes(): number {
+    return this.outbox.waitingBytes + ((this.posted - Atomics.load(this.taken, 1 - this.own)) | 0);
+  }
+
+  protected put(head: Buffer, body: Buffer | undefined): void {
+    this.outbox.add(head, body);
+  }
+
+  protected limitUnsent(): void {
+    if (this.unread !== undefined || this.unsentBytes <= STOP_READING_BYTES) return;
+    this.unread = [];
+    this.lookLater();
+  }
+
+  private post(buffers: ArrayBuffer[], bytes: number): void {
+    if (this.isClosed) return;
+    this.posted = (this.posted + bytes) | 0;
+    this.port.postMessage(buffers.length === 1 ? buffers[0] : buffers, buffers);
+  }
+
+  private readonly onMessage = (crossed: Crossed | typeof GOOD_BYE): void => {
+    if (crossed === GOOD_BYE) {
+      this.finish();
+      this.port.close();
+    } else if (this.unread !== undefined) {
+      this.unread.push(crossed);
+    } else {
+      this.read(crossed);
+    }
+  };
+
+  private read(crossed: Crossed): void {
+    let bytes = 0;
+    try {
+      if (Array.isArray(crossed)) for (const buffer of crossed) bytes += this.receiveAll(buffer);
+      else bytes = this.receiveAll(crossed);
+    } catch (error) {
+      this.counters.invalidFrames++;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.lost(
+        new MessagingError('FRAME_INVALID', `What came from the other thread cannot be read. ${reason}`, {
+          cause: error,
+        }),
+      );
+    }
+    Atomics.add(this.taken, this.own, bytes);
+  }
+
+  private receiveAll(buffer: ArrayBuffer): number {
+    const bytes = Buffer.from(buffer);
+    let at = 0;
+    while (at + 4 <= bytes.length) {
+      const length = bytes.readInt32BE(at);
+      if (length === 0) break;
+      const start = at;
+      at += 4 + length;
+      this.receive(bytes, start, at);
+    }
+    return at;
+  }
+
+  private lookLater(): void {
+    this.clock.after(LOOK_MILLIS, () => {
+      if (this.isClosed) return;
+      if (this.unsentBytes >= READ_AGAIN_BYTES) return this.lookLater();
+      const waiting = this.unread!;
+      this.unread = undefined;
+      for (const crossed of waiting) this.onMessage(crossed);
+    });
+  }
+}
