@@ -7,17 +7,23 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describeMachine, refuseMemory } from '../machine.js';
 import { backlog } from './curve/backlog.js';
+import { bodies } from './curve/bodies.js';
+import { groups } from './curve/groups.js';
+import { halves } from './curve/halves.js';
+import { replay } from './curve/replay.js';
 import { restart } from './curve/restart.js';
+import { timers } from './curve/timers.js';
+import { topics } from './curve/topics.js';
 import { gibibytes } from './room.js';
 import { runCurves } from './runner.js';
 
-const CURVES = [backlog, restart];
+const CURVES = [bodies, topics, groups, halves, timers, restart, replay, backlog];
 const RESULTS = fileURLToPath(new URL('../results/curves', import.meta.url));
-/** Length of a measured slice in seconds, how many there are of each, pulls of a slice. */
+/** Seconds of a measured slice and how many there are of each; pulls, timers, deliveries of one measurement. */
 const PACES = {
-  quick: { seconds: 0.5, slices: 2, pulls: 200 },
-  middle: { seconds: 2, slices: 3, pulls: 1000 },
-  full: { seconds: 3, slices: 5, pulls: 2000 },
+  quick: { seconds: 0.5, slices: 2, pulls: 200, turnover: 5000, deliveries: 20_000 },
+  middle: { seconds: 2, slices: 3, pulls: 1000, turnover: 40_000, deliveries: 200_000 },
+  full: { seconds: 3, slices: 5, pulls: 2000, turnover: 100_000, deliveries: 1_000_000 },
 };
 
 const { values } = parseArgs({

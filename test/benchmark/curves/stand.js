@@ -169,11 +169,14 @@ export async function costs(stand, work) {
   };
 }
 
-/** Waits for a condition, which may be asked for over the network. */
+/** Asked more often, the answers of the broker would be what is measured. */
+const ASK_MILLIS = 50;
+
+/** Waits for a condition, which may be asked of the broker. */
 export async function until(condition, what, timeoutMillis = 120_000) {
   const end = performance.now() + timeoutMillis;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`Waited ${timeoutMillis / 1000} s in vain for ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, ASK_MILLIS));
   }
 }
