@@ -5,6 +5,8 @@ export const PEERS = [
   { id: 'rabbitmq', main: true, load: () => load('./rabbitmq/index.js') },
   { id: 'bullmq', main: true, load: () => load('./bullmq/everysec.js') },
   { id: 'bullmq-sync', main: true, load: () => load('./bullmq/always.js') },
+  { id: 'rocketmq', main: true, load: () => load('./rocketmq/async.js') },
+  { id: 'rocketmq-sync', main: true, load: () => load('./rocketmq/sync.js') },
 ];
 
 async function load(path) {

@@ -163,20 +163,26 @@ export class ApacheCluster {
 
   /** The NameServer hears of a broker some seconds after it has started. */
   async registered(child, name) {
-    const { createRequest, decodeClusterInfo, RequestCode, TcpConnector, SystemClock } = await library();
-    const channel = await new TcpConnector({}, new SystemClock()).connect(this.nameServer);
-    try {
-      await until(
-        child,
-        async () => {
-          const { body } = await channel.invoke(createRequest(RequestCode.GET_BROKER_CLUSTER_INFO, {}), 5_000);
-          return body !== undefined && decodeClusterInfo(body).brokerAddrTable.has(name);
-        },
-        'its registration',
-      );
-    } finally {
-      await channel.close();
-    }
+    await withChannel(this.nameServer, async (channel, library) => {
+      await until(child, () => isRegistered(channel, library, name), 'its registration');
+    });
+  }
+}
+
+/** Whether the NameServer at the other end of the channel knows a broker of that name. */
+export async function isRegistered(channel, { createRequest, decodeClusterInfo, RequestCode }, name) {
+  const { body } = await channel.invoke(createRequest(RequestCode.GET_BROKER_CLUSTER_INFO, {}), 5_000);
+  return body !== undefined && decodeClusterInfo(body).brokerAddrTable.has(name);
+}
+
+/** A connection of our own client to such a server, and the library that makes requests for it. */
+export async function withChannel(address, work) {
+  const own = await library();
+  const channel = await new own.TcpConnector({}, new own.SystemClock()).connect(address);
+  try {
+    return await work(channel, own);
+  } finally {
+    await channel.close();
   }
 }
 

@@ -1,0 +1,81 @@
+// Apache's own benchmark programs, `org.apache.rocketmq.example.benchmark`, and what they print.
+import { OwnProcess } from '../support/own-process.js';
+import { ProcessorSamples } from '../support/processor-samples.js';
+
+/** They keep ten snapshots, one a second, and print the mean between the first and the last from the tenth on. */
+const REPORT_SECONDS = 9;
+const FIRST_REPORT_SECONDS = 10;
+/** Java compiles what is used often while it runs; each measurement is a program of its own. */
+const LEAST_WARM_UP_SECONDS = 5;
+/** Of what was measured; what fails while all threads begin at once is not. */
+const MOST_FAILED = 0.01;
+const MEMORY = ['-server', '-Xms1g', '-Xmx1g'];
+
+export class ApacheBenchmark {
+  constructor(broker) {
+    this.broker = broker;
+  }
+
+  start(program, args) {
+    const { classPath, directory, nameServer, topic } = this.broker;
+    const places = [`-Duser.home=${directory}`, `-Drocketmq.client.logRoot=${directory}/client`];
+    const main = `org.apache.rocketmq.example.benchmark.${program}`;
+    const given = ['-n', nameServer, '-t', topic, '-ri', '1000', ...args];
+    return new OwnProcess('java', [...MEMORY, ...places, '-cp', classPath, main, ...given], { cwd: directory });
+  }
+
+  /**
+   * @param rate which finds the messages a second in a line of the program, as its first group
+   * @param failures which finds how many failed in such a line
+   * @returns Measured: the mean of as many reports as fill the time, each of nine seconds
+   */
+  async measure(program, args, { rate, failures }, { seconds, warmUpSeconds }) {
+    const client = this.start(program, args);
+    const samples = new ProcessorSamples({ client: () => client.pids(), server: () => this.broker.pids() });
+    try {
+      const started = performance.now();
+      const reports = [];
+      client.listeners.add((text) => {
+        for (const line of text.split('\n')) {
+          const found = rate.exec(line);
+          if (found === null) continue;
+          const failed = Number(failures.exec(line)?.[1] ?? 0);
+          reports.push({ at: performance.now(), perSecond: Number(found[1]), failed });
+        }
+      });
+      const wanted = Math.max(1, Math.round(seconds / REPORT_SECONDS));
+      const warmUp = Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds);
+      const firstEnds = started + (warmUp + REPORT_SECONDS) * 1000;
+      const chosen = [];
+      const next = () => {
+        const end = chosen.length === 0 ? firstEnds : chosen.at(-1).at + (REPORT_SECONDS - 0.5) * 1000;
+        const report = reports.find(({ at }) => at >= end);
+        if (report !== undefined) chosen.push(report);
+        return chosen.length >= wanted;
+      };
+      await client.until(next, 'it had reported', (FIRST_REPORT_SECONDS + warmUp + seconds + 30) * 1000);
+      const perSecond = chosen.reduce((sum, report) => sum + report.perSecond, 0) / chosen.length;
+      const measured = chosen.length * REPORT_SECONDS;
+      const count = Math.round(perSecond * measured);
+      // The numbers of failures are those since the start.
+      const failed = chosen.at(-1).failed - reports[0].failed;
+      if (failed > count * MOST_FAILED)
+        throw new Error(`${program}: ${failed} failed beside ${count}:\n${client.output.slice(-2_000)}`);
+      const used = samples.between(chosen[0].at - REPORT_SECONDS * 1000, chosen.at(-1).at, count);
+      return { perSecond, count, seconds: measured, clientMicros: used.client, serverMicros: used.server };
+    } finally {
+      samples.stop();
+      await client.stop();
+    }
+  }
+
+  /** Stores messages in batches until there are so many; it is not measured. */
+  async fill(bytes, count) {
+    const client = this.start('BatchProducer', ['-w', '4', '-b', '64', '-s', String(bytes)]);
+    try {
+      await client.until(async () => (await this.broker.stored()) >= count, `${count} messages were stored`, 120_000);
+    } finally {
+      await client.stop();
+    }
+  }
+}

@@ -1,0 +1,78 @@
+// Apache RocketMQ with its own Java benchmark client.
+import { fileURLToPath } from 'node:url';
+import { classPath, javaVersion, missingArtifacts } from '../support/maven.js';
+import { ApacheBenchmark } from './benchmark.js';
+import { ApacheBroker } from './broker.js';
+
+const FOLDER = fileURLToPath(new URL('.', import.meta.url));
+const TOPIC = 'Bench';
+const GROUP = 'bench_consumers';
+const QUEUES = 4;
+/** What a first backlog is made for; it is measured afterwards. */
+const EXPECTED_PER_SECOND = 120_000;
+/** The receiver is warmed up for five seconds at least and measured for nine. */
+const LEAST_SECONDS = 18;
+const SENT = { rate: /\bSend TPS: (\d+)/, failures: /Send Failed: (\d+)/ };
+const RECEIVED = { rate: /\bConsume TPS: (\d+)/, failures: /Consume Fail: (\d+)/ };
+
+class RocketMQ {
+  receivedPerSecond = EXPECTED_PER_SECOND;
+
+  constructor(broker, benchmark, flushDiskType) {
+    this.broker = broker;
+    this.benchmark = benchmark;
+    this.durability = flushDiskType === 'SYNC_FLUSH' ? 'sync' : 'async';
+    const jar = (name) => new RegExp(`${name}-([\\d.]+)\\.jar`).exec(broker.classPath)?.[1];
+    this.facts = {
+      server: `Apache RocketMQ ${jar('rocketmq-broker')}, one NameServer, one master, Java ${javaVersion()}, heap 2 GiB, G1`,
+      client: `org.apache.rocketmq.example.benchmark of rocketmq-example ${jar('rocketmq-example')} over rocketmq-client ${jar('rocketmq-client')}, heap 1 GiB`,
+      configuration: `${broker.configuration}; otherwise as shipped`,
+      queues: `one topic of ${QUEUES} queues`,
+      sending:
+        'Producer: one thread for each message in flight, each of which sends and waits; the means of nine seconds that it prints itself',
+      receiving:
+        'Consumer: a push consumer with 20 threads, its default, over a backlog; the means of nine seconds that it prints itself',
+    };
+  }
+
+  pids() {
+    return this.broker.pids();
+  }
+
+  async send(spec) {
+    const args = ['-w', String(spec.inFlight), '-s', String(spec.bytes)];
+    return this.benchmark.measure('Producer', args, SENT, spec);
+  }
+
+  async receive(spec) {
+    const seconds = Math.max(LEAST_SECONDS, spec.seconds + spec.warmUpSeconds + 4);
+    const wanted = Math.ceil(this.receivedPerSecond * seconds);
+    if ((await this.broker.stored()) < wanted) await this.benchmark.fill(spec.bytes, wanted);
+    await this.broker.begin(wanted);
+    const measured = await this.benchmark.measure('Consumer', ['-g', GROUP, '-p', 'false'], RECEIVED, spec);
+    this.receivedPerSecond = measured.perSecond;
+    return measured;
+  }
+
+  async close() {
+    await this.broker.stop();
+  }
+}
+
+/** @param flushDiskType `SYNC_FLUSH` answers when the message is on the disk, `ASYNC_FLUSH`, its default, before */
+export function rocketmq(name, flushDiskType) {
+  return {
+    name,
+    missing: () => missingArtifacts(FOLDER, 'Apache RocketMQ'),
+    async open(directory) {
+      const broker = await ApacheBroker.start(classPath(FOLDER), directory, flushDiskType);
+      try {
+        await broker.prepare(TOPIC, QUEUES, GROUP);
+        return new RocketMQ(broker, new ApacheBenchmark(broker), flushDiskType);
+      } catch (error) {
+        await broker.stop();
+        throw error;
+      }
+    },
+  };
+}
