@@ -2,7 +2,15 @@ import type { AcknowledgeFirst } from './acknowledge-first.js';
 import { callBatch } from './batch-call.js';
 import type { BatchCollector } from './batch-collector.js';
 import { BatchSignal } from './batch-signal.js';
-import { callListener, type Dispatcher, type PauseState, refusalOf, type SettleDelivery } from './dispatcher.js';
+import {
+  callListener,
+  type Dispatcher,
+  isPending,
+  type Outcome,
+  type PauseState,
+  refusalOf,
+  type SettleDelivery,
+} from './dispatcher.js';
 import type { GroupContext } from '../consumer/group-context.js';
 import type { Listener } from '../consumer/listener-table.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
@@ -37,7 +45,7 @@ export class ConcurrentDispatcher implements Dispatcher {
 
   private release(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) {
-      if (delivery.listener === undefined) void this.process(delivery, undefined);
+      if (delivery.listener === undefined) this.process(delivery, undefined);
       else this.lane(delivery.listener).push(delivery);
     }
     this.advanceAll();
@@ -78,11 +86,19 @@ export class ConcurrentDispatcher implements Dispatcher {
 
   private advance(lane: Lane): void {
     // A handler that ends at once comes back here: the loop below goes on with it, a recursion would grow with the backlog.
-    if (lane.running) return;
+    if (lane.running || lane.resting) return;
     lane.running = true;
-    if (lane.batch !== undefined) lane.fill();
-    while (this.mayBegin(lane) && this.beginNext(lane));
-    lane.running = false;
+    lane.share.begin();
+    try {
+      if (lane.batch !== undefined) lane.fill();
+      while (this.mayBegin(lane) && this.beginNext(lane)) {
+        if (!lane.share.over) continue;
+        lane.rest(() => this.advance(lane));
+        break;
+      }
+    } finally {
+      lane.running = false;
+    }
   }
 
   private mayBegin(lane: Lane): boolean {
@@ -103,7 +119,7 @@ export class ConcurrentDispatcher implements Dispatcher {
     if (delivery === undefined) return false;
     lane.handlers++;
     lane.rate?.begin(1);
-    void this.process(delivery, lane, lane.keys?.failureOf(delivery));
+    this.process(delivery, lane, lane.keys?.failureOf(delivery));
     return true;
   }
 
@@ -119,29 +135,65 @@ export class ConcurrentDispatcher implements Dispatcher {
     return true;
   }
 
-  private async process(
+  private process(delivery: Delivery, lane: Lane | undefined, failure?: { readonly error: unknown }): void {
+    delivery.queue.begin();
+    if (this.first === undefined) this.call(delivery, lane, failure);
+    else void this.callAcknowledged(this.first, delivery, lane, failure);
+  }
+
+  private async callAcknowledged(
+    first: AcknowledgeFirst,
     delivery: Delivery,
     lane: Lane | undefined,
-    failure?: { readonly error: unknown },
+    failure: { readonly error: unknown } | undefined,
   ): Promise<void> {
-    const { queue } = delivery;
-    const { counters } = this.group.core;
-    let settlement: Settlement;
-    queue.begin();
-    if (this.first !== undefined && !(await this.first.before(delivery))) {
+    if (await first.before(delivery)) this.call(delivery, lane, failure);
+    else {
       this.leave(lane, delivery);
-      queue.end();
-      return;
+      delivery.queue.end();
     }
+  }
+
+  /** A handler that ends at once is settled at once, without a promise. */
+  private call(delivery: Delivery, lane: Lane | undefined, failure: { readonly error: unknown } | undefined): void {
+    const { core } = this.group;
     const watched = lane?.watch?.begin([delivery]);
-    counters.inFlight++;
-    // Written out here instead of calling `runHandler`: that would be a second promise per message.
+    core.counters.inFlight++;
+    // Written out here instead of calling `runHandler`: that would be a second promise for a handler that takes its time.
+    let outcome: Outcome | Promise<Outcome>;
     try {
       if (failure !== undefined) throw failure.error;
-      settlement = (await callListener(delivery, this.group.core, watched?.signal)) ?? ACKNOWLEDGED;
+      outcome = callListener(delivery, core, watched?.signal);
+    } catch (error) {
+      outcome = { kind: 'retry', error };
+    }
+    if (isPending(outcome)) void this.endLater(outcome, delivery, lane, watched);
+    else this.end(outcome ?? ACKNOWLEDGED, delivery, lane, watched);
+  }
+
+  private async endLater(
+    pending: Promise<Outcome>,
+    delivery: Delivery,
+    lane: Lane | undefined,
+    watched: WatchedCall | undefined,
+  ): Promise<void> {
+    let settlement: Settlement;
+    try {
+      settlement = (await pending) ?? ACKNOWLEDGED;
     } catch (error) {
       settlement = { kind: 'retry', error };
     }
+    this.end(settlement, delivery, lane, watched);
+  }
+
+  private end(
+    settlement: Settlement,
+    delivery: Delivery,
+    lane: Lane | undefined,
+    watched: WatchedCall | undefined,
+  ): void {
+    const { queue } = delivery;
+    const { counters } = this.group.core;
     counters.inFlight--;
     counters.consumed++;
     let settling: void | Promise<void>;
@@ -158,8 +210,8 @@ export class ConcurrentDispatcher implements Dispatcher {
     }
     // Giving a message back takes a round trip or more; its place is free for the next one meanwhile.
     this.leave(lane, delivery);
-    if (settling !== undefined) await settling;
-    queue.end();
+    if (settling === undefined) queue.end();
+    else void this.finish(delivery, settling);
   }
 
   /** The handler's place, and that of its key, are free. */

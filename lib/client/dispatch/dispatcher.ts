@@ -1,4 +1,5 @@
 import type { ClientCore } from '../connection/client-core.js';
+import type { ClientCounters } from '../counters.js';
 import type { Delivery, ProcessQueue } from '../consumer/process-queue.js';
 import { ReceivedMessage } from '../consumer/received-message.js';
 import type { CompleteBinding } from '../options.js';
@@ -6,7 +7,8 @@ import { isOverdue, OVERDUE } from '../requests/replies.js';
 import { MessageExpiredError } from '../settle/expiry.js';
 import { ACKNOWLEDGED, type FinalSettlement, type Settlement } from '../settle/settle.js';
 
-type Outcome = Awaited<ReturnType<CompleteBinding['handle']>>;
+/** What a listener gives; nothing acknowledges. */
+export type Outcome = Awaited<ReturnType<CompleteBinding['handle']>>;
 
 /** Brings fetched messages to their listeners and settles what becomes of them. One kind per consume mode. */
 export interface Dispatcher {
@@ -56,16 +58,41 @@ export function callListener(
   return times.timed(core.platform.clock, () => binding.handle(message, signal));
 }
 
-/** Calls the listener once and counts it. Never rejects: a handler that throws has failed. */
-export async function runHandler(delivery: Delivery, core: ClientCore, signal?: AbortSignal): Promise<Settlement> {
+/**
+ * Calls the listener once and counts it. Never throws or rejects: a handler that throws has failed. One that ends at once
+ * gives its outcome at once: a promise for each message cost more than the rest of its way (measured).
+ */
+export function runHandler(
+  delivery: Delivery,
+  core: ClientCore,
+  signal?: AbortSignal,
+): Settlement | Promise<Settlement> {
   const { counters } = core;
   counters.inFlight++;
+  let outcome: Outcome | Promise<Outcome>;
   try {
-    return (await callListener(delivery, core, signal)) ?? ACKNOWLEDGED;
+    outcome = callListener(delivery, core, signal);
+  } catch (error) {
+    outcome = { kind: 'retry', error };
+  }
+  if (isPending(outcome)) return outcomeOf(outcome, counters);
+  counters.inFlight--;
+  counters.consumed++;
+  return outcome ?? ACKNOWLEDGED;
+}
+
+async function outcomeOf(pending: Promise<Outcome>, counters: ClientCounters): Promise<Settlement> {
+  try {
+    return (await pending) ?? ACKNOWLEDGED;
   } catch (error) {
     return { kind: 'retry', error };
   } finally {
     counters.inFlight--;
     counters.consumed++;
   }
+}
+
+/** Also of promises that are not ours. */
+export function isPending<T extends object>(value: T | void | Promise<T | void>): value is Promise<T | void> {
+  return value !== undefined && typeof (value as { then?: unknown }).then === 'function';
 }

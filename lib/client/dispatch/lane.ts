@@ -6,6 +6,7 @@ import { HandlerWatch, type WatchedCall } from './handler-watch.js';
 import { KeyOrder } from './key-order.js';
 import { Postponed } from './postponed.js';
 import { RateLimiter } from './rate-limiter.js';
+import { TurnShare } from './turn-share.js';
 
 /** The messages of one queue that wait for a listener. */
 class Backlog {
@@ -37,7 +38,10 @@ class Backlog {
 /** A listener with its share of handlers. Queues take turns, so that a long one does not keep the others waiting. */
 export class Lane {
   running = false;
+  /** It has held the event loop long enough and goes on in the next turn. */
+  resting = false;
   handlers = 0;
+  readonly share: TurnShare;
   readonly rate: RateLimiter | undefined;
   readonly keys: KeyOrder | undefined;
   readonly batch: BatchCollector | undefined;
@@ -58,11 +62,20 @@ export class Lane {
     /** A handler takes longer than it may. */
     expire: (call: WatchedCall, error: Error) => void = () => {},
   ) {
+    this.share = new TurnShare(clock);
     const { rateLimit, keyOrder, batch, consumeTimeoutMillis } = listener.binding;
     if (batch !== undefined) this.batch = new BatchCollector(batch, clock, advance);
     if (consumeTimeoutMillis !== undefined) this.watch = new HandlerWatch(consumeTimeoutMillis, clock, expire);
     if (keyOrder !== undefined) this.keys = new KeyOrder(keyOrder);
     if (rateLimit !== undefined) this.rate = new RateLimiter(rateLimit, clock, advance);
+  }
+
+  rest(goOn: () => void): void {
+    this.resting = true;
+    this.clock.defer(() => {
+      this.resting = false;
+      goOn();
+    });
   }
 
   /** Whether there is nothing that could begin. */

@@ -1,3 +1,4 @@
+import type { Clock } from '../../platform/index.js';
 import { runHandler, type Dispatcher, type PauseState } from './dispatcher.js';
 import { countOutcome } from '../counts.js';
 import type { GroupContext } from '../consumer/group-context.js';
@@ -6,6 +7,7 @@ import type { Listener } from '../consumer/listener-table.js';
 import type { QueueLocks } from '../consumer/queue-locks.js';
 import { isHeld, isPostponed, postpone, suspend } from './postponement.js';
 import { RateLimiter } from './rate-limiter.js';
+import { TurnShare } from './turn-share.js';
 import { retryDelay } from '../settle/retry-delay.js';
 import type { SendBack } from '../settle/send-back.js';
 import { answered, countedAs } from '../requests/replies.js';
@@ -17,6 +19,11 @@ import { type FinalSettlement, type Postponement, reasonText, type Settlement } 
 class Line {
   items: Delivery[] = [];
   running = false;
+  readonly share: TurnShare;
+
+  constructor(clock: Clock) {
+    this.share = new TurnShare(clock);
+  }
 }
 
 /**
@@ -44,7 +51,7 @@ export class OrderlyDispatcher implements Dispatcher {
   accept(queue: ProcessQueue, deliveries: readonly Delivery[]): void {
     let line = this.lines.get(queue);
     if (line === undefined) {
-      this.lines.set(queue, (line = new Line()));
+      this.lines.set(queue, (line = new Line(this.group.core.platform.clock)));
       queue.stopping.addEventListener('abort', () => {
         this.lines.delete(queue);
         this.wake();
@@ -62,19 +69,42 @@ export class OrderlyDispatcher implements Dispatcher {
   }
 
   private async run(queue: ProcessQueue, line: Line): Promise<void> {
+    const { clock } = this.group.core.platform;
     line.running = true;
     while (line.items.length > 0 && !queue.draining) {
       const batch = line.items;
       line.items = [];
+      line.share.begin();
       for (const delivery of batch) {
-        await this.untilSettled(queue, delivery);
+        const settling = this.begin(queue, delivery);
+        if (settling !== undefined) await settling;
         if (queue.draining) break;
+        if (!line.share.over) continue;
+        await new Promise<void>((resolve) => clock.defer(resolve));
+        line.share.begin();
       }
     }
     line.running = false;
   }
 
-  private async untilSettled(queue: ProcessQueue, delivery: Delivery): Promise<void> {
+  /** Undefined: its handler has ended at once and it is settled, without a promise. */
+  private begin(queue: ProcessQueue, delivery: Delivery): Promise<void> | undefined {
+    if (delivery.settled) return undefined;
+    const mayBegin =
+      !this.isPaused(delivery) &&
+      !this.group.core.suspects.alone &&
+      this.locks.holds(queue) &&
+      delivery.listener?.binding.rateLimit === undefined &&
+      !queue.suspects(delivery);
+    if (!mayBegin) return this.untilSettled(queue, delivery, 0);
+    const wait = this.attempt(queue, delivery);
+    return delivery.settled ? undefined : this.untilSettled(queue, delivery, wait);
+  }
+
+  /** @param begun What the first attempt has come to, or comes to; 0 when there was none. */
+  private async untilSettled(queue: ProcessQueue, delivery: Delivery, begun: number | Promise<number>): Promise<void> {
+    const first = await begun;
+    if (first > 0) await this.sleep(queue, first);
     let admitted = false;
     while (!queue.draining && !delivery.settled) {
       if (this.isPaused(delivery) || this.group.core.suspects.alone)
@@ -108,10 +138,18 @@ export class OrderlyDispatcher implements Dispatcher {
   }
 
   /** Undefined: it has failed already, by taking too long. */
-  private async handle(queue: ProcessQueue, delivery: Delivery): Promise<Settlement | undefined> {
-    const { core } = this.group;
+  private handle(queue: ProcessQueue, delivery: Delivery): Settlement | Promise<Settlement | undefined> {
     const timeoutMillis = delivery.listener?.binding.consumeTimeoutMillis;
-    if (timeoutMillis === undefined) return runHandler(delivery, core);
+    if (timeoutMillis === undefined) return runHandler(delivery, this.group.core);
+    return this.handleInTime(queue, delivery, timeoutMillis);
+  }
+
+  private async handleInTime(
+    queue: ProcessQueue,
+    delivery: Delivery,
+    timeoutMillis: number,
+  ): Promise<Settlement | undefined> {
+    const { core } = this.group;
     const abort = new AbortController();
     const drop = (): void => abort.abort();
     queue.handlerSignal.addEventListener('abort', drop);
@@ -164,19 +202,35 @@ export class OrderlyDispatcher implements Dispatcher {
   }
 
   /** Returns how long the queue waits before the next attempt; 0 when the message is settled. */
-  private async attempt(queue: ProcessQueue, delivery: Delivery, verdict?: Settlement): Promise<number> {
+  private attempt(queue: ProcessQueue, delivery: Delivery, verdict?: Settlement): number | Promise<number> {
     queue.begin();
+    const settlement = verdict ?? this.handle(queue, delivery);
+    const wait = settlement instanceof Promise ? undefined : this.ended(queue, delivery, settlement);
+    if (typeof wait !== 'number') return this.attemptOn(queue, delivery, wait ?? settlement);
+    queue.end();
+    return wait;
+  }
+
+  /** The same from where it takes longer: in the handler, or in settling what it came to. */
+  private async attemptOn(
+    queue: ProcessQueue,
+    delivery: Delivery,
+    pending: Settlement | undefined | Promise<Settlement | undefined | number>,
+  ): Promise<number> {
     try {
-      const { core } = this.group;
-      const settlement = verdict ?? (await this.handle(queue, delivery));
-      if (settlement === undefined || queue.dropped) return 0;
-      let outcome = isPostponed(settlement) ? this.postponed(delivery, settlement) : settlement;
-      if (typeof outcome === 'number') return outcome;
-      if (delivery.isRequest) outcome = answered(core, delivery, outcome);
-      return await this.settle(queue, delivery, outcome);
+      const come = await pending;
+      return typeof come === 'number' ? come : await this.ended(queue, delivery, come);
     } finally {
       queue.end();
     }
+  }
+
+  private ended(queue: ProcessQueue, delivery: Delivery, settlement: Settlement | undefined): number | Promise<number> {
+    if (settlement === undefined || queue.dropped) return 0;
+    let outcome = isPostponed(settlement) ? this.postponed(delivery, settlement) : settlement;
+    if (typeof outcome === 'number') return outcome;
+    if (delivery.isRequest) outcome = answered(this.group.core, delivery, outcome);
+    return this.settle(queue, delivery, outcome);
   }
 
   /** Milliseconds that the queue waits, or what settles the message. */
@@ -196,14 +250,20 @@ export class OrderlyDispatcher implements Dispatcher {
     return wait;
   }
 
-  private async settle(queue: ProcessQueue, delivery: Delivery, settlement: FinalSettlement): Promise<number> {
+  private settle(queue: ProcessQueue, delivery: Delivery, settlement: FinalSettlement): number | Promise<number> {
+    if (settlement.kind !== 'acknowledge') return this.settleFailure(queue, delivery, settlement);
+    countOutcome(this.group.core.counters, delivery, countedAs(settlement));
+    queue.complete(delivery);
+    return 0;
+  }
+
+  private async settleFailure(
+    queue: ProcessQueue,
+    delivery: Delivery,
+    settlement: FinalSettlement & { readonly error: unknown },
+  ): Promise<number> {
     const { counters, platform } = this.group.core;
     const { group, suspendMillis } = this.group.settings;
-    if (settlement.kind === 'acknowledge') {
-      countOutcome(counters, delivery, countedAs(settlement));
-      queue.complete(delivery);
-      return 0;
-    }
     if (delivery.firstFailedAt === 0) delivery.firstFailedAt = platform.clock.now();
     const text = `${describe(delivery)} failed in the orderly group ${group}: ${reasonText(settlement.error)}`;
     const max = delivery.listener?.maxReconsumeTimes ?? this.group.settings.maxReconsumeTimes;

@@ -67,9 +67,9 @@ export const expiryMutations = [
     id: 'expiry/while-it-is-handled',
     says: 'a handler that ends too late was in vain',
     file: 'lib/client/dispatch/concurrent-dispatcher.ts',
-    find: 'settlement = (await callListener(delivery, this.group.core, watched?.signal)) ?? ACKNOWLEDGED;',
+    find: 'this.end(settlement, delivery, lane, watched);',
     replace:
-      "settlement = (await callListener(delivery, this.group.core, watched?.signal)) ?? ACKNOWLEDGED;\n            if (delivery.expiresAt !== 0 && this.group.core.platform.clock.now() >= delivery.expiresAt)\n                settlement = { kind: 'dead-letter', error: new Error('too late') };",
+      "if (delivery.expiresAt !== 0 && this.group.core.platform.clock.now() >= delivery.expiresAt)\n            settlement = { kind: 'dead-letter', error: new Error('too late') };\n        this.end(settlement, delivery, lane, watched);",
   },
   {
     id: 'expiry/before-the-delivery',

@@ -81,8 +81,8 @@ export const listenerMutations = [
     id: 'listeners/acknowledged-afterwards',
     says: 'at-most-once is acknowledged after the handler',
     file: 'lib/client/dispatch/concurrent-dispatcher.ts',
-    find: 'if (this.first !== undefined && !(await this.first.before(delivery)))',
-    replace: 'if (false)',
+    find: 'if (await first.before(delivery))',
+    replace: 'if (true)',
   },
   {
     id: 'listeners/position-in-memory',
