@@ -7,6 +7,8 @@ export const PEERS = [
   { id: 'bullmq-sync', main: true, load: () => load('./bullmq/always.js') },
   { id: 'rocketmq', main: true, load: () => load('./rocketmq/async.js') },
   { id: 'rocketmq-sync', main: true, load: () => load('./rocketmq/sync.js') },
+  { id: 'kafka', main: false, load: () => load('./kafka/async.js') },
+  { id: 'kafka-sync', main: false, load: () => load('./kafka/sync.js') },
 ];
 
 async function load(path) {

@@ -1,6 +1,6 @@
 // Java programs from Maven Central: fetched once into the local repository, found there without a network afterwards.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { findProgram } from './own-process.js';
 
@@ -30,6 +30,8 @@ export function classPath(folder) {
   const found = kept();
   if (found !== undefined) return found;
   mkdirSync(join(folder, 'target'), { recursive: true });
+  // Maven leaves a file alone that says the same.
+  rmSync(file, { force: true });
   const goal = [
     '-q',
     '-B',

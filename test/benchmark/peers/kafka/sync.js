@@ -1,0 +1,3 @@
+import { kafka } from './kafka.js';
+
+export const peer = kafka('Apache Kafka, flush.messages=1', true);
