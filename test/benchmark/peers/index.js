@@ -9,6 +9,8 @@ export const PEERS = [
   { id: 'rocketmq-sync', main: true, load: () => load('./rocketmq/sync.js') },
   { id: 'kafka', main: false, load: () => load('./kafka/async.js') },
   { id: 'kafka-sync', main: false, load: () => load('./kafka/sync.js') },
+  { id: 'nats', main: false, load: () => load('./nats/index.js') },
+  { id: 'redis-streams', main: false, load: () => load('./redis-streams/index.js') },
 ];
 
 async function load(path) {

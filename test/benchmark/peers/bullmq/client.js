@@ -26,6 +26,9 @@ serve({
   async receive({ spec, backlog, pids }) {
     return measureReceive((onMessages, fail) => work(() => onMessages(1), fail), spec, backlog, pids);
   },
+  async clear() {
+    for (const queue of queues) await queue.drain();
+  },
   async latency({ spec }) {
     const begin = (onMessage, fail) => work(({ data }) => onMessage(data.sentAt), fail);
     const body = 'x'.repeat(spec.bytes);

@@ -25,6 +25,9 @@ serve({
   async receive({ spec, backlog, pids }) {
     return measureReceive((onMessages) => consume(spec.inFlight, () => onMessages(1)), spec, backlog, pids);
   },
+  async clear() {
+    for (const name of queues) await channels[0].purgeQueue(name);
+  },
   async latency({ spec }) {
     const begin = (onMessage) => consume(spec.inFlight, (message) => onMessage(message.content.readDoubleLE()));
     let turn = 0;

@@ -1,7 +1,7 @@
 /** A receiver that nobody has measured yet is expected to work off so many a second. */
 const EXPECTED_PER_SECOND = 60_000;
-/** More than this at once would measure the memory of the machine. */
-const MOST_FILLED = 2_000_000;
+/** More than this would measure the memory of the machine. */
+const MOST_WAITING = 2_000_000;
 
 /**
  * A running peer with a client process of the usual operations: knows how many messages wait in it, and fills up what a
@@ -22,6 +22,7 @@ export class QueuePeer {
   }
 
   async send(spec) {
+    if (this.waiting > MOST_WAITING) await this.clear();
     const { measured, sent } = await this.client.ask('send', { spec, pids: this.pids() });
     this.waiting += sent;
     return measured;
@@ -29,7 +30,7 @@ export class QueuePeer {
 
   async receive(spec) {
     const wanted = Math.ceil(this.receivedPerSecond * (spec.seconds + spec.warmUpSeconds) * 1.1);
-    const lacking = Math.min(wanted, MOST_FILLED) - this.waiting;
+    const lacking = Math.min(wanted, MOST_WAITING) - this.waiting;
     if (lacking > 0) this.waiting += await this.client.ask('fill', { spec, count: lacking });
     const given = { spec, backlog: this.waiting, pids: this.pids() };
     const { measured, received } = await this.client.ask('receive', given);
@@ -38,16 +39,15 @@ export class QueuePeer {
     return measured;
   }
 
-  /** What waits is received first: a message would have to wait behind it. */
+  /** A message would have to wait behind what waits already. */
   async latency(spec) {
-    while (this.waiting > 0) {
-      const drain = { ...spec, warmUpSeconds: 0, seconds: 30, inFlight: 1000 };
-      const before = this.waiting;
-      const { received } = await this.client.ask('receive', { spec: drain, backlog: before, pids: [] });
-      this.waiting = Math.max(0, before - received);
-      if (received === 0) throw new Error(`${before} messages are said to wait, and none arrives`);
-    }
+    await this.clear();
     return this.client.ask('latency', { spec });
+  }
+
+  async clear() {
+    if (this.waiting > 0) await this.client.ask('clear');
+    this.waiting = 0;
   }
 
   async close() {
