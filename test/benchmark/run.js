@@ -1,68 +1,84 @@
-// `npm run bench`: what an application sees, through template and listener, on a real disk.
-//   npm run bench [-- --only send,receive] [--quick] [--directory DIR] [--results DIR]
+// `npm run bench`: what an application sees, through template and listener, on a real disk, beside its peers.
+//   npm run bench [-- --only send,receive] [--quick] [--peers rabbitmq,nats|all|none] [--directory DIR] [--results DIR]
 //   npm run bench -- idempotency    what `@Idempotent` costs a message by store
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describeMachine, needSpace, refuseMemory } from './machine.js';
-import { chooseRows } from './rows/index.js';
-import { measureRow } from './rows/measure.js';
-import { throughputTable } from './report/table.js';
+import { PEERS } from './peers/index.js';
+import { choosePeers } from './peers-chosen.js';
+import { progress } from './report/progress.js';
+import { comparisonTables, factLines, ownTable } from './report/table.js';
+import { writeResults } from './report/results.js';
+import { chooseRows } from './rows/choose.js';
+import { COMPARISONS, measureComparisons } from './rows/compare.js';
+import { ROWS } from './rows/index.js';
+import { measureRows } from './rows/measure.js';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 if (process.argv[2] === 'idempotency') {
-  const { status } = spawnSync(process.execPath, [here('idempotency/run.js'), ...process.argv.slice(3)], {
-    stdio: 'inherit',
-  });
-  process.exit(status ?? 1);
+  const args = [here('idempotency/run.js'), ...process.argv.slice(3)];
+  process.exit(spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1);
 }
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    peers: { type: 'string' },
     directory: { type: 'string', default: tmpdir() },
     results: { type: 'string' },
   },
 });
-const SPACE_GIB = { full: 20, quick: 6 };
-const only = values.only?.split(',').map((name) => name.trim());
-const rows = chooseRows(only);
-const partial = only !== undefined || values.quick;
+/** What the largest row leaves on the disk before it is removed, and a reserve. */
+const SPACE_GIB = { full: 30, quick: 8 };
+const { only, quick } = { ...values, only: values.only?.split(',').map((name) => name.trim()) };
+const chosen = chooseRows(only, [...ROWS, ...COMPARISONS]);
+const rows = chosen.filter((row) => ROWS.includes(row));
+const comparisons = chosen.filter((row) => COMPARISONS.includes(row));
 // What is committed comes from whole runs alone.
-const resultsFolder = values.results ?? here(partial ? 'results/partial' : 'results');
+const resultsFolder = values.results ?? here(quick || only !== undefined ? 'results/partial' : 'results');
 
 mkdirSync(values.directory, { recursive: true });
 refuseMemory(values.directory);
-needSpace(values.directory, values.quick ? SPACE_GIB.quick : SPACE_GIB.full);
+needSpace(values.directory, quick ? SPACE_GIB.quick : SPACE_GIB.full);
 const root = mkdtempSync(join(values.directory, 'nestmq-bench-'));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
 
-const began = new Date();
-const machine = describeMachine(root, values.quick ? 0.5 : 2);
+const began = Date.now();
+// Servers of others take longer to start than a quick run has: it takes them only when they are named.
+const { peers, missing } = await choosePeers(values.peers ?? (quick ? 'none' : 'main'), PEERS);
+const machine = describeMachine(root, quick ? 0.5 : 2);
 for (const [name, value] of Object.entries(machine)) console.log(`${name}: ${value}`);
-if (values.quick) console.log('quick: fewer and shorter runs; such figures compare nothing');
+if (quick) console.log('quick: fewer and shorter runs, and peers only when --peers names them');
+for (const what of missing) console.log(`missing: ${what}`);
 
-const results = [];
-for (const row of rows) {
-  const plan = values.quick ? row.quick : row.plan;
-  console.log(`\n# ${row.title} (${row.processes})`);
-  const say = (_, { perSecond, seconds }) =>
-    console.log(`  ${(perSecond / 1000).toFixed(1)} k/s for ${seconds.toFixed(1)} s`);
-  results.push(await measureRow(row, plan, root, say));
-}
+const say = progress(console.log, missing);
+const planOf = (row) => (quick ? row.quick : row.plan);
+const own = await measureRows(rows, planOf, root, say);
+const none = { results: [], verdicts: [] };
+const compared = comparisons.length > 0 ? await measureComparisons(comparisons, peers, planOf, root, say) : none;
 
+const run = {
+  began: new Date(began).toISOString(),
+  tookSeconds: Math.round((Date.now() - began) / 1000),
+  quick,
+  only,
+  machine,
+  missing,
+  own,
+  compared: compared.results,
+  verdicts: compared.verdicts,
+};
+console.log('\nconfigurations');
+for (const line of factLines([...own, ...compared.results])) console.log(`  ${line}`);
+if (own.length > 0) console.log('\nnestmq alone');
+for (const line of [...ownTable(own), ...comparisonTables(compared.results, compared.verdicts)]) console.log(line);
 console.log('');
-for (const line of throughputTable(results)) console.log(line);
-mkdirSync(resultsFolder, { recursive: true });
-const path = join(resultsFolder, 'bench.json');
-const took = (Date.now() - began.getTime()) / 1000;
-writeFileSync(
-  path,
-  `${JSON.stringify({ began: began.toISOString(), tookSeconds: took, quick: values.quick, machine, results }, undefined, 2)}\n`,
-);
-console.log(`\n${path}, after ${took.toFixed(0)} s`);
+for (const path of writeResults(resultsFolder, run)) console.log(path);
+for (const what of missing) console.log(`missing: ${what}`);
+console.log(`bench: ${own.length + compared.results.length} rows after ${run.tookSeconds} s`);

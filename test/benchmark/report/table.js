@@ -1,26 +1,55 @@
-// The results as text.
+// Results as lines of text with aligned columns.
 
 const count = (value) => (value >= 100_000 ? (value / 1000).toFixed(0) : (value / 1000).toFixed(1));
-const micros = (summary) => (summary === undefined ? '-' : summary.median.toFixed(1));
+const fixed = (digits) => (summary) => (summary === undefined ? '-' : summary.median.toFixed(digits));
+const range = (digits) => (summary) =>
+  summary === undefined
+    ? '-'
+    : `${summary.median.toFixed(digits)} [${summary.min.toFixed(digits)}-${summary.max.toFixed(digits)}]`;
+
 /** `median [least-most]` in thousands. */
 export const thousands = ({ median, min, max }) => `${count(median)} [${count(min)}-${count(max)}]`;
+const micros = fixed(1);
 
-const COLUMNS = [
-  ['row', ({ title, spec }) => `${title}, ${spec.inFlight} in flight`, 'left'],
-  ['k/s median [range]', ({ summary }) => thousands(summary.perSecond)],
+const total = (runs, key) => {
+  const values = runs.map((run) => run[key]);
+  return values.every(Number.isFinite) ? String(values.reduce((sum, value) => sum + value, 0)) : '-';
+};
+/** What the runs really took: one that has worked off its backlog ends earlier. */
+const took = ({ runs }) => {
+  const seconds = runs.map((run) => run.seconds).filter(Number.isFinite);
+  if (seconds.length === 0) return String(runs.length);
+  return `${runs.length} x ${(seconds.reduce((sum, value) => sum + value, 0) / seconds.length).toFixed(1)} s`;
+};
+
+const RATE = ['k/s [range]', ({ summary }) => thousands(summary.perSecond)];
+const COSTS = [
   ['us/msg client', ({ summary }) => micros(summary.clientMicros)],
-  ['broker', ({ summary }) => micros(summary.serverMicros)],
-  ['msgs/sync', ({ summary }) => (summary.perSync === undefined ? '-' : summary.perSync.median.toFixed(0))],
-  ['syncs', ({ runs }) => sum(runs, 'logSyncs')],
-  ['runs', ({ plan }) => `${plan.runs} x ${plan.seconds} s`],
+  ['server', ({ summary }) => micros(summary.serverMicros)],
+];
+const SYNCS = [
+  ['syncs', ({ runs }) => total(runs, 'logSyncs')],
+  ['msgs/sync', ({ summary }) => fixed(0)(summary.perSync)],
+];
+const LOOP = ['loop busy', ({ summary }) => (summary.loop ? `${(summary.loop.median * 100).toFixed(0)} %` : '-')];
+const TITLE = ['', ({ title, spec }) => (spec.inFlight ? `${title}, ${spec.inFlight} in flight` : title), 'left'];
+const SUBJECT = ['', ({ subject }) => subject, 'left'];
+const RUNS = ['runs', took];
+const PROCESSES = ['processes', ({ processes }) => processes, 'left'];
+const DURABILITY = ['acknowledged', ({ durability }) => (durability === 'sync' ? 'synced' : 'not synced'), 'left'];
+
+const OWN = [TITLE, RATE, ...COSTS, ...SYNCS, LOOP, RUNS, PROCESSES];
+const THROUGHPUT = [SUBJECT, RATE, ...COSTS, ...SYNCS, DURABILITY, RUNS, PROCESSES];
+const LATENCY = [
+  SUBJECT,
+  ['p50 ms [range]', ({ summary }) => range(3)(summary.p50)],
+  ['p99 ms [range]', ({ summary }) => range(2)(summary.p99)],
+  ['most', ({ summary }) => fixed(1)(summary.max)],
+  ['messages', ({ runs }) => total(runs, 'count')],
+  DURABILITY,
+  PROCESSES,
 ];
 
-function sum(runs, key) {
-  const values = runs.map((run) => run[key]);
-  return values.every(Number.isFinite) ? String(values.reduce((a, b) => a + b, 0)) : '-';
-}
-
-/** Lines of a table with aligned columns. */
 export function formatTable(columns, entries) {
   const rows = [columns.map(([title]) => title), ...entries.map((entry) => columns.map(([, value]) => value(entry)))];
   const widths = columns.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
@@ -34,6 +63,41 @@ export function formatTable(columns, entries) {
   );
 }
 
-export function throughputTable(results) {
-  return formatTable(COLUMNS, results);
+/** The rows that are ours alone. */
+export function ownTable(results) {
+  const notes = results.filter(({ notes: text }) => text !== undefined).map(({ title, notes }) => `${title}: ${notes}`);
+  return [...formatTable(OWN, results), ...notes];
+}
+
+/** One table a comparison, with how ours stand to the peers beneath it. */
+export function comparisonTables(results, verdicts) {
+  const lines = [];
+  for (const name of new Set(results.map(({ row }) => row))) {
+    const entries = results.filter(({ row }) => row === name);
+    const [{ title, spec }] = entries;
+    lines.push('', `${title}${spec.ratePerSecond ? '' : `, ${spec.inFlight} in flight`}`);
+    lines.push(...formatTable(entries.some(({ summary }) => summary.p50) ? LATENCY : THROUGHPUT, entries));
+    lines.push(...verdicts.filter(({ row }) => row === name).map(verdictLine));
+  }
+  return lines;
+}
+
+export function verdictLine({ figure, ours, theirs, durability: [mine, other], verdict, ratio }) {
+  const what = figure === 'perSecond' ? '' : ` in ${figure}`;
+  const how = verdict === 'level' ? 'is level with' : `is ${verdict} of`;
+  const times = verdict === 'level' ? '' : ` by ${ratio.toFixed(1)}`;
+  return `  ${ours} ${how.replace('behind of', 'behind')} ${theirs}${what}${times}${mine === other ? '' : `; it acknowledges ${other === 'sync' ? 'synced' : 'unsynced'}, ours ${mine === 'sync' ? 'synced' : 'unsynced'}`}`;
+}
+
+/** Versions and configuration of everybody. */
+export function factLines(results) {
+  const seen = new Map();
+  for (const { subject, row, facts = {} } of results) {
+    const name = subject === 'nestmq' ? row : subject;
+    if (!seen.has(name)) seen.set(name, facts);
+  }
+  return [...seen].flatMap(([name, facts]) => [
+    name,
+    ...Object.entries(facts).map(([key, value]) => `  ${key}: ${value}`),
+  ]);
 }

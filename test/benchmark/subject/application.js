@@ -54,7 +54,7 @@ const sleep = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 
 /** Marks the window for the parent, which reads the other processes at the same moments. */
 async function measured(warmUpSeconds, seconds, count, finished = () => false) {
-  await sleep(warmUpSeconds * 1000);
+  if (warmUpSeconds > 0) await sleep(warmUpSeconds * 1000);
   process.send({ window: 'begin' });
   const before = readCounts();
   const countBefore = count();
@@ -100,7 +100,7 @@ const commands = {
     return Math.ceil(count / FILL_BATCH) * FILL_BATCH;
   },
 
-  async send({ inFlight, seconds, warmUpSeconds, bytes, payload = 'buffer', batch = 0 }) {
+  async send({ inFlight, seconds, warmUpSeconds, bytes, payload = 'buffer', batch = 0, slices = 0 }) {
     const body = payloadOf(payload, bytes);
     const load =
       batch > 0
@@ -111,9 +111,23 @@ const commands = {
             inFlight / batch,
           )
         : sendInFlight(template, TOPIC, body, inFlight);
-    const result = await measured(warmUpSeconds, seconds, load.acknowledged);
+    if (slices > 0) {
+      const results = [];
+      for (let slice = 0; slice < slices; slice++)
+        results.push(await measured(slice === 0 ? warmUpSeconds : 0, seconds, load.acknowledged));
+      await load.stop();
+      return results;
+    }
+    // What is received meanwhile, where there is a listener.
+    let receivedBefore;
+    const count = () => {
+      receivedBefore ??= receiver?.received;
+      return load.acknowledged();
+    };
+    const result = await measured(warmUpSeconds, seconds, count);
+    const received = receiver && receiver.received - receivedBefore;
     await load.stop();
-    return result;
+    return { ...result, received, sent: load.acknowledged() };
   },
 
   /** Works off what lies there; ends before the time is over when nothing is left. */

@@ -89,7 +89,8 @@ export class Application extends Counted {
       this.child.send({ call, args, id });
       const { result, failed } = await answer;
       if (failed !== undefined) throw new Error(`${this.what}, ${call}: ${failed}`);
-      if (windows.end === undefined) return result;
+      // Slices of one load: of the application's own process alone.
+      if (windows.end === undefined || Array.isArray(result)) return result;
       const [before, after] = await Promise.all([windows.begin, windows.end]);
       return { ...result, others: after.map((counts, index) => between(before[index], counts)) };
     } finally {

@@ -20,6 +20,22 @@ const cost = (window, count) => ({
   rss: window.rss,
 });
 
+/** Adds what the application, and the broker where it is a process of its own, spent on each message. */
+function costs({ own, others = [], ...result }) {
+  const client = cost(own, result.count);
+  const [window] = others;
+  const server = window && cost(window, result.count);
+  return {
+    ...result,
+    client,
+    server,
+    clientMicros: client.user + client.system,
+    serverMicros: server && server.user + server.system,
+    logSyncs: (window ?? own).logSyncs,
+    otherSyncs: (window ?? own).otherSyncs,
+  };
+}
+
 export class OurServer {
   /**
    * @param place `embedded` or `standalone`
@@ -71,8 +87,14 @@ export class OurServer {
 
   async send(spec) {
     const result = await this.measure('send', spec);
-    this.stock += Math.ceil(result.perSecond * (spec.seconds + spec.warmUpSeconds));
+    this.stock += result.sent;
     return this.withSyncs(result, spec.inFlight);
+  }
+
+  /** One load without a pause, measured in slices. Embedded only. */
+  async sendOnEnd(spec, slices) {
+    const results = await this.application.call('send', { ...spec, slices });
+    return results.map((result) => this.withSyncs(costs(result), spec.inFlight));
   }
 
   /** Works off a backlog with a group of its own, from the oldest message on. */
@@ -118,20 +140,9 @@ export class OurServer {
   }
 
   async measure(call, spec) {
-    const { own, others, ...result } = await this.application.call(call, spec, this.broker ? [this.broker] : []);
+    const result = await this.application.call(call, spec, this.broker ? [this.broker] : []);
     if (result.count === 0) throw new Error(`${call} has measured no message in ${result.seconds.toFixed(1)} s`);
-    const client = cost(own, result.count);
-    const [window] = others;
-    const server = window && cost(window, result.count);
-    return {
-      ...result,
-      client,
-      server,
-      clientMicros: client.user + client.system,
-      serverMicros: server && server.user + server.system,
-      logSyncs: (window ?? own).logSyncs,
-      otherSyncs: (window ?? own).otherSyncs,
-    };
+    return costs(result);
   }
 
   /** Fails for a run that acknowledged more than the disk can have. */
