@@ -21,7 +21,7 @@ export const COMPARISONS = [
     title: `end to end at ${RATE.toLocaleString('en-US')}/s, sender and receiver in one process`,
     call: 'latency',
     spec: { ratePerSecond: RATE, inFlight: PEERS_IN_FLIGHT, bytes: BYTES },
-    plan: { runs: 5, seconds: 3, warmUpSeconds: 1 },
+    plan: { runs: 5, seconds: 2.5, warmUpSeconds: 1 },
     figures: [
       { key: 'p50', lessIsBetter: true },
       { key: 'p99', lessIsBetter: true },
@@ -42,7 +42,7 @@ export const COMPARISONS = [
     title: 'send',
     call: 'send',
     spec: { inFlight: PEERS_IN_FLIGHT, bytes: BYTES },
-    plan: { runs: 5, seconds: 4, warmUpSeconds: 1 },
+    plan: { runs: 5, seconds: 3, warmUpSeconds: 1 },
     figures: [{ key: 'perSecond' }],
   },
   {

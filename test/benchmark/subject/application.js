@@ -5,7 +5,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessageListener, MessagingModule, MessagingTemplate } from '../../../dist/index.js';
 import { MessagingConnections } from '../../../dist/nest/connection/messaging-connections.js';
-import { between, readCounts } from './counted.js';
+import { between, readCounts } from './counts.js';
 import { payloadOf, sendBatches, sendInFlight, sendPaced } from './load.js';
 
 const TOPIC = 'bench';

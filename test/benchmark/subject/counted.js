@@ -3,20 +3,15 @@
 // Worker threads load it as well and count into the same memory.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
-
-const KEY = 'benchmark-counts';
-const LOG_SYNCS = 0;
-const OTHER_SYNCS = 1;
-const counts = getEnvironmentData(KEY) ?? new Int32Array(new SharedArrayBuffer(8));
-if (isMainThread) setEnvironmentData(KEY, counts);
+import { isMainThread } from 'node:worker_threads';
+import { LOG_SYNCS, OTHER_SYNCS, readCounts, syncs } from './counts.js';
 
 /** Paths by descriptor, so that a sync of the segment in front is told from one of the segment that is being prepared. */
 const paths = new Map();
 const isLog = (path) => path !== undefined && /commitlog[/\\]\d+$/.test(path);
 
 function note(fd) {
-  Atomics.add(counts, isLog(paths.get(fd)) ? LOG_SYNCS : OTHER_SYNCS, 1);
+  Atomics.add(syncs, isLog(paths.get(fd)) ? LOG_SYNCS : OTHER_SYNCS, 1);
 }
 
 const { open, close, fdatasync, fsync, fdatasyncSync, fsyncSync, rename } = fs;
@@ -52,35 +47,6 @@ fs.promises.rename = async function renames(from, to) {
   renamed(from, to);
 };
 syncBuiltinESMExports();
-
-export function readCounts() {
-  const { user, system } = process.cpuUsage();
-  const { active, idle } = performance.eventLoopUtilization();
-  return {
-    at: performance.now(),
-    user,
-    system,
-    active,
-    idle,
-    rss: process.memoryUsage.rss(),
-    logSyncs: Atomics.load(counts, LOG_SYNCS),
-    otherSyncs: Atomics.load(counts, OTHER_SYNCS),
-  };
-}
-
-/** What happened between two readings: syncs, processor time (us) and the busy share of the event loop. */
-export function between(before, after) {
-  const active = after.active - before.active;
-  return {
-    seconds: (after.at - before.at) / 1000,
-    user: after.user - before.user,
-    system: after.system - before.system,
-    loop: active / (active + after.idle - before.idle),
-    rss: after.rss,
-    logSyncs: after.logSyncs - before.logSyncs,
-    otherSyncs: after.otherSyncs - before.otherSyncs,
-  };
-}
 
 if (isMainThread && process.send !== undefined) {
   process.on('message', (message) => {

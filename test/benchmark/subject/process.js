@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { between } from './counted.js';
+import { between } from './counts.js';
 
 const COUNTED = new URL('./counted.js', import.meta.url).href;
 const APPLICATION = fileURLToPath(new URL('./application.js', import.meta.url));

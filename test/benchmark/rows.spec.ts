@@ -1,0 +1,142 @@
+import { describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+interface Plan {
+  runs: number;
+  seconds: number;
+  warmUpSeconds: number;
+}
+interface Row {
+  name: string;
+  tags: string[];
+  plan: Plan;
+  quick: Plan;
+  server?: unknown;
+  call?: string;
+  figures?: { key: string; lessIsBetter?: boolean }[];
+}
+type Summary = Record<string, { median: number; min: number; max: number; runs: number }>;
+interface Peer {
+  id: string;
+  main: boolean;
+  load(): Promise<{ name: string; missing(): string | undefined }>;
+}
+
+const load = (path: string): Promise<unknown> =>
+  import(pathToFileURL(join(process.cwd(), 'test/benchmark', path)).href);
+const { ROWS } = (await load('rows/index.js')) as { ROWS: Row[] };
+const { COMPARISONS, compareResults } = (await load('rows/compare.js')) as {
+  COMPARISONS: Row[];
+  compareResults(row: Partial<Row>, results: unknown[]): { ours: string; theirs: string; verdict: string }[];
+};
+const { chooseRows } = (await load('rows/choose.js')) as {
+  chooseRows(only: string[] | undefined, rows: Row[]): Row[];
+};
+const { groupByServer, summarizeRuns } = (await load('rows/measure.js')) as {
+  groupByServer(rows: Partial<Row>[]): Partial<Row>[][];
+  summarizeRuns(runs: object[]): Summary;
+};
+const { choosePeers } = (await load('peers-chosen.js')) as {
+  choosePeers(wanted: string, known: Peer[]): Promise<{ peers: { name: string }[]; missing: string[] }>;
+};
+
+describe('the rows of the benchmark', () => {
+  const all = [...ROWS, ...COMPARISONS];
+
+  it('have names of their own', () => {
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+  });
+
+  it('measure at least five runs and 10 s of steady state, and less only when asked to be quick', () => {
+    for (const { name, plan, quick } of all) {
+      expect([name, plan.runs >= 5, plan.runs * plan.seconds >= 10]).toEqual([name, true, true]);
+      expect([name, quick.runs * (quick.seconds + quick.warmUpSeconds) <= 6]).toEqual([name, true]);
+    }
+  });
+
+  it('leave time for seven subjects and for what surrounds the windows within 20 minutes', () => {
+    const around = 1.2;
+    const servers = groupByServer(ROWS).length * 5;
+    const own = ROWS.reduce((sum, { plan }) => sum + plan.runs * (plan.seconds + 0.5) + plan.warmUpSeconds, servers);
+    const compared = COMPARISONS.reduce((sum, { plan }) => sum + plan.runs * (plan.seconds + plan.warmUpSeconds), 0);
+    expect((own + 7 * compared) * around).toBeLessThan(20 * 60);
+  });
+
+  it('are chosen by name and by tag', () => {
+    const names = (only?: string[]) => chooseRows(only, all).map(({ name }) => name);
+    expect(names()).toHaveLength(all.length);
+    expect(names(['batch'])).toEqual(['batch']);
+    expect(names(['send', 'receive'])).toEqual(
+      expect.arrayContaining(['send-embedded', 'send-tcp', 'receive-orderly', 'send-peers', 'receive-peers']),
+    );
+    expect(names(['send'])).not.toContain('send-sustained');
+    expect(() => names(['sned'])).toThrow('there is no row sned. Known: ');
+  });
+
+  it('share a server only next to each other', () => {
+    const [a, b] = [{}, {}];
+    const rows = [a, a, b, a].map((server, index) => ({ name: String(index), server }));
+    expect(groupByServer(rows).map((group) => group.map(({ name }) => name))).toEqual([['0', '1'], ['2'], ['3']]);
+  });
+
+  it('summarize what all runs have measured, and nothing that one of them has not', () => {
+    const runs = [
+      { perSecond: 1, perSync: 3, client: { loop: 0.5 } },
+      { perSecond: 3, client: { loop: 0.7 } },
+    ];
+    expect(summarizeRuns(runs)).toEqual({
+      perSecond: { median: 2, min: 1, max: 3, runs: 2 },
+      loop: { median: 0.6, min: 0.5, max: 0.7, runs: 2 },
+    });
+  });
+});
+
+describe('the comparison with peers', () => {
+  const result = (subject: string, ours: boolean, values: number[]) => {
+    const summary = summarizeRuns(values.map((perSecond) => ({ perSecond, p50: perSecond })));
+    return { subject, ours, durability: 'sync', summary };
+  };
+  const results = [result('ours', true, [10, 11, 12]), result('theirs', false, [7, 8, 9])];
+  const verdicts = (figures: { key: string; lessIsBetter?: boolean }[]) =>
+    compareResults({ name: 'send', figures }, results).map(({ ours, theirs, verdict }) => [ours, theirs, verdict]);
+
+  it('sets ours against each peer, figure by figure', () => {
+    expect(verdicts([{ key: 'perSecond' }])).toEqual([['ours', 'theirs', 'ahead']]);
+    expect(verdicts([{ key: 'p50', lessIsBetter: true }])).toEqual([['ours', 'theirs', 'behind']]);
+  });
+
+  it('says nothing of a figure that one of them lacks', () => {
+    expect(verdicts([{ key: 'p99' }])).toEqual([]);
+  });
+});
+
+describe('the choice of peers', () => {
+  const peer = (id: string, main: boolean, lacking?: string): Peer => ({
+    id,
+    main,
+    load: () => Promise.resolve({ name: id.toUpperCase(), missing: () => lacking }),
+  });
+  const broken = { id: 'broken', main: false, load: () => Promise.reject(new Error('no such package')) };
+  const known = [peer('one', true), peer('two', true, 'two-server; apt install two'), peer('three', false), broken];
+  const choose = async (wanted: string) => {
+    const { peers, missing } = await choosePeers(wanted, known);
+    return { peers: peers.map(({ name }) => name), missing };
+  };
+
+  it('takes the main ones, more of them, all or none, and names what is missing with how to get it', async () => {
+    const missing = ['TWO: two-server; apt install two'];
+    expect(await choose('main')).toEqual({ peers: ['ONE'], missing });
+    expect(await choose('main,three')).toEqual({ peers: ['ONE', 'THREE'], missing });
+    expect(await choose('three')).toEqual({ peers: ['THREE'], missing: [] });
+    expect(await choose('none')).toEqual({ peers: [], missing: [] });
+    expect(await choose('all')).toEqual({
+      peers: ['ONE', 'THREE'],
+      missing: [...missing, 'broken: no such package'],
+    });
+  });
+
+  it('refuses one that it does not know', async () => {
+    await expect(choose('four')).rejects.toThrow('there is no four. Known: one, two, three, broken, main, all, none');
+  });
+});
