@@ -11,6 +11,22 @@ const LEAST_WARM_UP_SECONDS = 5;
 const MOST_FAILED = 0.01;
 const MEMORY = ['-server', '-Xms1g', '-Xmx1g'];
 
+/**
+ * So many reports whose times lie one after the other, undefined while there are not as many yet.
+ * @param firstEnds the moment that the first may not be before
+ */
+export function chooseReports(reports, firstEnds, wanted) {
+  const chosen = [];
+  while (chosen.length < wanted) {
+    // A timer of theirs may be early.
+    const end = chosen.length === 0 ? firstEnds : chosen.at(-1).at + (REPORT_SECONDS - 0.5) * 1000;
+    const report = reports.find(({ at }) => at >= end);
+    if (report === undefined) return undefined;
+    chosen.push(report);
+  }
+  return chosen;
+}
+
 export class ApacheBenchmark {
   constructor(broker) {
     this.broker = broker;
@@ -46,12 +62,10 @@ export class ApacheBenchmark {
       const wanted = Math.max(1, Math.round(seconds / REPORT_SECONDS));
       const warmUp = Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds);
       const firstEnds = started + (warmUp + REPORT_SECONDS) * 1000;
-      const chosen = [];
+      let chosen;
       const next = () => {
-        const end = chosen.length === 0 ? firstEnds : chosen.at(-1).at + (REPORT_SECONDS - 0.5) * 1000;
-        const report = reports.find(({ at }) => at >= end);
-        if (report !== undefined) chosen.push(report);
-        return chosen.length >= wanted;
+        chosen = chooseReports(reports, firstEnds, wanted);
+        return chosen !== undefined;
       };
       await client.until(next, 'it had reported', (FIRST_REPORT_SECONDS + warmUp + seconds + 30) * 1000);
       const perSecond = chosen.reduce((sum, report) => sum + report.perSecond, 0) / chosen.length;

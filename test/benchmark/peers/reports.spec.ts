@@ -1,0 +1,44 @@
+import { describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const load = (name: string) => import(pathToFileURL(join(process.cwd(), 'test/benchmark/peers', name)).href);
+const { chooseReports } = (await load('rocketmq/benchmark.js')) as {
+  chooseReports(reports: { at: number }[], firstEnds: number, wanted: number): { at: number }[] | undefined;
+};
+const { window } = (await load('kafka/tools.js')) as { window(bytes: number, inFlight: number): string[] };
+const { canSync } = (await load('nats/index.js')) as { canSync(version: string): boolean };
+const { PEERS } = (await load('index.js')) as {
+  PEERS: {
+    id: string;
+    main: boolean;
+    load(): Promise<{ name: string; missing(): string | undefined; open(): void }>;
+  }[];
+};
+
+describe('what the programs of the peers are asked for and answer', () => {
+  it('takes reports whose times do not overlap, the first after the warm-up', () => {
+    const reports = Array.from({ length: 30 }, (_, second) => ({ at: (second + 10) * 1000 }));
+    expect(chooseReports(reports, 13_500, 2)).toEqual([{ at: 14_000 }, { at: 23_000 }]);
+    expect(chooseReports(reports, 13_500, 9)).toBeUndefined();
+    expect(chooseReports([], 0, 1)).toBeUndefined();
+  });
+
+  it('gives a Kafka producer the memory of what is in flight', () => {
+    expect(window(1024, 1000)).toEqual([`buffer.memory=${67 * 16_384}`]);
+    expect(window(1024, 1)).toEqual(['batch.size=0', 'linger.ms=0', 'buffer.memory=1117']);
+    expect(window(65_536, 10)).toEqual([`buffer.memory=${10 * (65_536 + 93)}`]);
+  });
+
+  it('knows from which version on NATS syncs', () => {
+    expect(['2.9.10', '2.10.0', '2.12.1', '3.0.0'].map(canSync)).toEqual([false, true, true, true]);
+  });
+
+  it('has peers with names of their own', async () => {
+    const peers = [];
+    for (const { load: of } of PEERS) peers.push(await of());
+    expect(new Set(PEERS.map(({ id }) => id)).size).toBe(PEERS.length);
+    expect(new Set(peers.map(({ name }) => name)).size).toBe(PEERS.length);
+    for (const peer of peers) expect(typeof peer.open).toBe('function');
+  });
+});
