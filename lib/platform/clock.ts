@@ -20,4 +20,9 @@ export interface Clock {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
   /** Calls back at the end of this turn of the event loop, once what is ready now has run: the place to coalesce. */
   defer(callback: () => void): void;
+  /**
+   * Calls back when what runs now and all promise reactions that follow from it have run, before anything else comes in
+   * from outside: the place to gather what one event has set off, without any delay.
+   */
+  afterJobs(callback: () => void): void;
 }

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { nextTick } from 'node:process';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import type { Clock, Timer } from './clock.js';
 import { sleepOn } from './sleep.js';
@@ -69,5 +70,9 @@ export class SystemClock implements Clock {
 
   defer(callback: () => void): void {
     setImmediate(callback);
+  }
+
+  afterJobs(callback: () => void): void {
+    nextTick(callback);
   }
 }

@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import { setImmediate } from 'node:timers';
 import type { Clock, Timer } from './clock.js';
 import { sleepOn } from './sleep.js';
@@ -69,6 +70,10 @@ export class VirtualClock implements Clock {
 
   defer(callback: () => void): void {
     if (this.deferred.push(callback) === 1) setImmediate(this.runDeferred);
+  }
+
+  afterJobs(callback: () => void): void {
+    nextTick(callback);
   }
 
   /** Milliseconds from now at which the timers that are asked for are due, the next one first. */

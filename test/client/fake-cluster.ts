@@ -1,11 +1,14 @@
 import { SeededRandom, silentLogger, VirtualClock, MemoryFileSystem, type Platform } from '../../lib/platform/index.js';
 import {
+  createRequest,
   createResponse,
   decodeBatchBody,
   decodeHeartbeatData,
   encodeTopicRouteData,
+  ExtensionCode,
   getProperty,
   MessagingError,
+  type PackAnswerHeader,
   PropertyName,
   RequestCode,
   ResponseCode,
@@ -13,6 +16,8 @@ import {
   type GetRouteInfoRequestHeader,
   type RemotingCommand,
   type SendMessageRequestHeader,
+  type SendMessageResponseHeader,
+  type SendPackHeader,
 } from '../../lib/protocol/index.js';
 import { createInProcessPair, type Channel, type Connector, type Respond } from '../../lib/remoting/index.js';
 import { MessagingClient, type ClientOptions } from '../../lib/client/index.js';
@@ -47,8 +52,14 @@ export class FakeCluster implements Connector {
   /** Connecting to these takes for ever. */
   readonly unreachable = new Set<string>();
   autoCreate = true;
+  /** The version of our extensions that the brokers greet with; undefined: they are Apache's. */
+  extensions: number | undefined;
   /** Asked before every request to a broker; undefined lets it through. */
   script: Script = () => undefined;
+  /** As brokers do that wait for a disk; otherwise an answer comes before the request has been handed over. */
+  answersLater = false;
+  /** Asked about every message of a pack; undefined: it is stored. */
+  refusesInPack: (request: RemotingCommand) => RemotingCommand | undefined = () => undefined;
   nameServerDown = new Set<string>();
   private readonly channels: { broker: string | undefined; server: Channel }[] = [];
   private readonly ends = new Map<string, number>();
@@ -126,7 +137,8 @@ export class FakeCluster implements Connector {
     return createResponse(ResponseCode.SUCCESS, {}, undefined, body);
   }
 
-  private serve(broker: string, request: RemotingCommand, respond: Respond): void {
+  private serve(broker: string, request: RemotingCommand, answer: Respond): void {
+    const respond: Respond = this.answersLater ? (response) => this.clock.defer(() => answer(response)) : answer;
     this.requests.push({ broker, code: request.code, header: request.header });
     const scripted = this.script(request, broker);
     if (scripted === 'silence') return;
@@ -137,14 +149,41 @@ export class FakeCluster implements Connector {
     if (scripted !== undefined) respond(scripted);
     else if (request.code === RequestCode.SEND_MESSAGE_V2 || request.code === RequestCode.SEND_BATCH_MESSAGE) {
       respond(this.store(broker, request));
+    } else if (request.code === ExtensionCode.SEND_PACK) {
+      respond(createResponse(ResponseCode.SUCCESS, this.storePack(broker, request.header as SendPackHeader)));
     } else {
       if (request.code === RequestCode.UPDATE_AND_CREATE_TOPIC) {
         const { topic, writeQueueNums } = request.header as CreateTopicRequestHeader;
         this.topics.set(topic, writeQueueNums);
       }
-      if (request.code === RequestCode.HEART_BEAT) decodeHeartbeatData(request.body!);
-      respond(createResponse(ResponseCode.SUCCESS, {}));
+      if (request.code !== RequestCode.HEART_BEAT) respond(createResponse(ResponseCode.SUCCESS, {}));
+      else {
+        decodeHeartbeatData(request.body!);
+        respond(createResponse(ResponseCode.SUCCESS, { extensions: this.extensions }));
+      }
     }
+  }
+
+  private storePack(broker: string, pack: SendPackHeader): PackAnswerHeader {
+    const answers = pack.bodies.map((body, i) => {
+      const header = {
+        topic: pack.topics[pack.topicOf[i]!]!,
+        queueId: pack.queueIds[i]!,
+        properties: pack.properties[i]!,
+        defaultTopicQueueNums: pack.defaultTopicQueueNums,
+      } as SendMessageRequestHeader;
+      const request = createRequest(RequestCode.SEND_MESSAGE_V2, header, body);
+      return this.refusesInPack(request) ?? this.store(broker, request);
+    });
+    const stored = answers.map(({ header }) => header as Partial<SendMessageResponseHeader>);
+    return {
+      storeHost: '127.0.0.1:9',
+      codes: answers.map(({ code }) => code),
+      queueIds: stored.map(({ queueId = 0 }) => queueId),
+      queueOffsets: stored.map(({ queueOffset = 0 }) => queueOffset),
+      physicalOffsets: stored.map((_, i) => 1000 * i),
+      remarks: answers.map(({ remark }) => remark),
+    };
   }
 
   private store(broker: string, request: RemotingCommand): RemotingCommand {

@@ -45,6 +45,18 @@ describe('namespaces', () => {
     expect([a, b, c].map(({ seen }) => bodies(seen))).toEqual([['of the shop'], ['of the office'], ['of nobody']]);
   });
 
+  it('what is sent at once, in packs, stays in the namespace', async () => {
+    const { seen } = await world.consume(shop, { group: 'g' }, { topic: 'orders' });
+    const send = (topic: string, n: number): Promise<unknown> => shop.producer.send(text(topic, `${n}`));
+    const many = async (from: number): Promise<void> => {
+      await world.drive(Promise.all(Array.from({ length: 20 }, (_, n) => send('orders', from + n))));
+    };
+    await many(0);
+    await many(20);
+    await world.until(() => seen.length === 40);
+    expect(new Set(bodies(seen)).size).toBe(40);
+  });
+
   it('an operator without a namespace sees RocketMQ’s names', async () => {
     await world.consume(
       shop,

@@ -37,6 +37,8 @@ export interface Greeting {
   readonly version: number;
   /** The version of our extensions; 0 for Apache's broker. */
   readonly extensions: number;
+  /** On which it has said so. */
+  readonly channel: Channel;
 }
 
 /** What a client asks of brokers beside sending and pulling. Every method rejects with a `MessagingError`. */
@@ -284,7 +286,7 @@ export class BrokerCalls {
     if (request.code === RequestCode.HEART_BEAT && response.code === ResponseCode.SUCCESS) {
       this.greeted.set(address, channel);
       const { extensions = 0 } = response.header as HeartbeatResponseHeader;
-      this.greetings.set(address, { version: response.version, extensions });
+      this.greetings.set(address, { version: response.version, extensions, channel });
     }
     return response;
   }

@@ -1,7 +1,9 @@
 import {
   createRequest,
+  createResponse,
   DEFAULT_TOPIC,
   MessagingError,
+  type PackAnswerHeader,
   PropertyName,
   ResponseCode,
   setProperty,
@@ -9,16 +11,19 @@ import {
   type MessageQueue,
   type RemotingCommand,
   type SendMessageRequestHeader,
-  type SendMessageResponseHeader,
 } from '../../protocol/index.js';
-import type { Asker, Channel } from '../../remoting/index.js';
+import type { Channel } from '../../remoting/index.js';
 import type { BrokerFaults } from './broker-faults.js';
-import { compressFor, type WireBody } from '../compression/body-codec.js';
+import { compressFor, isCompressedFor, type WireBody } from '../compression/body-codec.js';
 import { keptTime } from '../connection/capabilities.js';
 import type { ClientCore } from '../connection/client-core.js';
-import type { SendResult, SendStatus } from './messages.js';
+import type { SendResult } from './messages.js';
+import type { PackedAttempts } from './pack-call.js';
+import { PackGatherer } from './pack-gatherer.js';
 import type { QueueSelector } from './queue-selector.js';
 import { asMessagingError, isSendRetried, responseError } from '../connection/response-error.js';
+import { SendResults, sendStatus } from './send-results.js';
+import { type FirstAttempts, SendCall } from './send-call.js';
 import { countOf, type SendUnit } from './send-unit.js';
 import type { Unsettled } from './unsettled.js';
 import { masterAddress, type TopicRoute } from '../connection/topic-route.js';
@@ -28,42 +33,17 @@ const RETRY_PAUSE_MILLIS = 20;
 /** Between two looks at a topic's route because a broker is away. */
 const LOOK_GAP_MILLIS = 500;
 
-const STATUS: ReadonlyMap<number, SendStatus> = new Map([
-  [ResponseCode.SUCCESS, 'SEND_OK'],
-  [ResponseCode.FLUSH_DISK_TIMEOUT, 'FLUSH_DISK_TIMEOUT'],
-  [ResponseCode.FLUSH_SLAVE_TIMEOUT, 'FLUSH_SLAVE_TIMEOUT'],
-  [ResponseCode.SLAVE_NOT_AVAILABLE, 'SLAVE_NOT_AVAILABLE'],
-]);
-
 interface FailedAttempt {
   readonly failure: MessagingError;
   readonly brokerName: string;
 }
 
-/** A send under way: all that has to be known of it when its answer comes, in one object. */
-class SendCall implements Asker {
-  queue: MessageQueue | undefined = undefined;
-  route: TopicRoute | undefined = undefined;
-  /** On the monotonic clock. */
-  startedAt = 0;
-
-  constructor(
-    private readonly sender: Sender,
-    readonly unit: SendUnit,
-    readonly ordered: number | undefined,
-    readonly resolve: (result: SendResult) => void,
-    readonly reject: (error: Error) => void,
-  ) {}
-
-  answered(error: MessagingError | undefined, response: RemotingCommand | undefined): void {
-    this.sender.answered(this, error, response);
-  }
-}
-
 /** Brings one unit to a broker, with all its attempts. */
-export class Sender {
-  /** Topics of which it was said that nobody de-duplicates them. */
-  private readonly warned = new Set<string>();
+export class Sender implements FirstAttempts, PackedAttempts {
+  private readonly results: SendResults;
+  /** By address, with the one that was asked for last in front. */
+  private readonly gatherers = new Map<string, PackGatherer>();
+  private lastGatherer: PackGatherer | undefined;
   /** When the route of a topic was asked for because of a broker that was away. */
   private readonly looked = new Map<string, number>();
 
@@ -72,15 +52,16 @@ export class Sender {
     private readonly queues: QueueSelector,
     private readonly faults: BrokerFaults,
     private readonly unsettled: Unsettled,
-  ) {}
+  ) {
+    this.results = new SendResults(core);
+  }
 
   /** One unit with all its attempts; `ordered` is the index of its ordered queue. */
   deliver(unit: SendUnit, ordered: number | undefined): Promise<SendResult> {
     return new Promise((resolve, reject) => {
       this.unsettled.begin();
       const call = new SendCall(this, unit, ordered, resolve, reject);
-      if (unit.compressible || unit.deliverAt !== undefined || !this.attemptAtOnce(call))
-        void this.finish(call, undefined);
+      if (unit.deliverAt !== undefined || !this.attemptAtOnce(call)) void this.finish(call, undefined);
     });
   }
 
@@ -104,26 +85,64 @@ export class Sender {
     const address = masterAddress(route, queue.brokerName);
     const channel = address === undefined ? undefined : brokers.peek(address);
     call.startedAt = platform.clock.monotonic();
-    const remaining = unit.deadline - call.startedAt;
-    if (channel === undefined || remaining <= 0) return false;
-    channel.call(this.request(unit, queue, unit.body, 0), remaining, call);
+    if (channel === undefined || unit.deadline - call.startedAt <= 0) return false;
+    if (unit.compressible && isCompressedFor(channel)) return false;
+    this.gatherer(address!, channel).send(call);
     return true;
+  }
+
+  private gatherer(address: string, channel: Channel): PackGatherer {
+    if (this.lastGatherer?.channel === channel) return this.lastGatherer;
+    let gatherer = this.gatherers.get(address);
+    if (gatherer?.channel !== channel) {
+      gatherer = new PackGatherer(channel, address, this.core, this, (call) =>
+        this.request(call.unit, call.queue!, call.unit.body, 0),
+      );
+      this.gatherers.set(address, gatherer);
+    }
+    this.lastGatherer = gatherer;
+    return gatherer;
   }
 
   /** @internal Takes the answer to the first attempt. */
   answered(call: SendCall, error: MessagingError | undefined, response: RemotingCommand | undefined): void {
     const { unit } = call;
     const queue = call.queue!;
-    const status = response === undefined ? undefined : STATUS.get(response.code);
-    if (status !== undefined) {
-      this.unsettled.end();
-      this.faults.answered(queue.brokerName, call.startedAt);
-      call.resolve(this.succeeded(unit, queue, status, response!, call.route!));
+    const status = response === undefined ? undefined : sendStatus(response.code);
+    if (status !== undefined) this.stored(call, this.results.single(unit, queue, status, response!, call.route!));
+    else
+      this.failedInPack(
+        call,
+        error ?? this.refused(unit, queue, masterAddress(call.route!, queue.brokerName)!, response!),
+      );
+  }
+
+  answeredInPack(call: SendCall, answer: PackAnswerHeader, place: number): void {
+    const code = answer.codes[place]!;
+    const { unit } = call;
+    const queue = call.queue!;
+    if (code !== ResponseCode.SUCCESS) {
+      const response = createResponse(code, {}, answer.remarks?.[place]);
+      this.failedInPack(call, this.refused(unit, queue, masterAddress(call.route!, queue.brokerName)!, response));
       return;
     }
-    const failure = error ?? this.refused(unit, queue, masterAddress(call.route!, queue.brokerName)!, response!);
-    const first = { failure: asMessagingError(failure, `Sending to ${unit.topic}`), brokerName: queue.brokerName };
-    void this.finish(call, first);
+    this.stored(call, this.results.packed(call, answer, place));
+  }
+
+  failedInPack(call: SendCall, error: MessagingError): void {
+    const { unit, queue } = call;
+    const failure = asMessagingError(error, `Sending to ${unit.topic}`);
+    void this.finish(call, { failure, brokerName: queue!.brokerName });
+  }
+
+  refusedInPack(call: SendCall): void {
+    void this.finish(call, undefined);
+  }
+
+  private stored(call: SendCall, result: SendResult): void {
+    this.unsettled.end();
+    this.faults.answered(result.brokerName, call.startedAt);
+    call.resolve(result);
   }
 
   private async finish(call: SendCall, first: FailedAttempt | undefined): Promise<void> {
@@ -164,12 +183,14 @@ export class Sender {
           const startedAt = platform.clock.monotonic();
           const channel = this.core.brokers.peek(address) ?? (await this.connect(unit, route, queue, address, attempt));
           if (unit.compressible && wire.sysFlag === 0) wire = await compressFor(channel, wire);
-          const request = this.request(await this.timed(unit, address), queue, wire.body, wire.sysFlag);
+          // Awaiting nothing would let later sends overtake this one.
+          const timed = unit.deliverAt === undefined ? unit : await this.timed(unit, address);
+          const request = this.request(timed, queue, wire.body, wire.sysFlag);
           const response = await channel.invoke(request, this.remaining(unit));
-          const status = STATUS.get(response.code);
+          const status = sendStatus(response.code);
           if (status !== undefined) {
             this.faults.answered(brokerName, startedAt);
-            return this.succeeded(unit, queue, status, response, route);
+            return this.results.single(unit, queue, status, response, route);
           }
           failure = this.refused(unit, queue, address, response);
         } catch (error) {
@@ -247,8 +268,12 @@ export class Sender {
       const channel = brokers.peek(address) ?? (await this.within(brokers.open(address), unit));
       let wire: WireBody = { body: unit.body, sysFlag: 0 };
       if (unit.compressible) wire = await compressFor(channel, wire);
-      channel.oneway(this.request(await this.timed(unit, address), queue, wire.body, wire.sysFlag));
-      if (route.provisional) this.learnRealRoute(unit.topic);
+      // Awaiting nothing would let later sends overtake this one.
+      const timed = unit.deliverAt === undefined ? unit : await this.timed(unit, address);
+      const request = this.request(timed, queue, wire.body, wire.sysFlag);
+      this.gatherer(address, channel).flush();
+      channel.oneway(request);
+      if (route.provisional) this.results.learnRealRoute(unit.topic);
     } finally {
       this.unsettled.end();
     }
@@ -304,47 +329,6 @@ export class Sender {
       brokerName: queue.brokerName,
     };
     return createRequest(unit.requestCode, header, body);
-  }
-
-  private succeeded(
-    unit: SendUnit,
-    queue: MessageQueue,
-    status: SendStatus,
-    response: RemotingCommand,
-    route: TopicRoute,
-  ): SendResult {
-    const header = response.header as SendMessageResponseHeader;
-    const count = countOf(unit);
-    this.core.counters.sent += count;
-    this.core.sends.of(unit.topic).sent += count;
-    if (route.provisional) this.learnRealRoute(unit.topic);
-    if (unit.dedupId !== undefined && header.duplicate === undefined) this.notDeduplicated(unit.topic);
-    return {
-      status,
-      messageId: header.originalId ?? unit.messageId,
-      offsetMessageId: header.msgId,
-      topic: unit.topic,
-      brokerName: queue.brokerName,
-      queueId: header.queueId,
-      queueOffset: header.queueOffset,
-      messageIds: unit.batch === undefined ? undefined : [...unit.batch],
-      duplicate: header.duplicate,
-    };
-  }
-
-  private notDeduplicated(topic: string): void {
-    if (this.warned.has(topic)) return;
-    this.warned.add(topic);
-    this.core.platform.logger.warn(
-      `Messages to ${topic} have a dedupId, and their broker does not de-duplicate: it is no broker of ours. Every one of them is stored.`,
-    );
-  }
-
-  // The send has made the topic: its consumers in this client should not wait for the next refresh.
-  private learnRealRoute(topic: string): void {
-    this.core.routes.refresh(topic).catch((error: unknown) => {
-      this.core.platform.logger.debug(`The new route of ${topic} is not known yet: ${(error as Error).message}`);
-    });
   }
 
   private remaining(unit: SendUnit): number {

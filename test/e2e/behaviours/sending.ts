@@ -33,6 +33,26 @@ export const sending = subject('sending', (it) => {
     );
     assert.equal(new Set(results.map((result) => result.messageId)).size, 50);
     assert.equal(new Set(results.map((result) => result.offsetMessageId)).size, 50);
+    assert.equal(new Set(results.map((result) => `${result.queueId}/${result.queueOffset}`)).size, 50);
+    // Now that the broker is known, what is sent at once may travel together.
+    const orders = recorder({ topic: 'many', from: 'earliest' });
+    const more = await world.passing(
+      Promise.all(Array.from({ length: 400 }, (_, n) => template.syncSend(n % 3 === 0 ? 'few' : 'many', n))),
+    );
+    assert.deepEqual(
+      more.map((result) => result.topic),
+      more.map((_, n) => (n % 3 === 0 ? 'few' : 'many')),
+    );
+    const reader = await world.start(orders, { application: 'reader' });
+    const many = more.flatMap((result, n) => (result.topic === 'many' ? [[result.messageId, n] as const] : []));
+    await orders.got(world, many.length);
+    const told = new Map(many);
+    orders.deliveries.forEach(({ message }, n) => {
+      assert.equal(told.get(message.messageId), orders.payloads[n]);
+      told.delete(message.messageId);
+    });
+    assert.equal(told.size, 0);
+    await reader.close();
   });
 
   it('offsets of a queue go up by one without a gap', async (world) => {
@@ -306,10 +326,11 @@ export const sending = subject('sending', (it) => {
   it.needing(['restart'], 'what was acknowledged outlives a loss of power', async (world) => {
     const { template } = await world.start();
     for (let n = 0; n < 20; n++) await world.passing(template.syncSend('orders', n));
+    await world.passing(Promise.all(Array.from({ length: 200 }, (_, n) => template.syncSend('orders', 20 + n))));
     await world.crash();
     const orders = recorder({ topic: 'orders', from: 'earliest' });
     await world.start(orders);
-    await orders.got(world, 20);
-    assert.deepEqual(new Set(orders.payloads), new Set(Array.from({ length: 20 }, (_, n) => n)));
+    await orders.got(world, 220);
+    assert.deepEqual(new Set(orders.payloads), new Set(Array.from({ length: 220 }, (_, n) => n)));
   });
 });

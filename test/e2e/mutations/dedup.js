@@ -101,14 +101,14 @@ export const dedupMutations = [
   {
     id: 'dedup/own-message-id',
     says: 'the sender of a duplicate is told an id that is not stored',
-    file: 'lib/client/producer/sender.ts',
+    file: 'lib/client/producer/send-results.ts',
     find: 'header.originalId ?? unit.messageId',
     replace: 'unit.messageId',
   },
   {
     id: 'dedup/untold',
     says: 'the sender is not told that it is a duplicate',
-    file: 'lib/client/producer/sender.ts',
+    file: 'lib/client/producer/send-results.ts',
     find: 'duplicate: header.duplicate,',
     replace: 'duplicate: undefined,',
   },

@@ -102,6 +102,29 @@ describe('access control', () => {
     expect(await codeOf(producer, RequestCode.VIEW_MESSAGE_BY_ID, { offset: 0 })).toBe(DENIED);
   });
 
+  it('judges each topic by itself of what a client sends at once', async () => {
+    const host = await start();
+    const connector = new TcpConnector({}, platform.clock);
+    const nameServers = [host.address!];
+    const options = { application: 'guarded', nameServers, connector, credentials: PRODUCER, sendRetries: 0 };
+    const client = new MessagingClient(options, platform);
+    cleanups.push(() => client.shutdown(1000));
+    await client.start();
+    const codes = async (topics: readonly string[]): Promise<string[]> => {
+      const sent = topics.map((topic) => client.producer.send({ topic, body: Buffer.from('x') }));
+      const settled = await Promise.allSettled(sent);
+      return settled.map((one) => (one.status === 'fulfilled' ? 'stored' : (one.reason as { code: string }).code));
+    };
+    for (let round = 0; round < 3; round++)
+      expect(await codes(['orders', 'orders', 'other', 'orders'])).toEqual([
+        'stored',
+        'stored',
+        'NO_PERMISSION',
+        'stored',
+      ]);
+    expect(await codes(['orders', 'orders', 'orders'])).toEqual(['stored', 'stored', 'stored']);
+  });
+
   it('lets a consumer read for its group and nothing else', async () => {
     const host = await start();
     const consumer = await as(CONSUMER, host);

@@ -1,0 +1,167 @@
+import {
+  createRequest,
+  DEFAULT_TOPIC,
+  ExtensionCode,
+  PACKS_SINCE,
+  type RemotingCommand,
+} from '../../protocol/index.js';
+import type { Channel } from '../../remoting/index.js';
+import type { ClientCore } from '../connection/client-core.js';
+import { PackCall, type PackedAttempts, type PackWay } from './pack-call.js';
+import type { SendCall } from './send-call.js';
+import type { SendUnit } from './send-unit.js';
+
+/** Bounds of one pack: enough to make what each costs small, small enough to keep client, broker and disk busy at once. */
+const MOST_MESSAGES = 256;
+const MOST_BYTES = 1024 * 1024;
+/** A longer message is worth a request of its own. */
+const LARGEST_MESSAGE = 256 * 1024;
+/** After a broker has refused a whole pack, perhaps for one of its topics, sends go one by one for so long. */
+const REST_MILLIS = 1000;
+
+/**
+ * On the way to one broker: what is sent while an earlier send is unanswered waits until all that runs now has run, which
+ * is before anything else can come in, and travels as one request. A send that finds nothing under way goes at once.
+ *
+ * The order of calls stays: whatever goes past this has to `flush` first.
+ */
+export class PackGatherer implements PackWay {
+  /** Sends that have not been answered. */
+  private unanswered = 0;
+  private waiting: SendCall[] = [];
+  private bytes = 0;
+  private scheduled = false;
+  /** Whether the broker has said on this channel that it takes packs. */
+  private takes = false;
+  private asked = false;
+  /** On the monotonic clock. */
+  private restsUntil = 0;
+
+  constructor(
+    readonly channel: Channel,
+    private readonly address: string,
+    private readonly core: ClientCore,
+    private readonly attempts: PackedAttempts,
+    private readonly requestOf: (call: SendCall) => RemotingCommand,
+  ) {}
+
+  get remoteAddress(): string {
+    return this.channel.remoteAddress;
+  }
+
+  send(call: SendCall): void {
+    const { unit } = call;
+    if (this.unanswered === 0 || !isPackable(unit) || !this.takesPacks(call.startedAt)) {
+      this.flush();
+      this.sendAlone(call);
+      return;
+    }
+    this.waiting.push(call);
+    this.unanswered++;
+    this.bytes += unit.body.length + unit.properties.length;
+    if (this.waiting.length >= MOST_MESSAGES || this.bytes >= MOST_BYTES) this.flush();
+    else if (!this.scheduled) {
+      this.scheduled = true;
+      this.core.platform.clock.afterJobs(this.flushLater);
+    }
+  }
+
+  /** Sends what has been gathered. */
+  flush(): void {
+    const calls = this.waiting;
+    if (calls.length === 0) return;
+    this.waiting = [];
+    this.bytes = 0;
+    if (calls.length === 1) {
+      this.unanswered--;
+      this.sendAlone(calls[0]!);
+    } else this.sendTogether(calls);
+  }
+
+  settled(sends: number): void {
+    this.unanswered -= sends;
+  }
+
+  rest(): void {
+    this.restsUntil = this.core.platform.clock.monotonic() + REST_MILLIS;
+  }
+
+  private readonly flushLater = (): void => {
+    this.scheduled = false;
+    this.flush();
+  };
+
+  private sendAlone(call: SendCall): void {
+    this.unanswered++;
+    call.underWay = this;
+    this.channel.call(this.requestOf(call), call.unit.deadline - call.startedAt, call);
+  }
+
+  private sendTogether(calls: SendCall[]): void {
+    const { core, channel } = this;
+    const { clock } = core.platform;
+    const topics: string[] = [];
+    const topicOf: number[] = [];
+    const queueIds: number[] = [];
+    const sysFlags: number[] = [];
+    const bornTimestamps: number[] = [];
+    const properties: string[] = [];
+    const bodies: Buffer[] = [];
+    const born = clock.now();
+    let last = '';
+    let place = 0;
+    for (const { unit, queue } of calls) {
+      if (unit.topic !== last) {
+        last = unit.topic;
+        place = topics.indexOf(last);
+        if (place < 0) place = topics.push(last) - 1;
+      }
+      topicOf.push(place);
+      queueIds.push(queue!.queueId);
+      sysFlags.push(0);
+      bornTimestamps.push(born);
+      properties.push(unit.properties);
+      bodies.push(unit.body);
+    }
+    const request = createRequest(ExtensionCode.SEND_PACK, {
+      producerGroup: core.producerGroup,
+      defaultTopic: DEFAULT_TOPIC,
+      defaultTopicQueueNums: core.settings.defaultTopicQueues,
+      topics,
+      topicOf,
+      queueIds,
+      sysFlags,
+      bornTimestamps,
+      properties,
+      bodies,
+    });
+    const call = new PackCall(this, this.attempts, calls, clock);
+    channel.call(request, call.lastDeadline - clock.monotonic(), call);
+  }
+
+  private takesPacks(now: number): boolean {
+    if (this.takes) return this.restsUntil <= now;
+    const greeting = this.core.brokers.greetingOf(this.address);
+    if (greeting?.channel === this.channel) {
+      this.takes = greeting.extensions >= PACKS_SINCE;
+      return this.takes;
+    }
+    // A client that only sends greets nobody before its first round of heartbeats. Whoever sends one by one need not know.
+    if (!this.asked) {
+      this.asked = true;
+      this.core.heartbeats.repeat(this.address).catch((error: Error) => {
+        this.core.platform.logger.debug(`What ${this.address} can do is not known yet: ${error.message}`);
+      });
+    }
+    return false;
+  }
+}
+
+function isPackable(unit: SendUnit): boolean {
+  return (
+    unit.batch === undefined &&
+    unit.dedupId === undefined &&
+    unit.transactionGroup === undefined &&
+    unit.body.length <= LARGEST_MESSAGE
+  );
+}
