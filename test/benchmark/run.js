@@ -11,7 +11,7 @@ import { describeMachine, needSpace, refuseMemory } from './machine.js';
 import { PEERS } from './peers/index.js';
 import { choosePeers } from './peers-chosen.js';
 import { progress } from './report/progress.js';
-import { comparisonTables, factLines, ownTable } from './report/table.js';
+import { machineLines, reportLines } from './report/table.js';
 import { writeResults } from './report/results.js';
 import { chooseRows } from './rows/choose.js';
 import { COMPARISONS, measureComparisons } from './rows/compare.js';
@@ -53,7 +53,7 @@ const began = Date.now();
 // Servers of others take longer to start than a quick run has: it takes them only when they are named.
 const { peers, missing } = await choosePeers(values.peers ?? (quick ? 'none' : 'main'), PEERS);
 const machine = describeMachine(root, quick ? 0.5 : 2);
-for (const [name, value] of Object.entries(machine)) console.log(`${name}: ${value}`);
+for (const line of machineLines(machine)) console.log(line);
 if (quick) console.log('quick: fewer and shorter runs, and peers only when --peers names them');
 for (const what of missing) console.log(`missing: ${what}`);
 
@@ -74,11 +74,8 @@ const run = {
   compared: compared.results,
   verdicts: compared.verdicts,
 };
-console.log('\nconfigurations');
-for (const line of factLines([...own, ...compared.results])) console.log(`  ${line}`);
-if (own.length > 0) console.log('\nnestmq alone');
-for (const line of [...ownTable(own), ...comparisonTables(compared.results, compared.verdicts)]) console.log(line);
-console.log('');
-for (const path of writeResults(resultsFolder, run)) console.log(path);
+const lines = reportLines(run);
+for (const line of lines) console.log(line);
+for (const path of writeResults(resultsFolder, run, lines)) console.log(path);
 for (const what of missing) console.log(`missing: ${what}`);
 console.log(`bench: ${own.length + compared.results.length} rows after ${run.tookSeconds} s`);

@@ -8,7 +8,7 @@ const range = (digits) => (summary) =>
     : `${summary.median.toFixed(digits)} [${summary.min.toFixed(digits)}-${summary.max.toFixed(digits)}]`;
 
 /** `median [least-most]` in thousands. */
-export const thousands = ({ median, min, max }) => `${count(median)} [${count(min)}-${count(max)}]`;
+const thousands = ({ median, min, max }) => `${count(median)} [${count(min)}-${count(max)}]`;
 const micros = fixed(1);
 
 const total = (runs, key) => {
@@ -50,7 +50,7 @@ const LATENCY = [
   PROCESSES,
 ];
 
-export function formatTable(columns, entries) {
+function formatTable(columns, entries) {
   const rows = [columns.map(([title]) => title), ...entries.map((entry) => columns.map(([, value]) => value(entry)))];
   const widths = columns.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) =>
@@ -64,13 +64,13 @@ export function formatTable(columns, entries) {
 }
 
 /** The rows that are ours alone. */
-export function ownTable(results) {
+function ownTable(results) {
   const notes = results.filter(({ notes: text }) => text !== undefined).map(({ title, notes }) => `${title}: ${notes}`);
   return [...formatTable(OWN, results), ...notes];
 }
 
 /** One table a comparison, with how ours stand to the peers beneath it. */
-export function comparisonTables(results, verdicts) {
+function comparisonTables(results, verdicts) {
   const lines = [];
   for (const name of new Set(results.map(({ row }) => row))) {
     const entries = results.filter(({ row }) => row === name);
@@ -90,7 +90,7 @@ export function verdictLine({ figure, ours, theirs, durability: [mine, other], v
 }
 
 /** Versions and configuration of everybody. */
-export function factLines(results) {
+function factLines(results) {
   const seen = new Map();
   for (const { subject, row, facts = {} } of results) {
     const name = subject === 'nestmq' ? row : subject;
@@ -100,4 +100,17 @@ export function factLines(results) {
     name,
     ...Object.entries(facts).map(([key, value]) => `  ${key}: ${value}`),
   ]);
+}
+
+export const machineLines = (machine) => Object.entries(machine).map(([name, value]) => `${name}: ${value}`);
+
+/** All that is printed at the end of a run. */
+export function reportLines({ machine, quick, missing, own, compared, verdicts }) {
+  const lines = ['', ...machineLines(machine), '', 'configurations'];
+  lines.push(...factLines([...own, ...compared]).map((line) => `  ${line}`));
+  if (own.length > 0) lines.push('', 'nestmq alone', ...ownTable(own));
+  lines.push(...comparisonTables(compared, verdicts), '');
+  if (quick) lines.push('quick: fewer and shorter runs, and peers only when --peers names them');
+  lines.push(...missing.map((what) => `missing: ${what}`));
+  return lines;
 }
