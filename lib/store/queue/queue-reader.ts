@@ -1,32 +1,36 @@
 import type { Logger } from '../../platform/index.js';
-import { inspectRecord } from '../../protocol/index.js';
+import { isStoredRecord } from '../../protocol/index.js';
 import type { ColdReader } from '../commitlog/cold-reader.js';
 import type { LogTail, TailChunk } from '../commitlog/tail.js';
 import type { ReadQuery, ReadResult, ReadStatus } from '../types.js';
 import type { ConsumeQueue } from './consume-queue.js';
+import { ColdAnswers, ENTRIES_AT_A_TIME, MOST_SCANNED } from './cold-answer.js';
 import { ENTRY_BYTES } from './queue-files.js';
 import { entryPhysicalOffset, entrySize, entryTagsCode } from './entry-blocks.js';
 
-/** Entries looked at for one answer when most do not match: the reader comes again, and others get their turn. */
-const MOST_SCANNED = 4_000;
-/** The same when the records themselves are looked at, at a microsecond or so each. */
+/** Entries looked at for one answer when the records themselves are looked at, at a microsecond or so each. */
 const MOST_EXAMINED = 1_000;
 /** And the bytes of them that are read for one answer from the disk. */
 const MOST_BYTES_EXAMINED = 4 * 1024 * 1024;
-/** Entries fetched from the files at a time. */
-const ENTRIES_AT_A_TIME = 512;
+/** Below it an answer is a copy: a view would keep a whole chunk from being used again. */
+const SMALLEST_VIEW = 64 * 1024;
 
 /** Answers reads of queues: from memory at once when the newest part of the log holds the message, otherwise from disk. */
 export class QueueReader {
   /** Records found damaged on the disk while they were read. */
   damaged = 0;
+  private readonly answers: ColdAnswers;
 
   constructor(
     private readonly tail: LogTail,
     private readonly cold: ColdReader,
     private readonly startOffset: () => number,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.answers = new ColdAnswers(tail, cold, startOffset, (queue, index, physicalOffset) =>
+      this.report(queue, index, physicalOffset),
+    );
+  }
 
   read(queue: ConsumeQueue | undefined, query: ReadQuery): ReadResult | Promise<ReadResult> {
     if (queue === undefined) return nothing('NO_MATCHED_LOGIC_QUEUE', 0, 0, 0);
@@ -38,49 +42,55 @@ export class QueueReader {
     if (offset > maxOffset) return nothing('OFFSET_OVERFLOW_BADLY', maxOffset, minOffset, maxOffset);
     if (offset >= queue.memoryStart && queue.entries.physicalOffset(offset) >= this.tail.start)
       return this.fromMemory(queue, query);
-    return this.fromDisk(queue, query);
+    return query.accepts === undefined ? this.fromDisk(queue, query) : this.examine(queue, query, query.accepts);
   }
 
   private fromMemory(queue: ConsumeQueue, query: ReadQuery): ReadResult {
     const { entries, maxOffset } = queue;
     const { matches, accepts, maxMessages, maxBytes } = query;
-    const chunks: Buffer[] = [];
     const end = Math.min(maxOffset, query.offset + (accepts === undefined ? MOST_SCANNED : MOST_EXAMINED));
     let index = query.offset;
     let count = 0;
     let bytes = 0;
-    // Neighbours in the log become one view: a queue that is alone on its store answers with a single buffer.
-    let chunk: TailChunk | undefined;
-    let from = 0;
-    let to = 0;
+    // Neighbours in the log become one run: chunk, begin, end.
+    const runs: Run[] = [];
+    let run: Run | undefined;
     for (; index < end && count < maxMessages; index++) {
       const size = entries.size(index);
       if (size === 0 || (matches !== undefined && !matches(entries.tagsCode(index)))) continue;
       if (bytes + size > maxBytes && count > 0) break;
       const physicalOffset = entries.physicalOffset(index);
       if (accepts !== undefined) {
-        // Only looked at: the chunk may be used again when nothing of it is handed out.
         const held = this.tail.chunkAt(physicalOffset)!;
         if (!accepts(held.bytes, physicalOffset - held.base)) continue;
       }
-      if (chunk === undefined || physicalOffset !== chunk.base + to || to + size > chunk.length) {
-        if (to > from) chunks.push(chunk!.bytes.subarray(from, to));
-        chunk = this.tail.chunkAt(physicalOffset)!;
-        chunk.lent = true;
-        from = to = physicalOffset - chunk.base;
-      }
-      to += size;
+      if (run === undefined || physicalOffset !== run.chunk.base + run.to || run.to + size > run.chunk.length) {
+        const chunk = this.tail.chunkAt(physicalOffset)!;
+        const from = physicalOffset - chunk.base;
+        runs.push((run = { chunk, from, to: from + size }));
+      } else run.to += size;
       bytes += size;
       count++;
     }
-    if (to > from) chunks.push(chunk!.bytes.subarray(from, to));
-    return result(queue, count, index, chunks);
+    return result(queue, count, index, count === 0 ? NO_CHUNKS : [together(runs, bytes)]);
   }
 
   private async fromDisk(queue: ConsumeQueue, query: ReadQuery): Promise<ReadResult> {
-    const { matches, accepts, maxMessages, maxBytes } = query;
+    const { count, next, bytes, removed } = await this.answers.answer(queue, query);
+    if (removed && count === 0)
+      return nothing('MESSAGE_WAS_REMOVING', Math.max(next + 1, queue.minOffset), queue.minOffset, queue.maxOffset);
+    return result(queue, count, next, count === 0 ? NO_CHUNKS : [bytes]);
+  }
+
+  /** From the disk, for who chooses by what the records say. */
+  private async examine(
+    queue: ConsumeQueue,
+    query: ReadQuery,
+    accepts: NonNullable<ReadQuery['accepts']>,
+  ): Promise<ReadResult> {
+    const { matches, maxMessages, maxBytes } = query;
     const chunks: Buffer[] = [];
-    const end = Math.min(queue.maxOffset, query.offset + (accepts === undefined ? MOST_SCANNED : MOST_EXAMINED));
+    const end = Math.min(queue.maxOffset, query.offset + MOST_EXAMINED);
     let index = query.offset;
     let count = 0;
     let bytes = 0;
@@ -101,12 +111,10 @@ export class QueueReader {
         const view =
           known ?? this.checked(queue, index, physicalOffset, await this.cold.read(physicalOffset, size, queue));
         if (view === undefined) continue;
-        if (accepts !== undefined) {
-          examined += size;
-          if (!accepts(view, 0)) {
-            if (examined < MOST_BYTES_EXAMINED) continue;
-            return result(queue, count, index + 1, chunks);
-          }
+        examined += size;
+        if (!accepts(view, 0)) {
+          if (examined < MOST_BYTES_EXAMINED) continue;
+          return result(queue, count, index + 1, chunks);
         }
         chunks.push(view);
         bytes += size;
@@ -124,25 +132,46 @@ export class QueueReader {
       return chunk.bytes.subarray(physicalOffset - chunk.base, physicalOffset - chunk.base + size);
     }
     const bytes = this.cold.peek(physicalOffset, size, queue);
-    return bytes !== undefined && isRecord(bytes, physicalOffset, size) ? bytes : undefined;
+    return bytes !== undefined && isRecord(bytes, physicalOffset) ? bytes : undefined;
   }
 
   /** What was read if it is the record; undefined, reported and counted, when the disk does not give back what was written. */
   private checked(queue: ConsumeQueue, index: number, physicalOffset: number, bytes: Buffer): Buffer | undefined {
-    const size = bytes.length;
-    if (isRecord(bytes, physicalOffset, size)) return bytes;
-    if (physicalOffset < this.startOffset()) return undefined;
+    if (isRecord(bytes, physicalOffset)) return bytes;
+    if (physicalOffset >= this.startOffset()) this.report(queue, index, physicalOffset);
+    return undefined;
+  }
+
+  private report({ topic, queueId }: ConsumeQueue, index: number, physicalOffset: number): void {
     this.damaged++;
     this.logger.error(
-      `Message ${index} of ${queue.topic} queue ${queue.queueId}, at log offset ${physicalOffset}, is damaged on the disk and is left out. Check the disk and restore the log from a backup.`,
+      `Message ${index} of ${topic} queue ${queueId}, at log offset ${physicalOffset}, is damaged on the disk and is left out. Check the disk and restore the log from a backup.`,
     );
-    return undefined;
   }
 }
 
-function isRecord(bytes: Buffer, physicalOffset: number, size: number): boolean {
-  const found = inspectRecord(bytes, 0, bytes.length, physicalOffset);
-  return found.kind === 'record' && found.size === size;
+/** A stretch of a chunk. */
+interface Run {
+  readonly chunk: TailChunk;
+  readonly from: number;
+  to: number;
+}
+
+/** One long run is a view; others are copied side by side, and their chunks stay free to be used again. */
+function together(runs: readonly Run[], bytes: number): Buffer {
+  const { chunk, from, to } = runs[0]!;
+  if (runs.length === 1 && bytes >= SMALLEST_VIEW) {
+    chunk.lent = true;
+    return chunk.bytes.subarray(from, to);
+  }
+  const copy = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const run of runs) at += run.chunk.bytes.copy(copy, at, run.from, run.to);
+  return copy;
+}
+
+function isRecord(bytes: Buffer, physicalOffset: number): boolean {
+  return bytes.length >= 4 && isStoredRecord(bytes, 0, bytes.length, physicalOffset);
 }
 
 function result(queue: ConsumeQueue, messageCount: number, nextBeginOffset: number, chunks: Buffer[]): ReadResult {
