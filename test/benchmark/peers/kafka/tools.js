@@ -22,8 +22,9 @@ export class KafkaTools {
     const props = window(bytes, inFlight);
     const client = await this.producer(topic, bytes, ENDLESS, props);
     const counted = new Counted(client, this.broker);
-    client.listeners.add((text) => {
-      for (const [, count] of text.matchAll(/^(\d+) records sent, /gm)) counted.add(Number(count));
+    client.listeners.add((line) => {
+      const found = /^(\d+) records sent, /.exec(line);
+      if (found !== null) counted.add(Number(found[1]));
     });
     return counted.measure(Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds), seconds);
   }
@@ -36,9 +37,10 @@ export class KafkaTools {
       ...[...place, ...shape, '--reporting-interval', '200', '--timeout', '30000'],
     ]);
     const counted = new Counted(client, this.broker);
-    client.listeners.add((text) => {
-      // time, thread, MB, MB a second, messages so far, messages a second, and six more
-      for (const [, soFar] of text.matchAll(/^[^,\n]+, \d+, [\d.]+, [\d.]+, (\d+), /gm)) counted.reach(Number(soFar));
+    client.listeners.add((line) => {
+      // time, thread, MB, MB a second, messages so far, messages a second, and more
+      const found = /^[^,]+, \d+, [\d.]+, [\d.]+, (\d+), /.exec(line);
+      if (found !== null) counted.reach(Number(found[1]));
     });
     return counted.measure(warmUpSeconds, seconds, backlog);
   }

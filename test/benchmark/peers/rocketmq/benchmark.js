@@ -1,4 +1,5 @@
 // Apache's own benchmark programs, `org.apache.rocketmq.example.benchmark`, and what they print.
+import { fileURLToPath } from 'node:url';
 import { OwnProcess } from '../support/own-process.js';
 import { ProcessorSamples } from '../support/processor-samples.js';
 
@@ -9,6 +10,7 @@ const FIRST_REPORT_SECONDS = 10;
 const LEAST_WARM_UP_SECONDS = 5;
 /** Of what was measured; what fails while all threads begin at once is not. */
 const MOST_FAILED = 0.01;
+const LATENCY = fileURLToPath(new URL('Latency.java', import.meta.url));
 const MEMORY = ['-server', '-Xms1g', '-Xmx1g'];
 
 /**
@@ -33,11 +35,15 @@ export class ApacheBenchmark {
   }
 
   start(program, args) {
-    const { classPath, directory, nameServer, topic } = this.broker;
-    const places = [`-Duser.home=${directory}`, `-Drocketmq.client.logRoot=${directory}/client`];
-    const main = `org.apache.rocketmq.example.benchmark.${program}`;
+    const { nameServer, topic } = this.broker;
     const given = ['-n', nameServer, '-t', topic, '-ri', '1000', ...args];
-    return new OwnProcess('java', [...MEMORY, ...places, '-cp', classPath, main, ...given], { cwd: directory });
+    return this.java(`org.apache.rocketmq.example.benchmark.${program}`, given);
+  }
+
+  java(main, args) {
+    const { classPath, directory } = this.broker;
+    const places = [`-Duser.home=${directory}`, `-Drocketmq.client.logRoot=${directory}/client`];
+    return new OwnProcess('java', [...MEMORY, ...places, '-cp', classPath, main, ...args], { cwd: directory });
   }
 
   /**
@@ -51,13 +57,11 @@ export class ApacheBenchmark {
     try {
       const started = performance.now();
       const reports = [];
-      client.listeners.add((text) => {
-        for (const line of text.split('\n')) {
-          const found = rate.exec(line);
-          if (found === null) continue;
-          const failed = Number(failures.exec(line)?.[1] ?? 0);
-          reports.push({ at: performance.now(), perSecond: Number(found[1]), failed });
-        }
+      client.listeners.add((line) => {
+        const found = rate.exec(line);
+        if (found === null) return;
+        const failed = Number(failures.exec(line)?.[1] ?? 0);
+        reports.push({ at: performance.now(), perSecond: Number(found[1]), failed });
       });
       const wanted = Math.max(1, Math.round(seconds / REPORT_SECONDS));
       const warmUp = Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds);
@@ -79,6 +83,22 @@ export class ApacheBenchmark {
       return { perSecond, count, seconds: measured, clientMicros: used.client, serverMicros: used.server };
     } finally {
       samples.stop();
+      await client.stop();
+    }
+  }
+
+  /** By a program of ours, which Java compiles when it starts. @returns Latency */
+  async latency(topic, { bytes, ratePerSecond, warmUpSeconds, seconds }) {
+    const given = [this.broker.nameServer, topic, bytes, ratePerSecond, Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds)];
+    const client = this.java(LATENCY, [...given, seconds].map(String));
+    try {
+      const patience = (LEAST_WARM_UP_SECONDS + warmUpSeconds + seconds + 60) * 1000;
+      await client.until(() => /^(LATENCY|FAILED) .*\n/m.test(client.output), 'it had measured', patience);
+      const found = /^LATENCY ([\d.E-]+) ([\d.E-]+) ([\d.E-]+) (\d+)/m.exec(client.output);
+      if (found === null) throw new Error(client.output.slice(-2_000));
+      const [p50, p99, max, count] = found.slice(1).map(Number);
+      return { p50, p99, max, count };
+    } finally {
       await client.stop();
     }
   }

@@ -101,10 +101,9 @@ export class ApacheBroker {
     return program;
   }
 
-  /** A topic of its own whose group begins with its first message. */
-  async prepare(topic, queues, group) {
-    await this.request(async (invoke, { RequestCode }) => {
-      await invoke(RequestCode.UPDATE_AND_CREATE_TOPIC, {
+  async createTopic(topic, queues) {
+    await this.request((invoke, { RequestCode }) =>
+      invoke(RequestCode.UPDATE_AND_CREATE_TOPIC, {
         topic,
         defaultTopic: 'TBW102',
         readQueueNums: queues,
@@ -113,10 +112,15 @@ export class ApacheBroker {
         topicFilterType: 'SINGLE_TAG',
         topicSysFlag: 0,
         order: false,
-      });
-      const body = Buffer.from(JSON.stringify({ groupName: group }));
-      await invoke(RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, {}, body);
-    });
+      }),
+    );
+  }
+
+  /** The topic that is measured, and a group that begins with its first message. */
+  async prepare(topic, queues, group) {
+    await this.createTopic(topic, queues);
+    const body = Buffer.from(JSON.stringify({ groupName: group }));
+    await this.request((invoke, { RequestCode }) => invoke(RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, {}, body));
     this.topic = topic;
     this.queues = queues;
     this.group = group;

@@ -6,6 +6,7 @@ import { ApacheBroker } from './broker.js';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const TOPIC = 'Bench';
+const LATENCY_TOPIC = 'BenchLatency';
 const GROUP = 'bench_consumers';
 const QUEUES = 4;
 /** What a first backlog is made for; it is measured afterwards. */
@@ -32,6 +33,7 @@ class RocketMQ {
         'Producer: one thread for each message in flight, each of which sends and waits; the means of nine seconds that it prints itself',
       receiving:
         'Consumer: a push consumer with 20 threads, its default, over a backlog; the means of nine seconds that it prints itself',
+      latency: 'a program of ours over the same client: asynchronous sends, a push consumer as shipped, one process',
     };
   }
 
@@ -54,6 +56,10 @@ class RocketMQ {
     return measured;
   }
 
+  async latency(spec) {
+    return this.benchmark.latency(LATENCY_TOPIC, { ratePerSecond: 1000, ...spec });
+  }
+
   async close() {
     await this.broker.stop();
   }
@@ -67,6 +73,7 @@ export function rocketmq(name, flushDiskType) {
     async open(directory) {
       const broker = await ApacheBroker.start(classPath(FOLDER), directory, flushDiskType);
       try {
+        await broker.createTopic(LATENCY_TOPIC, QUEUES);
         await broker.prepare(TOPIC, QUEUES, GROUP);
         return new RocketMQ(broker, new ApacheBenchmark(broker), flushDiskType);
       } catch (error) {

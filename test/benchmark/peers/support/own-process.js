@@ -34,13 +34,20 @@ export class OwnProcess {
     this.command = command;
     this.child = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(this);
+    /** Each is told every line, once it is whole. */
     this.listeners = new Set();
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding('utf8');
-      stream.on('data', (text) => this.said(text));
+      let begun = '';
+      stream.on('data', (text) => {
+        const lines = (begun + text).split('\n');
+        // Java writes a line in pieces.
+        begun = lines.pop();
+        this.said(text, lines);
+      });
     }
     this.ended = new Promise((resolve) => {
-      this.child.once('error', (error) => this.said(`${error.message}\n`));
+      this.child.once('error', ({ message }) => this.said(`${message}\n`, [message]));
       this.child.once('error', () => resolve(-1));
       this.child.once('exit', (code, signal) => resolve(code ?? signal));
     });
@@ -50,9 +57,9 @@ export class OwnProcess {
     });
   }
 
-  said(text) {
+  said(text, lines) {
     this.output = (this.output + text).slice(-KEPT_OUTPUT);
-    for (const listener of this.listeners) listener(text);
+    for (const line of lines) for (const listener of this.listeners) listener(line);
   }
 
   /** Resolves once `condition` holds; rejects with the last output when the program ends or takes too long. */

@@ -6,6 +6,7 @@ interface OwnProcess {
   output: string;
   until(condition: () => boolean, what: string, patienceMillis?: number): Promise<void>;
   pids(): number[];
+  listeners: Set<(line: string) => void>;
   stop(): Promise<void>;
 }
 
@@ -41,6 +42,17 @@ describe('a program of a peer', () => {
     await expect(program.until(() => false, 'it was ready')).rejects.toThrow(
       /ended before it was ready:\nno such port/,
     );
+  });
+
+  it('tells lines that are whole, however they were written', async () => {
+    const pieces =
+      "process.stdout.write('Send TPS: 12'); setTimeout(() => process.stdout.write('345\\nnext\\nrest'), 50)";
+    const program = new OwnProcess(process.execPath, ['-e', pieces]);
+    const lines: string[] = [];
+    program.listeners.add((line) => lines.push(line));
+    await program.until(() => program.output.endsWith('rest'), 'it had said all');
+    expect(lines).toEqual(['Send TPS: 12345', 'next']);
+    await program.stop();
   });
 
   it('is waited for no longer than one has patience', async () => {

@@ -1,0 +1,108 @@
+// Over the RocketMQ client: sends at a steady rate, whatever is answered, and takes the time from each send to its arrival
+// in a push consumer of the same process. Apache's own programs print a mean alone.
+// java -cp CLASSPATH Latency.java NAMESERVER TOPIC BYTES RATE WARM_UP_SECONDS SECONDS
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
+import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.SendCallback;
+import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
+import org.apache.rocketmq.common.message.Message;
+
+public class Latency {
+    private static final long NANOS = 1_000_000_000L;
+
+    public static void main(String[] args) throws Exception {
+        String nameServer = args[0];
+        String topic = args[1];
+        int bytes = Integer.parseInt(args[2]);
+        double rate = Double.parseDouble(args[3]);
+        double warmUpSeconds = Double.parseDouble(args[4]);
+        double seconds = Double.parseDouble(args[5]);
+
+        AtomicLong received = new AtomicLong();
+        AtomicLong measuredFrom = new AtomicLong(Long.MAX_VALUE);
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        ConcurrentLinkedQueue<Long> samples = new ConcurrentLinkedQueue<>();
+
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer("bench_latency_" + System.currentTimeMillis());
+        consumer.setNamesrvAddr(nameServer);
+        consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET);
+        consumer.subscribe(topic, "*");
+        long started = System.nanoTime();
+        consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
+            long now = System.nanoTime();
+            for (var message : messages) {
+                long sentAt = ByteBuffer.wrap(message.getBody()).getLong();
+                // What an earlier run has left is not ours.
+                if (sentAt < started) continue;
+                received.incrementAndGet();
+                if (sentAt >= measuredFrom.get()) samples.add(now - sentAt);
+            }
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        consumer.start();
+
+        DefaultMQProducer producer = new DefaultMQProducer("bench_latency");
+        producer.setNamesrvAddr(nameServer);
+        producer.start();
+
+        SendCallback callback = new SendCallback() {
+            @Override
+            public void onSuccess(SendResult result) {
+            }
+
+            @Override
+            public void onException(Throwable error) {
+                failure.compareAndSet(null, error);
+            }
+        };
+        // Connections, routes and queues first: the consumer hears of its queues when it hears of them.
+        long sent = 0;
+        long patience = System.nanoTime() + 60 * NANOS;
+        while (received.get() < 4 && System.nanoTime() < patience) {
+            producer.send(message(topic, bytes));
+            sent++;
+            Thread.sleep(50);
+        }
+
+        long begin = System.nanoTime();
+        long total = Math.round((warmUpSeconds + seconds) * rate);
+        long warm = Math.round(warmUpSeconds * rate);
+        for (long index = 0; index < total; index++) {
+            long due = begin + (long) (index / rate * NANOS);
+            while (System.nanoTime() < due) LockSupport.parkNanos(due - System.nanoTime());
+            if (index == warm) measuredFrom.set(System.nanoTime());
+            producer.send(message(topic, bytes), callback);
+            sent++;
+        }
+        patience = System.nanoTime() + 10 * NANOS;
+        while (received.get() < sent && System.nanoTime() < patience) Thread.sleep(5);
+
+        long[] sorted = samples.stream().mapToLong(Long::longValue).toArray();
+        Arrays.sort(sorted);
+        if (failure.get() != null) System.out.println("FAILED " + failure.get());
+        else if (sorted.length < (total - warm)) System.out.println("FAILED " + sorted.length + " of " + (total - warm) + " arrived");
+        else System.out.println("LATENCY " + millis(sorted, 0.5) + " " + millis(sorted, 0.99) + " " + millis(sorted, 1) + " " + sorted.length);
+        System.out.flush();
+        Runtime.getRuntime().halt(0);
+    }
+
+    private static Message message(String topic, int bytes) {
+        byte[] body = new byte[Math.max(8, bytes)];
+        Arrays.fill(body, (byte) 'x');
+        ByteBuffer.wrap(body).putLong(System.nanoTime());
+        return new Message(topic, body);
+    }
+
+    private static double millis(long[] sorted, double share) {
+        return sorted[Math.min(sorted.length - 1, (int) (sorted.length * share))] / 1e6;
+    }
+}
