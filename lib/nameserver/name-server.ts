@@ -58,10 +58,17 @@ export class NameServer {
     this.sweeper = undefined;
   }
 
-  /** Serves a channel all by itself; a server that has more to answer on it uses `attach` and `handlers`. */
-  accept(channel: Channel): void {
+  /**
+   * Serves a channel all by itself; a server that has more to answer on it uses `attach` and `handlers`.
+   * @param isOpen Which requests are answered by now; the others are put off.
+   */
+  accept(channel: Channel, isOpen: (code: number) => boolean = () => true): void {
     this.attach(channel);
     channel.onRequest((request, from, respond) => {
+      if (!isOpen(request.code)) {
+        const remark = 'BROKER_BUSY: the NameServer waits for its brokers; try again in a moment';
+        return respond(refusal(ResponseCode.SERVICE_NOT_AVAILABLE, remark));
+      }
       const handler = this.handlers.get(request.code);
       if (handler !== undefined) return handler(request, from, respond);
       const remark = `NOT_SUPPORTED:  request type ${requestCodeName(request.code)} not supported`;

@@ -1,6 +1,6 @@
 import { KvConfig, NameServer } from '../nameserver/index.js';
 import { type FileLock, type Platform, systemPlatform } from '../platform/index.js';
-import { TcpServer } from '../remoting/index.js';
+import { type Channel, TcpServer } from '../remoting/index.js';
 import type { AccessGuard } from './access/access-guard.js';
 import { loadAccounts } from './access/accounts.js';
 import { guardOf } from './access/guard-of.js';
@@ -38,11 +38,13 @@ export class NameServerHost {
 
   /**
    * Resolves when brokers can register.
+   * @param isOpen For `ShardedBroker`: which requests are answered by now; the others are put off.
    * @throws MessagingError CONFIGURATION, STORE_LOCKED, STORE_DAMAGED.
    */
   static async start(
     settings: NameServerSettings = {},
     platform: Platform = systemPlatform(),
+    isOpen?: (code: number) => boolean,
   ): Promise<NameServerHost> {
     const resolved = resolveNameServerSettings(settings);
     const { store, brokerExpiryMillis, scanMillis } = resolved;
@@ -50,7 +52,7 @@ export class NameServerHost {
     try {
       const kv = store === undefined ? KvConfig.inMemory(platform) : await KvConfig.open(platform, store);
       const nameServer = new NameServer(platform, { brokerExpiryMillis, scanMillis }, kv);
-      const onChannel = nameServer.accept.bind(nameServer);
+      const onChannel = (channel: Channel): void => nameServer.accept(channel, isOpen);
       const tls = resolved.tls && (await loadTls(resolved.tls, 'nameServer.tls'));
       const isServed = (code: number): boolean => nameServer.handlers.has(code);
       const guard = await guardOf(resolved.acl, 'nameServer.acl', isServed, platform);

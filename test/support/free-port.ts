@@ -4,13 +4,14 @@ const FIRST = 20_000;
 const COUNT = 12_000;
 
 /**
- * A port that nothing listens on, below those that the kernel gives to outgoing connections: one of these could take it
+ * A port that nothing listens on, and neither on those `besides` it, below those that the kernel gives to outgoing connections: one of these could take it
  * while its server restarts, and a client that tries to connect to such a port again and again meets itself in the end.
  */
-export async function freePort(): Promise<number> {
+export async function freePort(...besides: readonly number[]): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * COUNT);
-    if (await isFree(port)) return port;
+    const free = await Promise.all([0, ...besides].map((distance) => isFree(port + distance)));
+    if (free.every(Boolean)) return port;
   }
 }
 

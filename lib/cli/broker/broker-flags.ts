@@ -24,6 +24,14 @@ export const BROKER_FLAGS: readonly SettingFlag[] = [
     env: 'NESTMQ_FLUSH',
     help: 'sync: acknowledge what is on the disk; async: a power cut loses up to 500 ms; default sync',
   },
+  {
+    name: 'shards',
+    setting: 'shards',
+    value: 'n',
+    parse: parseCount,
+    env: 'NESTMQ_SHARDS',
+    help: 'run so many brokers under this address, a process each, on the ports behind it; default one, in this process',
+  },
   ...LISTEN_FLAGS,
   {
     name: 'advertised-address',
