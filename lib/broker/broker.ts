@@ -109,7 +109,7 @@ export class Broker {
         this.traffic.forgetTopic(name);
       } else this.consumers.topicChanged(name);
     });
-    this.deaths = new ProcessDeaths(store, platform);
+    this.deaths = new ProcessDeaths(store, platform, this.options.clientsLive);
     this.resets = new PositionResets(store, this.consumers, platform);
     this.offsets = new OffsetBook(store, this.topics, this.consumers);
     this.duplicates = new DuplicateFilter(store);

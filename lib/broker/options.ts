@@ -23,6 +23,8 @@ export interface BrokerOptions {
   maxHeldPulls?: number;
   /** Whether a connection may be asked about a transaction on the topic, which shows it the message. Default: all may. */
   mayCheck?: (channel: Channel, topic: string) => boolean;
+  /** Whether the clients of this process have outlived the broker before, so that its end was no death of theirs. Default false. */
+  clientsLive?: boolean;
 }
 
 export type ResolvedBrokerOptions = Readonly<
@@ -41,5 +43,6 @@ export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOpti
     sqlFilters: options.sqlFilters ?? true,
     maxHeldPulls: options.maxHeldPulls ?? 100_000,
     mayCheck: options.mayCheck ?? (() => true),
+    clientsLive: options.clientsLive ?? false,
   };
 }

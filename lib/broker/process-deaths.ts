@@ -56,6 +56,8 @@ export class ProcessDeaths {
   constructor(
     private readonly store: MessageStore,
     private readonly platform: Platform,
+    /** Whether the members in this process have outlived the broker before. */
+    private readonly clientsLive: boolean = false,
   ) {}
 
   /** Opens the book and enters what the end of the last process says. Nothing else may be called before. */
@@ -166,7 +168,7 @@ export class ProcessDeaths {
     const writes: Promise<void>[] = [];
     for (const group of groups) {
       writes.push(this.change(group, undefined));
-      if (this.store.cleanStart) continue;
+      if (this.store.cleanStart || this.clientsLive) continue;
       for (const topic of Object.keys(this.store.groups.get(group)?.topics ?? {})) {
         const queues = this.store.topics.get(topic)?.readQueueNums ?? 0;
         for (let queueId = 0; queueId < queues; queueId++)

@@ -76,18 +76,20 @@ export class BrokerHost {
   /**
    * Resolves when messages can be sent.
    * @param claim For `SharedBroker`: the lock on the store, taken already. It goes over to the host, also when that cannot start.
+   * @param clientsLive For `SharedBroker`: whether the clients of this process have outlived the broker before.
    * @throws MessagingError CONFIGURATION, STORE_LOCKED, STORE_NEWER, STORE_DAMAGED.
    */
   static async start(
     settings: BrokerSettings = {},
     platform: Platform = systemPlatform(),
     claim?: FileLock,
+    clientsLive = false,
   ): Promise<BrokerHost> {
     const resolved = resolveSettings(settings);
     const world = resolved.memory ? { ...platform, fileSystem: new MemoryFileSystem(memoryLimit()) } : platform;
     const undo: (() => Promise<void>)[] = [];
     try {
-      return new BrokerHost(await open(resolved, world, undo, claim));
+      return new BrokerHost(await open(resolved, world, undo, claim, clientsLive));
     } catch (error) {
       for (const step of undo.reverse()) {
         await step().catch((cause: unknown) =>
@@ -204,6 +206,7 @@ async function open(
   platform: Platform,
   undo: (() => Promise<void>)[],
   claim: FileLock | undefined,
+  clientsLive: boolean,
 ): Promise<Parts> {
   const path = settings.memory ? MEMORY_PATH : settings.store;
   const lock = claim ?? (settings.memory ? undefined : await lockStore(platform.fileSystem, path));
@@ -253,6 +256,7 @@ async function open(
       sqlFilters,
       transactions,
       mayCheck: guard?.mayCheck,
+      clientsLive,
     },
     store,
     platform,

@@ -74,6 +74,16 @@ describe('a message that kills its process', () => {
       for (let i = 0; i < 4; i++) expect(await die()).toEqual({ offset: 10 });
     });
 
+    it('is not looked for after deaths of the broker alone, which its clients have outlived', async () => {
+      for (let i = 0; i < 4; i++) {
+        await running.clock.advance(1_500);
+        running = await TestBroker.start({ clientsLive: true }, disk);
+        client = running.client();
+        await client.join('billing', 'orders');
+        expect(await ask(client)).toEqual({ offset: 4 });
+      }
+    });
+
     it('is not looked for when the group was not at work', async () => {
       await client.invoke(RequestCode.UNREGISTER_CLIENT, { clientID: client.clientId, consumerGroup: 'billing' });
       for (let i = 0; i < 3; i++) {

@@ -160,6 +160,16 @@ try {
     if (output !== 'order 7, attempt 1') throw new Error(`it printed: ${output}`);
     return output;
   });
+  await check('a listener receives a message from a broker in a thread', () => {
+    const output = run('node', ['out/main.js', 'worker']).trim();
+    if (output !== 'order 7, attempt 1') throw new Error(`it printed: ${output}`);
+    return output;
+  });
+  await check('an application of CommonJS has its broker in a thread', () => {
+    const output = run('node', ['worker.cjs']).trim();
+    if (output !== 'SEND_OK') throw new Error(`it printed: ${output}`);
+    return output;
+  });
   check('a microservice answers a request', () => {
     const output = run('node', ['out/microservice.js']).trim();
     if (output !== 'a quote for lanterns') throw new Error(`it printed: ${output}`);

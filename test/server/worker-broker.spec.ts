@@ -199,6 +199,8 @@ describe('a broker in a thread of its own', () => {
   it('answers what is under way before it closes', async () => {
     const broker = await open({ store: await directory(), segmentBytes: 8 * 1024 * 1024 });
     const channel = await broker.connector.connect('');
+    // The first one makes the topic.
+    await send(channel, 'first');
     const sends = Array.from({ length: 200 }, (_, index) => send(channel, `n${index}`));
     const closed = broker.close();
     const answers = await Promise.all(sends);

@@ -5,7 +5,7 @@ import { SERIALIZE_BINARY } from '../frame.js';
 import { FramedChannel, READ_AGAIN_BYTES, STOP_READING_BYTES } from '../framed-channel.js';
 import { IN_PROCESS_ADDRESS } from '../in-process-channel.js';
 import { RemotingCounters } from '../remoting-counters.js';
-import { PortOutbox } from './port-outbox.js';
+import { type Crossing, PortOutbox } from './port-outbox.js';
 
 /** How often an end that has stopped reading looks whether the other one has caught up. */
 const LOOK_MILLIS = 2;
@@ -23,8 +23,6 @@ const COUNTERS_BYTES = 8;
 /** Without it a port that closes means that the other thread has crashed. */
 const GOOD_BYE = null;
 
-type Crossed = ArrayBuffer | ArrayBuffer[];
-
 export function createPortCounters(): SharedArrayBuffer {
   return new SharedArrayBuffer(COUNTERS_BYTES);
 }
@@ -38,7 +36,7 @@ export class PortChannel extends FramedChannel {
   /** Modulo 2^32. */
   private posted = 0;
   /** What came while reading was stopped. */
-  private unread: Crossed[] | undefined;
+  private unread: Crossing[] | undefined;
 
   constructor({ port, taken }: PortEnd, role: 'accepted' | 'connected', clock: Clock, logger: Logger) {
     const options = { role, serialize: SERIALIZE_BINARY, remoteAddress: IN_PROCESS_ADDRESS } as const;
@@ -46,7 +44,7 @@ export class PortChannel extends FramedChannel {
     this.port = port;
     this.taken = new Int32Array(taken);
     this.own = role === 'connected' ? 0 : 1;
-    this.outbox = new PortOutbox(clock, (buffers, bytes) => this.post(buffers, bytes));
+    this.outbox = new PortOutbox(clock, (crossing, transfer, bytes) => this.post(crossing, transfer, bytes));
     port.on('message', this.onMessage);
     port.on('close', () => this.finish(new Error('the thread at its other end has ended')));
   }
@@ -84,13 +82,13 @@ export class PortChannel extends FramedChannel {
     this.lookLater();
   }
 
-  private post(buffers: ArrayBuffer[], bytes: number): void {
+  private post(crossing: Crossing, transfer: ArrayBuffer[], bytes: number): void {
     if (this.isClosed) return;
     this.posted = (this.posted + bytes) | 0;
-    this.port.postMessage(buffers.length === 1 ? buffers[0] : buffers, buffers);
+    this.port.postMessage(crossing, transfer);
   }
 
-  private readonly onMessage = (crossed: Crossed | typeof GOOD_BYE): void => {
+  private readonly onMessage = (crossed: Crossing | typeof GOOD_BYE): void => {
     if (crossed === GOOD_BYE) {
       this.finish();
       this.port.close();
@@ -101,11 +99,12 @@ export class PortChannel extends FramedChannel {
     }
   };
 
-  private read(crossed: Crossed): void {
+  private read(crossed: Crossing): void {
     let bytes = 0;
     try {
-      if (Array.isArray(crossed)) for (const buffer of crossed) bytes += this.receiveAll(buffer);
-      else bytes = this.receiveAll(crossed);
+      if (typeof crossed === 'string') bytes = this.receiveAll(Buffer.from(crossed, 'latin1'));
+      else if (Array.isArray(crossed)) for (const buffer of crossed) bytes += this.receiveAll(Buffer.from(buffer));
+      else bytes = this.receiveAll(Buffer.from(crossed));
     } catch (error) {
       this.counters.invalidFrames++;
       const reason = error instanceof Error ? error.message : String(error);
@@ -118,8 +117,7 @@ export class PortChannel extends FramedChannel {
     Atomics.add(this.taken, this.own, bytes);
   }
 
-  private receiveAll(buffer: ArrayBuffer): number {
-    const bytes = Buffer.from(buffer);
+  private receiveAll(bytes: Buffer): number {
     let at = 0;
     while (at + 4 <= bytes.length) {
       const length = bytes.readInt32BE(at);

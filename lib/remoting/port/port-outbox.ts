@@ -4,13 +4,21 @@ import type { Clock } from '../../platform/index.js';
 const SMALLEST_BYTES = 4096;
 const LARGEST_BYTES = 262_144;
 
+/**
+ * Up to this a turn's frames cross as a string of one character a byte, because handing memory over costs more than it saves
+ * (measured, post and receipt: 3.0 us instead of 4.0 us for 1 KB, 4.0 instead of 4.8 for 4 KB, 7.7 instead of 5.8 for 16 KB).
+ */
+const TEXT_BYTES = SMALLEST_BYTES;
+
 /*
- * What crosses at a time is one ArrayBuffer, or a list of them; each holds whole frames, one behind the other:
+ * What crosses at a time is a short string of bytes, an ArrayBuffer, or a list of those; each holds whole frames, one
+ * behind the other:
  *
  *   +---------+---------+-----+----------------------+
- *   | frame   | frame   | ... | int32 0, then unused |   the zero is missing where fewer than 4 bytes are left
+ *   | frame   | frame   | ... | int32 0, then unused |   the zero is missing in a string, and where fewer than 4 bytes are left
  *   +---------+---------+-----+----------------------+
  */
+export type Crossing = string | ArrayBuffer | ArrayBuffer[];
 
 /**
  * The frames of one end that wait to cross to another thread. All of one turn of the event loop cross as one message of the
@@ -27,7 +35,7 @@ export class PortOutbox {
   constructor(
     private readonly clock: Clock,
     /** Takes the memory away. */
-    private readonly post: (buffers: ArrayBuffer[], frameBytes: number) => void,
+    private readonly post: (crossing: Crossing, transfer: ArrayBuffer[], frameBytes: number) => void,
   ) {}
 
   /** Bytes that have not crossed yet. */
@@ -53,15 +61,22 @@ export class PortOutbox {
     if (this.waiting === 0) return;
     // One turn in a row that needs less is no reason yet for smaller buffers, a hundred of them are.
     if (this.full.length === 0 && this.at < this.size / 4) this.size = Math.max(SMALLEST_BYTES, this.size * 0.98);
-    this.cut();
     const bytes = this.waiting;
     this.waiting = 0;
-    this.post(this.full.splice(0), bytes);
+    if (this.full.length === 0 && bytes <= TEXT_BYTES) {
+      const text = this.current!.toString('latin1', 0, this.at);
+      this.at = 0;
+      this.post(text, [], bytes);
+      return;
+    }
+    this.cut();
+    const buffers = this.full.splice(0);
+    this.post(buffers.length === 1 ? buffers[0]! : buffers, buffers, bytes);
   };
 
   private room(length: number): Buffer {
     if (this.current !== undefined && this.at + length <= this.current.length) return this.current;
-    if (this.current !== undefined) {
+    if (this.current !== undefined && this.at > 0) {
       this.cut();
       this.size = Math.min(LARGEST_BYTES, this.size * 2);
     }

@@ -34,6 +34,8 @@ export interface SeatSettings {
   readonly identity: ProcessIdentity;
   readonly joiner: Joiner;
   readonly platform: Platform;
+  /** Whether the broker of this process has ended without its clients, and nobody has hosted the store since. */
+  readonly clientsLive: boolean;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function findSeat(settings: SeatSettings): Promise<Seat | Taken> {
   return 'holder' in lock ? join(settings, lock.holder) : host(settings, lock);
 }
 
-async function host({ given, resolved, identity, platform }: SeatSettings, lock: FileLock): Promise<Seat> {
+async function host({ given, resolved, identity, platform, clientsLive }: SeatSettings, lock: FileLock): Promise<Seat> {
   let local: LocalServer | undefined;
   // Whoever gets the lock next may make its socket at the same path.
   const release = async (): Promise<void> => {
@@ -67,7 +69,12 @@ async function host({ given, resolved, identity, platform }: SeatSettings, lock:
     await release();
     throw error;
   }
-  const started = await BrokerHost.start(given, platform, { describe: (text) => lock.describe(text), release });
+  const started = await BrokerHost.start(
+    given,
+    platform,
+    { describe: (text) => lock.describe(text), release },
+    clientsLive,
+  );
   local?.serve(started);
   return { kind: 'host', host: started, local };
 }

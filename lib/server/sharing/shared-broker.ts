@@ -41,6 +41,7 @@ export class SharedBroker {
   /**
    * Resolves when messages can be sent. With `share: false`, or in memory, it is a broker of this process alone.
    * @param identity For tests that act as several processes.
+   * @param clientsLive Whether a broker of this process has ended without its clients: in a thread of its own it does.
    * @throws MessagingError as `BrokerHost.start`; STORE_LOCKED naming the holder after 15 s without a host that answers,
    * at once when it is this process itself or the host has another store; STORE_NEWER for a host that this version cannot join.
    */
@@ -48,15 +49,20 @@ export class SharedBroker {
     settings: BrokerSettings = {},
     platform: Platform = systemPlatform(),
     identity: ProcessIdentity = thisProcess(),
+    clientsLive = false,
   ): Promise<SharedBroker> {
     const resolved = resolveSettings(settings);
     const joiner = new Joiner(resolved.store, identity, platform);
-    const broker = new SharedBroker({ given: settings, resolved, identity, joiner, platform });
+    const broker = new SharedBroker({ given: settings, resolved, identity, joiner, platform, clientsLive });
     try {
       broker.take(
         resolved.share
           ? (await broker.seek(true))!
-          : { kind: 'host', host: await BrokerHost.start(settings, platform), local: undefined },
+          : {
+              kind: 'host',
+              host: await BrokerHost.start(settings, platform, undefined, clientsLive),
+              local: undefined,
+            },
       );
     } catch (error) {
       await joiner.close();
@@ -164,7 +170,7 @@ export class SharedBroker {
     for (;;) {
       let pause = clock.monotonic() - began < HURRY_MILLIS ? POLL_MILLIS : SLOW_POLL_MILLIS;
       try {
-        const found = await findSeat(this.settings);
+        const found = await findSeat(first ? this.settings : { ...this.settings, clientsLive: false });
         if (found.kind !== 'taken') return found;
         const now = clock.monotonic();
         if (found.alive) patienceEnds = now + PATIENCE_MILLIS;

@@ -12,7 +12,7 @@ import { relay } from './relay.js';
 import type { ThreadMessage, ThreadQuestion, ThreadReport, ThreadStart } from './thread-messages.js';
 
 const port = parentPort!;
-const { settings, identity } = workerData as ThreadStart;
+const { settings, identity, again } = workerData as ThreadStart;
 
 function tell(message: ThreadMessage): void {
   port.postMessage(message);
@@ -70,6 +70,6 @@ function refuse(error: unknown): void {
 }
 
 // From the start: it is what keeps the thread, also while it waits for another process to let go of the store.
-const opened = SharedBroker.open(settings, platform, identity);
+const opened = SharedBroker.open(settings, platform, identity, again);
 port.on('message', (question: ThreadQuestion) => void opened.then((broker) => answer(broker, question)));
 opened.then((broker) => tell({ kind: 'started', summary: broker.summary() })).catch(refuse);

@@ -25,7 +25,12 @@ class Billing {
 }
 
 @Module({
-  imports: [MessagingModule.forRoot({ application: 'packed', broker: { memory: true } })],
+  imports: [
+    MessagingModule.forRoot({
+      application: 'packed',
+      broker: { memory: true, run: process.argv[2] === 'worker' ? 'worker' : 'inline' },
+    }),
+  ],
   providers: [Billing],
 })
 class AppModule {}
