@@ -1,5 +1,6 @@
 export * from './batch.js';
 export * from './bodies/index.js';
+export { BodyCopies } from './body-copies.js';
 export * from './codes.js';
 export * from './command.js';
 export {
@@ -40,6 +41,7 @@ export { decodeRecord, decodeRecords } from './record/decode.js';
 export type { MessageRecord } from './record/decode.js';
 export { renameRecords } from './record/rename.js';
 export { inspectRecord, isStoredRecord } from './record/inspect.js';
+export { RecordView } from './record/view.js';
 export type { Inspection } from './record/inspect.js';
 export {
   recordBody,

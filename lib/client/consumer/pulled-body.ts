@@ -1,10 +1,10 @@
 import {
   decodeBatchBody,
-  decodeRecord,
   ExtensionProperty,
   getProperty,
   MessagingError,
   PropertyName,
+  RecordView,
   SysFlag,
   type MessageRecord,
 } from '../../protocol/index.js';
@@ -35,13 +35,13 @@ export class PulledBodyDecoder {
    * with no record; when one further on is none, what stands before it is taken and the next pull begins there.
    */
   decode(queue: ProcessQueue, body: Buffer, nextBeginOffset: number): Pulled | Promise<Pulled> {
-    const records: MessageRecord[] = [];
+    const records: RecordView[] = [];
     let compressed = false;
     let nextOffset = nextBeginOffset;
     for (let at = 0; at < body.length;) {
-      let record: MessageRecord;
+      let record: RecordView;
       try {
-        record = decodeRecord(body, at);
+        record = new RecordView(body, at);
       } catch (error) {
         const last = records.at(-1);
         if (last === undefined) throw error;

@@ -1,4 +1,5 @@
 import {
+  BodyCopies,
   checkTopic,
   DELAY_LEVELS,
   ExtensionProperty,
@@ -10,7 +11,6 @@ import {
   PropertyName,
   RequestCode,
 } from '../../protocol/index.js';
-import { BodyCopies } from './body-copies.js';
 import type { OutgoingMessage } from './messages.js';
 import type { SentAgain } from './sent-again.js';
 import type { SendUnit } from './send-unit.js';

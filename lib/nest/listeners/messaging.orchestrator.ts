@@ -117,7 +117,7 @@ export class MessagingOrchestrator implements LifecycleHooks {
     const { name, topic, filter, settings } = listener;
     const handle: Pick<ListenerBinding, 'handle' | 'handleBatch'> =
       settings.batch === undefined
-        ? { handle: (message, signal) => this.handlers.get(name)!.handle(message, signal) }
+        ? this.handleWith(name)
         : { handleBatch: (messages, signal) => this.batchHandlers.get(name)!.handle(messages, signal) };
     consumer.add({
       name,
@@ -127,6 +127,12 @@ export class MessagingOrchestrator implements LifecycleHooks {
       ...handle,
     });
     this.registry.add(listener, consumer, () => this.connectionOf(listener).idempotency.report(name));
+  }
+
+  /** The handler is looked up once: it is made after the listener is bound, and stays. */
+  private handleWith(name: string): Required<Pick<ListenerBinding, 'handle'>> {
+    let handler: ListenerHandler | undefined;
+    return { handle: (message, signal) => (handler ??= this.handlers.get(name)!).handle(message, signal) };
   }
 
   private async bindTransaction({ connection, name, group, listener }: TransactionDefinition): Promise<void> {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { ContentType } from '../../client/index.js';
-import { MessagingError } from '../../protocol/index.js';
+import { BodyCopies, MessagingError } from '../../protocol/index.js';
 import { describeValue } from './duration.js';
 
 /** @publicApi */
@@ -33,6 +33,9 @@ export interface MessageConverter {
  * @publicApi
  */
 export class DefaultMessageConverter implements MessageConverter {
+  /** Smaller than a sender's: applications may keep what they are given. */
+  readonly #copies = new BodyCopies(64 * 1024);
+
   encode(payload: unknown): EncodedPayload {
     if (typeof payload === 'string') return { body: Buffer.from(payload, 'utf8'), contentType: 'text' };
     if (payload instanceof Uint8Array) return { body: bytesOf(payload), contentType: 'binary' };
@@ -44,7 +47,7 @@ export class DefaultMessageConverter implements MessageConverter {
       case 'text':
         return decodeText(body);
       case 'binary':
-        return Buffer.from(body);
+        return this.#copies.copy(body);
       default:
         return fromJson(body);
     }

@@ -179,14 +179,14 @@ export const nestMutations = [
     id: 'nest/bytes-as-text',
     says: 'bytes are read as text',
     file: 'lib/nest/payload/message-converter.ts',
-    find: 'return Buffer.from(body);',
+    find: 'return this.#copies.copy(body);',
     replace: 'return body.toString();',
   },
   {
     id: 'nest/body-shared',
     says: 'handlers are given the bytes of the client itself',
     file: 'lib/nest/payload/message-converter.ts',
-    find: 'return Buffer.from(body);',
+    find: 'return this.#copies.copy(body);',
     replace: 'return body;',
   },
   {
