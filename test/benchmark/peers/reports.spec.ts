@@ -16,6 +16,11 @@ const { PEERS } = (await load('index.js')) as {
   }[];
 };
 
+const { missingOf, missingPackages } = (await load('support/facts.js')) as {
+  missingOf(...lacking: (string | undefined)[]): string | undefined;
+  missingPackages(...packages: string[]): string | undefined;
+};
+
 describe('what the programs of the peers are asked for and answer', () => {
   it('takes reports whose times do not overlap, the first after the warm-up', () => {
     const reports = Array.from({ length: 30 }, (_, second) => ({ at: (second + 10) * 1000 }));
@@ -32,6 +37,13 @@ describe('what the programs of the peers are asked for and answer', () => {
 
   it('knows from which version on NATS syncs', () => {
     expect(['2.9.10', '2.10.0', '2.12.1', '3.0.0'].map(canSync)).toEqual([false, true, true, true]);
+  });
+
+  it('names what is missing', () => {
+    expect(missingPackages('ioredis', 'no-such-package')).toBe('the package no-such-package (npm ci)');
+    expect(missingPackages('ioredis')).toBeUndefined();
+    expect(missingOf(undefined, 'a server', undefined, 'a package')).toBe('a server, a package');
+    expect(missingOf(undefined)).toBeUndefined();
   });
 
   it('has peers with names of their own', async () => {

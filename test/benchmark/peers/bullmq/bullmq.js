@@ -1,6 +1,6 @@
 // BullMQ over a Redis of its own.
 import { ClientProcess } from '../support/client-process.js';
-import { describeVersions } from '../support/facts.js';
+import { describeVersions, missingOf, missingPackages } from '../support/facts.js';
 import { QueuePeer } from '../support/queue-peer.js';
 import { missingRedis, openRedis } from '../support/redis-server.js';
 
@@ -12,7 +12,7 @@ const EXPECTED_PER_SECOND = 25_000;
 export function bullmq(name, appendfsync) {
   return {
     name,
-    missing: missingRedis,
+    missing: () => missingOf(missingRedis(), missingPackages('bullmq', 'ioredis')),
     async open(directory) {
       const redis = await openRedis(directory, appendfsync);
       const client = new ClientProcess(new URL('client.js', import.meta.url));

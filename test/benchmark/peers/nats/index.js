@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../../fault/support/free-port.js';
 import { ClientProcess } from '../support/client-process.js';
-import { describeVersions } from '../support/facts.js';
+import { describeVersions, missingOf, missingPackages } from '../support/facts.js';
 import { OwnProcess, findProgram } from '../support/own-process.js';
 import { QueuePeer } from '../support/queue-peer.js';
 
@@ -21,7 +21,10 @@ export const peer = {
   name: 'NATS JetStream',
 
   missing() {
-    return program() === undefined ? 'nats-server (Debian: apt-get install nats-server)' : undefined;
+    return missingOf(
+      program() === undefined ? 'nats-server (Debian: apt-get install nats-server)' : undefined,
+      missingPackages('@nats-io/jetstream', '@nats-io/transport-node'),
+    );
   },
 
   async open(directory) {

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../../fault/support/free-port.js';
 import { ClientProcess } from '../support/client-process.js';
-import { describeVersions } from '../support/facts.js';
+import { describeVersions, missingOf, missingPackages } from '../support/facts.js';
 import { OwnProcess, findProgram } from '../support/own-process.js';
 import { QueuePeer } from '../support/queue-peer.js';
 
@@ -16,10 +16,11 @@ export const peer = {
   name: 'RabbitMQ quorum queue',
 
   missing() {
-    const lacking = [];
-    if (server() === undefined) lacking.push('rabbitmq-server (Debian: apt-get install rabbitmq-server)');
-    if (portMapper() === undefined) lacking.push('epmd (Debian: apt-get install erlang-base)');
-    return lacking.length > 0 ? lacking.join(', ') : undefined;
+    return missingOf(
+      server() === undefined ? 'rabbitmq-server (Debian: apt-get install rabbitmq-server)' : undefined,
+      portMapper() === undefined ? 'epmd (Debian: apt-get install erlang-base)' : undefined,
+      missingPackages('amqplib'),
+    );
   },
 
   async open(directory) {

@@ -1,6 +1,6 @@
 // Redis Streams, the append-only file synced before each answer.
 import { ClientProcess } from '../support/client-process.js';
-import { describeVersions } from '../support/facts.js';
+import { describeVersions, missingOf, missingPackages } from '../support/facts.js';
 import { QueuePeer } from '../support/queue-peer.js';
 import { missingRedis, openRedis } from '../support/redis-server.js';
 
@@ -8,7 +8,7 @@ const STREAMS = ['bench-0', 'bench-1', 'bench-2', 'bench-3'];
 
 export const peer = {
   name: 'Redis Streams, synced',
-  missing: missingRedis,
+  missing: () => missingOf(missingRedis(), missingPackages('ioredis')),
 
   async open(directory) {
     const redis = await openRedis(directory, 'always');
