@@ -1,9 +1,9 @@
-import { crc32 } from 'node:zlib';
 import { MessagingError } from '../errors.js';
 import { HOST_V6_BYTES, hostBytes } from '../host.js';
 import { writeInt16, writeInt32, writeInt64 } from '../int64.js';
 import { LIMITS } from '../names.js';
 import { SysFlag } from '../sys-flag.js';
+import { crcOf, joinedCrc } from './crc.js';
 import {
   AT_BODY_CRC,
   AT_BORN_HOST,
@@ -109,7 +109,7 @@ export function encodeRecord(target: Buffer, at: number, fields: RecordFields): 
   const bornHost = hostBytes(fields.bornHost);
   const storeHost = hostBytes(fields.storeHost);
   const sysFlag = withHostFlags(fields.sysFlag, bornHost, storeHost);
-  const topicLength = Buffer.byteLength(topic);
+  const topicLength = topicByteLength(topic);
   const closedLength = propertiesByteLength(properties);
   const propertiesLength = closedLength + CRC_PROPERTY_BYTES;
   const size = recordSize(body.length, topicLength, closedLength, sysFlag);
@@ -117,7 +117,8 @@ export function encodeRecord(target: Buffer, at: number, fields: RecordFields): 
 
   writeInt32(target, at, size);
   writeInt32(target, at + AT_MAGIC, topicLengthBytes(topicLength) === 1 ? MAGIC_V1 : MAGIC_V2);
-  writeInt32(target, at + AT_BODY_CRC, crc32(body) & NO_CRC_BIT);
+  const bodyCrc = crcOf(body, 0, body.length);
+  writeInt32(target, at + AT_BODY_CRC, bodyCrc & NO_CRC_BIT);
   writeInt32(target, at + AT_QUEUE_ID, fields.queueId);
   writeInt32(target, at + AT_FLAG, fields.flag);
   writeInt64(target, at + AT_QUEUE_OFFSET, fields.queueOffset);
@@ -131,7 +132,8 @@ export function encodeRecord(target: Buffer, at: number, fields: RecordFields): 
   writeInt64(target, next + 4, fields.preparedTransactionOffset);
   writeInt32(target, next + 12, body.length);
   target.set(body, next + 16);
-  next += 16 + body.length;
+  const bodyAt = next + 16;
+  next = bodyAt + body.length;
   next = writeTopic(target, next, topic, topicLength);
   writeInt16(target, next, propertiesLength);
   if (isOpen(properties)) {
@@ -140,8 +142,21 @@ export function encodeRecord(target: Buffer, at: number, fields: RecordFields): 
   } else {
     next = writeText(target, next + 2, properties, closedLength);
   }
-  writeCrc(target, next, crc32(target.subarray(at, next)) & NO_CRC_BIT);
+  const front = joinedCrc(crcOf(target, at, bodyAt), bodyCrc, body.length);
+  writeCrc(target, next, crcOf(target, bodyAt + body.length, next, front) & NO_CRC_BIT);
   return size;
+}
+
+let lastTopic = '';
+let lastTopicLength = 0;
+
+/** Records of one topic come one after the other: the call that counts costs 40 ns, the comparison nothing. */
+function topicByteLength(topic: string): number {
+  if (topic !== lastTopic) {
+    lastTopic = topic;
+    lastTopicLength = Buffer.byteLength(topic);
+  }
+  return lastTopicLength;
 }
 
 function checkSizes(room: number, size: number, topicLength: number, propertiesLength: number): void {
@@ -199,7 +214,8 @@ function writeCrc(target: Buffer, at: number, crc: number): void {
   target[next++] = 0x01;
   let rest = crc;
   for (let i = 0; i < 10; i++) {
-    const tens = (rest / 10) | 0;
+    // A division takes several times as long; for 31 bits the product is never off by enough to matter.
+    const tens = (rest * 0.1) | 0;
     target[next++] = 48 + rest - tens * 10;
     rest = tens;
   }

@@ -1,11 +1,12 @@
-import { crc32 } from 'node:zlib';
 import { readInt32, readInt64 } from '../int64.js';
+import { crcOf, joinedCrc } from './crc.js';
 import { findStructureFault } from './decode.js';
-import { endsWithCrc, recordBody } from './fields.js';
+import { endsWithCrc } from './fields.js';
 import {
   AT_BODY_CRC,
   AT_MAGIC,
   AT_PHYSICAL_OFFSET,
+  AT_SYS_FLAG,
   BLANK_BYTES,
   BLANK_MAGIC,
   CRC_PROPERTY,
@@ -13,6 +14,7 @@ import {
   LARGEST_RECORD,
   MAGIC_V1,
   MAGIC_V2,
+  bodyLengthAt,
 } from './layout.js';
 
 /** What stands at a place of the log. */
@@ -68,10 +70,14 @@ export function inspectRecord(bytes: Buffer, at: number, end: number, expectedPh
   if (!endsWithCrc(bytes, crcAt, at + size)) {
     return invalid('it has no CRC of its own');
   }
-  if (readCrc(bytes, crcAt) !== (crc32(bytes.subarray(at, crcAt)) & NO_CRC_BIT)) {
+  const bodyAt = at + bodyLengthAt(readInt32(bytes, at + AT_SYS_FLAG)) + 4;
+  const bodyEnd = bodyAt + readInt32(bytes, bodyAt - 4);
+  const bodyCrc = crcOf(bytes, bodyAt, bodyEnd);
+  const front = joinedCrc(crcOf(bytes, at, bodyAt), bodyCrc, bodyEnd - bodyAt);
+  if (readCrc(bytes, crcAt) !== (crcOf(bytes, bodyEnd, crcAt, front) & NO_CRC_BIT)) {
     return invalid('the CRC of the record is wrong');
   }
-  if (readInt32(bytes, at + AT_BODY_CRC) !== (crc32(recordBody(bytes, at)) & NO_CRC_BIT)) {
+  if (readInt32(bytes, at + AT_BODY_CRC) !== (bodyCrc & NO_CRC_BIT)) {
     return invalid('the CRC of the body is wrong');
   }
   return { kind: 'record', size };

@@ -9,7 +9,7 @@ import {
   recordTotalSize,
   removeProperties,
 } from '../../../lib/protocol/index.js';
-import type { MessageStore, PutCallback, StoreMessage } from '../../../lib/store/index.js';
+import type { MessageStore, PutCallback, PutOutcomes, PutResult, StoreMessage } from '../../../lib/store/index.js';
 import { Segments } from '../../../lib/store/commitlog/segments.js';
 import { DedupWindow } from '../../../lib/store/dedup/dedup-window.js';
 import { HalfRule } from '../../../lib/store/retention/half-rule.js';
@@ -106,7 +106,7 @@ interface Internals {
     readonly dispatcher: { release(pending: unknown, visibleOffset: number): void };
     readonly log: {
       pending: unknown;
-      append(message: StoreMessage, queue: unknown, done: PutCallback | undefined): void;
+      append(message: StoreMessage, queue: unknown, done: PutCallback | PutOutcomes | undefined, place: number): void;
       syncNow(): Promise<void>;
       readonly appendOffset: number;
     };
@@ -117,11 +117,15 @@ interface Internals {
 function dispatchAtOnce(store: MessageStore): void {
   const { log, dispatcher } = (store as unknown as Internals).parts;
   const append = log.append.bind(log);
-  log.append = (message, queue, done) => {
-    let answer: Parameters<PutCallback> | undefined;
-    append(message, queue, (...args) => (answer = args));
+  log.append = (message, queue, done, place) => {
+    let result: PutResult | undefined;
+    append(message, queue, (_error, stored) => (result = stored), 0);
     dispatcher.release(log.pending, log.appendOffset);
-    void log.syncNow().then(() => done?.(...(answer as Parameters<PutCallback>)));
+    void log.syncNow().then(() => {
+      const { physicalOffset, queueOffset, storeTimestamp, size } = result as PutResult;
+      if (typeof done === 'function') done(undefined, result);
+      else done?.stored(place, physicalOffset, queueOffset, storeTimestamp, size);
+    });
   };
 }
 

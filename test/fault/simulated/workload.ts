@@ -199,13 +199,36 @@ export class Workload {
     const count = 3 + this.random.below(6);
     const asked: Asked[] = [];
     for (let at = 0; at < count; at++) asked.push(this.ask('plain', ORDERS, 1, BURST_BODY, BURST_PROPERTY));
-    if (this.random.below(2) === 0) {
+    const way = this.random.below(3);
+    if (way === 0) {
       return new Promise((resolve, reject) => {
         this.store.putBatch(
           asked.map((each) => messageOf(each)),
           (error, results) => {
             if (error !== undefined) reject(error);
             results?.forEach((result, at) => this.history.acknowledged.push({ asked: asked[at] as Asked, ...result }));
+            resolve();
+          },
+        );
+      });
+    }
+    if (way === 1) {
+      return new Promise((resolve, reject) => {
+        this.store.putMany(
+          asked.map((each) => messageOf(each)),
+          (outcomes) => {
+            for (const [at, each] of asked.entries()) {
+              const error = outcomes.error(at);
+              if (error !== undefined) reject(error);
+              else
+                this.history.acknowledged.push({
+                  asked: each,
+                  physicalOffset: outcomes.physicalOffset(at),
+                  queueOffset: outcomes.queueOffset(at),
+                  storeTimestamp: outcomes.storeTimestamp(at),
+                  size: outcomes.size(at),
+                });
+            }
             resolve();
           },
         );
