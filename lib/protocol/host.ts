@@ -17,7 +17,10 @@ export const UNIX_PREFIX = 'unix:';
 const MAPPED_PREFIX = '::ffff:';
 const CACHE_LIMIT = 4096;
 const bytesOf = new Map<string, Buffer>();
-const textOf = new Map<number, string>();
+/** Texts of the IPv4 hosts seen last, each in the one place that its bytes lead to. */
+const TEXTS = 256;
+const textKeys = new Float64Array(TEXTS).fill(-1);
+const texts = new Array<string>(TEXTS).fill('');
 
 /**
  * Bytes of `1.2.3.4:80` or `[::1]:80` (also without brackets); `in-process` and `unix:…` are 127.0.0.1:0. Cached: do not
@@ -98,21 +101,21 @@ export function hostText(bytes: Uint8Array, at: number, v6: boolean): string {
   if (v6) {
     return `[${v6Text(bytes, at)}]:${readInt32(bytes, at + 16)}`;
   }
+  const address = readInt32(bytes, at);
   const port = readInt32(bytes, at + 4);
-  const key = (readInt32(bytes, at) >>> 0) * 65_536 + port;
   // Ports are 16 bits; a forged one would collide with another host's key.
-  const cacheable = port >>> 16 === 0;
-  let text = cacheable ? textOf.get(key) : undefined;
-  if (text === undefined) {
-    text = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}:${port}`;
-    if (cacheable) {
-      if (textOf.size >= CACHE_LIMIT) {
-        textOf.clear();
-      }
-      textOf.set(key, text);
-    }
+  if (port >>> 16 !== 0) return v4Text(bytes, at, port);
+  const key = (address >>> 0) * 65_536 + port;
+  const place = (address ^ (address >>> 16) ^ port ^ (port >>> 8)) & (TEXTS - 1);
+  if (textKeys[place] !== key) {
+    textKeys[place] = key;
+    texts[place] = v4Text(bytes, at, port);
   }
-  return text;
+  return texts[place]!;
+}
+
+function v4Text(bytes: Uint8Array, at: number, port: number): string {
+  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}:${port}`;
 }
 
 /** RFC 5952: lower case, the longest run of zero groups (two at least) as `::`. */
