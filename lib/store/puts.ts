@@ -58,11 +58,12 @@ export class Puts {
    */
   putMany(messages: readonly StoreMessage[], done: PutManyCallback): void {
     const outcomes = new PutOutcomes(messages.length, done);
+    const now = this.parts.platform.clock.now();
     let finished = messages.length === 0;
     for (let index = 0; index < messages.length; index++) {
       const message = messages[index]!;
       try {
-        this.log.append(message, this.queueFor(message, false), outcomes, index);
+        this.log.append(message, this.queueFor(message, false), outcomes, index, false, now);
       } catch (error) {
         finished = outcomes.refuse(index, asMessagingError(error));
       }

@@ -93,6 +93,24 @@ describe('many independent messages in one call', () => {
     await store.close();
   });
 
+  it('become visible in larger portions than messages with an acknowledgement each', async () => {
+    const { store } = await openStore(new MemoryFileSystem(), { segmentBytes: 1024 * 1024, batchBytes: 512 * 1024 });
+    const seen: number[] = [];
+    store.onVisible((_topic, _queueId, max) => seen.push(max));
+    await putMany(store, manyOf(texts(600)));
+    expect(seen).toEqual([600]);
+    await putAll(store, texts(300));
+    expect(seen).toEqual([600, 728, 856, 900]);
+    await putMany(store, manyOf(texts(1500)));
+    expect(seen.slice(4)).toEqual([1924, 2400]);
+    // An acknowledgement of its own in front of many that share one, and behind them.
+    const last = store.putAsync(message('one'));
+    const many = putMany(store, manyOf(texts(1100)));
+    await Promise.all([last, many, store.putAsync(message('another'))]);
+    expect(seen.slice(6)).toEqual([3424, 3502]);
+    await store.close();
+  });
+
   it('fail each for itself: what is invalid among good ones harms nobody', async () => {
     const { store } = await openStore();
     const outcomes = await putMany(store, [

@@ -40,9 +40,21 @@ export class PendingAppends {
     return this.gone & this.mask;
   }
 
-  /** Log offset behind the record that so many others precede. */
-  endOf(index: number): number {
-    const at = (this.gone + index) & this.mask;
+  /**
+   * Log offset behind what is released in one turn: so many records with a callback of their own, and so many in all, as those
+   * that share one cost a fraction; undefined when that is all there is.
+   */
+  endOfTurn(callbacks: number, records: number): number | undefined {
+    if (this.length <= callbacks) return undefined;
+    let left = callbacks;
+    for (let index = 0, end = Math.min(records, this.length); index < end; index++) {
+      const at = (this.gone + index) & this.mask;
+      if (typeof this.callbacks[at] === 'function' && --left === 0) return this.endAt(at);
+    }
+    return this.length > records ? this.endAt((this.gone + records - 1) & this.mask) : undefined;
+  }
+
+  private endAt(at: number): number {
     return this.physicalOffsets[at]! + this.sizes[at]!;
   }
 
