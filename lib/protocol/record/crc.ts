@@ -34,7 +34,10 @@ function tables(): Int32Array {
 
 /** CRC-32 of the bytes [from, to), going on from the CRC of what stands before them. As a signed integer. */
 export function crcOf(bytes: Buffer, from: number, to: number, previous = 0): number {
-  if (to - from > SHORT) return crc32(bytes.subarray(from, to), previous >>> 0) | 0;
+  if (to - from > SHORT) {
+    const part = from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+    return crc32(part, previous >>> 0) | 0;
+  }
   const table = TABLE;
   let crc = ~previous;
   let at = from;

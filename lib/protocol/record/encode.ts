@@ -1,6 +1,6 @@
 import { MessagingError } from '../errors.js';
 import { HOST_V6_BYTES, hostBytes } from '../host.js';
-import { writeInt16, writeInt32, writeInt64 } from '../int64.js';
+import { readInt32, writeInt16, writeInt32, writeInt64 } from '../int64.js';
 import { LIMITS } from '../names.js';
 import { SysFlag } from '../sys-flag.js';
 import { crcOf, joinedCrc } from './crc.js';
@@ -206,20 +206,31 @@ function writeText(target: Buffer, at: number, text: string, byteLength: number)
   return at + byteLength;
 }
 
+const CRC_NAME = Buffer.from(`${CRC_PROPERTY}\x01`);
+const CRC_NAME_START = readInt32(CRC_NAME, 0);
+const CRC_NAME_END = readInt32(CRC_NAME, 4);
+/** The digits of each number below 1000, the least significant first: ten divisions one after the other took 60 ns a record. */
+const DIGITS = Uint8Array.from({ length: 3000 }, (_, at) => 48 + (Math.floor(at / 3 / 10 ** (at % 3)) % 10));
+
 function writeCrc(target: Buffer, at: number, crc: number): void {
-  for (let i = 0; i < CRC_PROPERTY.length; i++) {
-    target[at + i] = CRC_PROPERTY.charCodeAt(i);
-  }
-  let next = at + CRC_PROPERTY.length;
-  target[next++] = 0x01;
-  let rest = crc;
-  for (let i = 0; i < 10; i++) {
-    // A division takes several times as long; for 31 bits the product is never off by enough to matter.
-    const tens = (rest * 0.1) | 0;
-    target[next++] = 48 + rest - tens * 10;
-    rest = tens;
-  }
-  target[next] = PROPERTY_END;
+  writeInt32(target, at, CRC_NAME_START);
+  writeInt32(target, at + 4, CRC_NAME_END);
+  target[at + 8] = CRC_NAME[8]!;
+  // Never off by enough to matter: the numbers have 31 bits, and 0.001 as a double is a little above it.
+  const thousands = (crc * 0.001) | 0;
+  const millions = (thousands * 0.001) | 0;
+  const billions = (millions * 0.001) | 0;
+  writeDigits(target, at + 9, crc - thousands * 1000);
+  writeDigits(target, at + 12, thousands - millions * 1000);
+  writeDigits(target, at + 15, millions - billions * 1000);
+  target[at + 18] = 48 + billions;
+  target[at + 19] = PROPERTY_END;
+}
+
+function writeDigits(target: Buffer, at: number, number: number): void {
+  target[at] = DIGITS[number * 3]!;
+  target[at + 1] = DIGITS[number * 3 + 1]!;
+  target[at + 2] = DIGITS[number * 3 + 2]!;
 }
 
 /** Marks the rest of a segment, `remaining` bytes, as holding no record. Writes 8 bytes. */
