@@ -93,7 +93,7 @@ export function isStoredRecord(bytes: Buffer, at: number, size: number, physical
   return (
     readInt64(bytes, at + AT_PHYSICAL_OFFSET) === physicalOffset &&
     endsWithCrc(bytes, crcAt, at + size) &&
-    readCrc(bytes, crcAt) === (crc32(bytes.subarray(at, crcAt)) & NO_CRC_BIT)
+    readCrc(bytes, crcAt) === (crcOf(bytes, at, crcAt) & NO_CRC_BIT)
   );
 }
 

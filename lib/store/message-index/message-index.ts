@@ -13,8 +13,12 @@ import { enterKeys } from './key-hash.js';
 const FILE_ENTRIES = 262_144;
 /** Full tables that may wait for a slow disk. Beyond that records are passed over, and read from the log later. */
 const MOST_WAITING = 4;
-/** So much log may lie behind what is on the disk: it is read again, in the background, after a crash. */
-const UNWRITTEN_BYTES = 64 * 1024 * 1024;
+/**
+ * So much log may lie behind what is on the disk: it is read again, in the background, after a crash. A table stands for about
+ * 340 MiB of messages of 1 KiB, and each time it is sorted and written as a whole, 10 ms of the event loop: with 64 MiB that
+ * was up to five times until it was full.
+ */
+const UNWRITTEN_BYTES = 256 * 1024 * 1024;
 /** Searches at a time. */
 const MOST_SEARCHES = 64;
 
