@@ -2,6 +2,8 @@
 import { until, costs, load } from '../stand.js';
 
 const BODY = Buffer.alloc(1024, 'x');
+/** A heartbeat names all groups of its client, and those of a client are limited to a thousand. */
+const GROUPS_OF_CLIENT = 125;
 const nameOf = (index) => `group-${index}`;
 
 export const groups = {
@@ -40,10 +42,14 @@ export const groups = {
           { name: 'beside', queues: 4 },
         ],
       });
-      const client = await stand.client('curve', { offsetPersistMillis: 1000 });
+      const clients = [];
+      for (let first = 0; first < size; first += GROUPS_OF_CLIENT)
+        clients.push(await stand.client(`curve-${first}`, { offsetPersistMillis: 1000 }));
+      const [client] = clients;
       let received = 0;
       const register = async (index) => {
-        const consumer = client.consumer({ group: nameOf(index), mode: 'CONCURRENT', from: 'latest' });
+        const of = clients[Math.floor(index / GROUPS_OF_CLIENT)];
+        const consumer = of.consumer({ group: nameOf(index), mode: 'CONCURRENT', from: 'latest' });
         consumer.add({ name: 'count', topic: 'shared', concurrency: 64, handle: () => void received++ });
         await consumer.register();
         await consumer.start();
