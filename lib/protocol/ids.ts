@@ -18,6 +18,10 @@ function hex32(value: number): string {
 
 const hostHex = new Map<string, string>();
 const HOST_CACHE_LIMIT = 256;
+let lastPrefix = '';
+let lastHigh = -1;
+/** All of the id of the last call but its last two bytes, in one flat piece. */
+let idBegin = '';
 
 /** Where a message is stored: the broker's `ip:port` and the place in its log. */
 export function encodeOffsetMessageId(host: string, physicalOffset: number): string {
@@ -29,7 +33,14 @@ export function encodeOffsetMessageId(host: string, physicalOffset: number): str
     }
     hostHex.set(host, prefix);
   }
-  return prefix + hex32(Math.floor(physicalOffset / 0x1_0000_0000)) + hex32(physicalOffset);
+  // Messages that are stored together differ in the last bytes only.
+  const high = Math.floor(physicalOffset / 0x1_0000);
+  if (high !== lastHigh || prefix !== lastPrefix) {
+    lastHigh = high;
+    lastPrefix = prefix;
+    idBegin = Buffer.from(prefix + hex32(Math.floor(high / 0x1_0000)) + hex16(high), 'latin1').toString('latin1');
+  }
+  return idBegin + hex16(physicalOffset);
 }
 
 /** Throws BAD_ARGUMENT for what is no offset message id. */

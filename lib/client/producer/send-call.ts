@@ -20,7 +20,7 @@ export class SendCall implements Asker {
   route: TopicRoute | undefined = undefined;
   /** What it counts for by itself; undefined when it travels in a pack. */
   underWay: UnderWay | undefined = undefined;
-  /** On the monotonic clock. */
+  /** On the monotonic clock, in whole milliseconds. */
   startedAt = 0;
 
   constructor(
