@@ -73,3 +73,7 @@ process.on('message', (message: ShardOrder) => {
 });
 // Nobody would ever start this shard again or tell it to stop: its store must be free for the next parent.
 process.on('disconnect', () => void stop(0));
+// Whatever was loaded before may have let go of the channel; until the broker listens it alone keeps the process.
+process.channel?.ref();
+// ... or may have listened before: what came until now nobody here has heard.
+tell({ kind: 'ready' });

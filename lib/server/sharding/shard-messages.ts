@@ -9,6 +9,7 @@ export type ShardOrder =
 
 /** What a shard tells its parent. */
 export type ShardMessage =
+  | { readonly kind: 'ready' }
   | { readonly kind: 'started'; readonly address: string; readonly summary: string }
   | { readonly kind: 'refused'; readonly error: CrossingError }
   | { readonly kind: 'reloaded'; readonly error?: CrossingError }

@@ -18,6 +18,7 @@ export class ShardProcess {
   /** Resolves with the exit code or the signal; never rejects. */
   readonly ended: Promise<number | string>;
   private readonly child: ChildProcess;
+  private onReady = (): void => undefined;
   private starting: Waiting | undefined;
   private reloading: Waiting[] = [];
 
@@ -30,7 +31,7 @@ export class ShardProcess {
     try {
       await new Promise<void>((resolve, reject) => {
         shard.starting = { resolve, reject };
-        shard.tell({ order: 'start', settings });
+        shard.onReady = () => shard.tell({ order: 'start', settings });
       });
     } catch (error) {
       await shard.ended;
@@ -84,6 +85,9 @@ export class ShardProcess {
 
   private heed(message: ShardMessage): void {
     switch (message.kind) {
+      case 'ready':
+        this.onReady();
+        break;
       case 'started':
         this.address = message.address;
         this.summary = message.summary;
