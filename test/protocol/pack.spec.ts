@@ -63,6 +63,13 @@ describe('packs', () => {
     expect(codeOf(() => encodeSendPack(packOf(['t'.repeat(65_536)], [message('')])))).toBe('BAD_ARGUMENT');
     const many = Array.from({ length: MOST_IN_PACK + 1 }, () => message(''));
     expect(codeOf(() => encodeSendPack(packOf(['t'], many)))).toBe('BAD_ARGUMENT');
+    const full = encodeSendPack(packOf(['t'], many.slice(1)));
+    expect(decodeSendPack(full).bodies).toHaveLength(MOST_IN_PACK);
+    // The count stands behind the texts: born, queues, group, default topic, one topic.
+    const at = 12 + 2 + Buffer.byteLength('grüße') + 2 + 6 + 2 + 2 + 1;
+    expect(full.readUInt16BE(at)).toBe(MOST_IN_PACK);
+    full.writeUInt16BE(MOST_IN_PACK + 1, at);
+    expect(codeOf(() => decodeSendPack(Buffer.concat([full, full.subarray(-21)])))).toBe('BAD_ARGUMENT');
   });
 
   it('that are cut off, too long or name a topic that is none of theirs are no packs', () => {

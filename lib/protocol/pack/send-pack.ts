@@ -56,8 +56,8 @@ const FIXED_BYTES = 20;
 
 /** Numbers above are no times, and adding to them would not be exact. */
 const LATEST = 2 ** 52;
-/** So many messages have a place in one pack. */
-export const MOST_IN_PACK = 0xffff;
+/** So many messages have a place in one pack: more would hold up all others of the broker while they are looked at. */
+export const MOST_IN_PACK = 4096;
 
 /** Lengths of the properties of the pack at hand, so that they are counted once. */
 let lengths = new Int32Array(1024);
@@ -66,8 +66,7 @@ let lengths = new Int32Array(1024);
 export function encodeSendPack(pack: SendPackHeader): Buffer {
   const { producerGroup, defaultTopic, topics, properties, bodies } = pack;
   const count = bodies.length;
-  if (count > MOST_IN_PACK || topics.length > MOST_IN_PACK)
-    throw new MessagingError('BAD_ARGUMENT', `A pack of ${count} messages is too large; send at most ${MOST_IN_PACK}.`);
+  if (count > MOST_IN_PACK || topics.length > MOST_IN_PACK) throw tooMany(count);
   if (count > lengths.length) lengths = new Int32Array(count * 2);
   let size = AT_TEXTS + 2 + Buffer.byteLength(producerGroup) + 2 + Buffer.byteLength(defaultTopic) + 4;
   for (const topic of topics) size += 2 + Buffer.byteLength(topic);
@@ -129,6 +128,7 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
   const defaultTopic = reader.text();
   const topics = reader.texts();
   const count = reader.count();
+  if (count > MOST_IN_PACK || topics.length > MOST_IN_PACK) throw tooMany(count);
   const topicOf: number[] = [];
   const queueIds: number[] = [];
   const sysFlags: number[] = [];
@@ -201,6 +201,13 @@ class TextReader {
     for (let i = 0; i < count; i++) texts.push(this.text());
     return texts;
   }
+}
+
+function tooMany(messages: number): MessagingError {
+  return new MessagingError(
+    'BAD_ARGUMENT',
+    `A pack of ${messages} messages, or of more topics, is too large; send at most ${MOST_IN_PACK}.`,
+  );
 }
 
 function noPack(at: number, end: number): MessagingError {
