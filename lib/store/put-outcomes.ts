@@ -4,14 +4,12 @@ import type { MessagingError } from '../protocol/index.js';
 export type PutManyCallback = (outcomes: PutOutcomes) => void;
 
 /**
- * What became of each message of one `putMany`, by its place among them. Columns of numbers: a stored message costs no
+ * What became of each message of one `putMany`, by its place among them. Numbers in one array: a stored message costs no
  * object of its own.
  */
 export class PutOutcomes {
-  private readonly physicalOffsets: Float64Array;
-  private readonly queueOffsets: Float64Array;
-  private readonly storeTimestamps: Float64Array;
-  private readonly sizes: Int32Array;
+  /** Four numbers a message: physical offset, queue offset, store time, size. One array, as packs are often small. */
+  private readonly numbers: Float64Array;
   private errors: (MessagingError | undefined)[] | undefined;
   /** Messages that are neither stored nor refused yet. */
   private open: number;
@@ -21,11 +19,7 @@ export class PutOutcomes {
     readonly count: number,
     private readonly done: PutManyCallback,
   ) {
-    const bytes = new ArrayBuffer(count * 28);
-    this.physicalOffsets = new Float64Array(bytes, 0, count);
-    this.queueOffsets = new Float64Array(bytes, count * 8, count);
-    this.storeTimestamps = new Float64Array(bytes, count * 16, count);
-    this.sizes = new Int32Array(bytes, count * 24, count);
+    this.numbers = new Float64Array(count * 4);
     this.open = count;
   }
 
@@ -40,29 +34,31 @@ export class PutOutcomes {
   }
 
   physicalOffset(index: number): number {
-    return this.physicalOffsets[index]!;
+    return this.numbers[index * 4]!;
   }
 
   queueOffset(index: number): number {
-    return this.queueOffsets[index]!;
+    return this.numbers[index * 4 + 1]!;
   }
 
   /** Milliseconds since 1970. */
   storeTimestamp(index: number): number {
-    return this.storeTimestamps[index]!;
+    return this.numbers[index * 4 + 2]!;
   }
 
   /** Bytes of the stored record. */
   size(index: number): number {
-    return this.sizes[index]!;
+    return this.numbers[index * 4 + 3]!;
   }
 
   /** For the store: the message is visible. The last one calls `done`. */
   stored(index: number, physicalOffset: number, queueOffset: number, storeTimestamp: number, size: number): void {
-    this.physicalOffsets[index] = physicalOffset;
-    this.queueOffsets[index] = queueOffset;
-    this.storeTimestamps[index] = storeTimestamp;
-    this.sizes[index] = size;
+    const { numbers } = this;
+    const at = index * 4;
+    numbers[at] = physicalOffset;
+    numbers[at + 1] = queueOffset;
+    numbers[at + 2] = storeTimestamp;
+    numbers[at + 3] = size;
     if (--this.open === 0) this.done(this);
   }
 
