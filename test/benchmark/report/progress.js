@@ -14,7 +14,8 @@ export function progress(print, missing) {
     },
     subject: (name, { durability }) => print(`open: ${name} (${durability})`),
     failed: (what, error) => {
-      missing.push(`${what}: ${error.message}`);
+      // The message of a program that ended has its whole output behind the first line.
+      missing.push(`${what}: ${error.message.split('\n')[0]}`);
       print(`failed: ${what}: ${error.stack}`);
     },
   };
