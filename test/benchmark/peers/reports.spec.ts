@@ -6,6 +6,12 @@ const load = (name: string) => import(pathToFileURL(join(process.cwd(), 'test/be
 const { chooseReports } = (await load('rocketmq/benchmark.js')) as {
   chooseReports(reports: { at: number }[], firstEnds: number, wanted: number): { at: number }[] | undefined;
 };
+interface Measured {
+  perSecond: number;
+}
+const { RocketMQ } = (await load('rocketmq/rocketmq.js')) as {
+  RocketMQ: new (broker: object, benchmark: object, flush: string) => { receive(spec: object): Promise<Measured> };
+};
 const { window } = (await load('kafka/tools.js')) as { window(bytes: number, inFlight: number): string[] };
 const { canSync } = (await load('nats/index.js')) as { canSync(version: string): boolean };
 const { PEERS } = (await load('index.js')) as {
@@ -27,6 +33,35 @@ describe('what the programs of the peers are asked for and answer', () => {
     expect(chooseReports(reports, 13_500, 2)).toEqual([{ at: 14_000 }, { at: 23_000 }]);
     expect(chooseReports(reports, 13_500, 9)).toBeUndefined();
     expect(chooseReports([], 0, 1)).toBeUndefined();
+  });
+
+  /** A receiver of so many a second, over a backlog that lasts as long as it was made for. */
+  function receiving(perSecond: number) {
+    const asked: number[] = [];
+    let stored = 0;
+    let backlog = 0;
+    const broker = {
+      classPath: '',
+      configuration: '',
+      stored: async () => stored,
+      begin: async (count: number) => asked.push((backlog = count)),
+      waiting: async () => Math.max(0, backlog - perSecond * 14),
+    };
+    const benchmark = {
+      fill: async (_: number, count: number) => (stored = count),
+      measure: async () => ({ perSecond: Math.min(perSecond, backlog / 14) }),
+    };
+    return { server: new RocketMQ(broker, benchmark, 'SYNC_FLUSH'), asked };
+  }
+
+  it('measures a receiver again whose backlog was over too early', async () => {
+    const spec = { seconds: 3, warmUpSeconds: 1, bytes: 1024 };
+    const { server, asked } = receiving(150_000);
+    expect(await server.receive(spec)).toEqual({ perSecond: 150_000 });
+    expect(asked).toEqual([80_000 * 16, 160_000 * 16]);
+    expect(await server.receive(spec)).toEqual({ perSecond: 150_000 });
+    expect(asked).toHaveLength(3);
+    await expect(receiving(10_000_000).server.receive(spec)).rejects.toThrow('too early 3 times');
   });
 
   it('gives a Kafka producer the memory of what is in flight', () => {

@@ -107,7 +107,7 @@ export class ApacheBenchmark {
   async fill(bytes, count) {
     const client = this.start('BatchProducer', ['-w', '4', '-b', '64', '-s', String(bytes)]);
     try {
-      await client.until(async () => (await this.broker.stored()) >= count, `${count} messages were stored`, 120_000);
+      await client.until(async () => (await this.broker.stored()) >= count, `${count} messages were stored`, 180_000);
     } finally {
       await client.stop();
     }

@@ -139,6 +139,21 @@ export class ApacheBroker {
     });
   }
 
+  /** How many messages the group has not acknowledged. */
+  async waiting() {
+    return this.request(async (invoke, { RequestCode }) => {
+      let sum = 0;
+      for (let queueId = 0; queueId < this.queues; queueId++) {
+        const queue = { topic: this.topic, queueId };
+        const { header: end } = await invoke(RequestCode.GET_MAX_OFFSET, queue);
+        const of = { ...queue, consumerGroup: this.group };
+        const { header: at } = await invoke(RequestCode.QUERY_CONSUMER_OFFSET, of);
+        sum += Number(end.offset) - Number(at.offset);
+      }
+      return sum;
+    });
+  }
+
   /** The group, of which nobody runs, goes back so that at least so many messages wait for it. */
   async begin(waiting) {
     await this.request(async (invoke, { RequestCode }) => {
