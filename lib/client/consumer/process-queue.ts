@@ -55,9 +55,6 @@ export class Delivery implements DeliveryView {
 /** Where pulling a queue stops until handlers catch up. */
 export const FLOW_LIMITS = { messages: 1000, bytes: 100 * 1024 * 1024, span: 2000 } as const;
 
-/** Where it goes on: a pull for each place that becomes free would carry one message. */
-const GO_ON = { messages: FLOW_LIMITS.messages * 0.75, bytes: FLOW_LIMITS.bytes * 0.75 } as const;
-
 /** Settled entries at the front that are kept before the array is shortened. */
 const COMPACT_AFTER = 512;
 
@@ -190,13 +187,7 @@ export class ProcessQueue implements MessageQueue {
       this.entries = this.entries.slice(this.head);
       this.head = 0;
     }
-    if (
-      this.whenRoom !== undefined &&
-      !this.full &&
-      this.buffered <= GO_ON.messages &&
-      this.bufferedBytes <= GO_ON.bytes
-    )
-      this.leaveRoom();
+    if (this.whenRoom !== undefined && !this.full) this.leaveRoom();
   }
 
   get full(): boolean {
