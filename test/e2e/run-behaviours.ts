@@ -1,10 +1,12 @@
 // Runs the contract on one target without a test framework and prints one JSON object: names of the failed behaviours
 // with what they failed with. The mutation runner starts it on changed copies of the engine.
 //   node run-behaviours.js [JSON list of names]
+// NESTMQ_TARGET=worker: on the broker behind the ports of its thread. Default: on the embedded one.
 import 'reflect-metadata';
 import { lacking, show } from './run-one.js';
 import { subjects } from './subjects.js';
 import { embedded } from './targets/embedded.js';
+import { worker } from './targets/worker.js';
 
 /** A behaviour that neither ends nor fails has failed: a changed engine may wait for something that never comes. */
 const PATIENCE_MILLIS = Number(process.env.NESTMQ_PATIENCE ?? 20_000);
@@ -15,7 +17,7 @@ let stray: unknown;
 process.on('uncaughtException', (error) => (stray ??= error));
 process.on('unhandledRejection', (error) => (stray ??= error));
 
-const target = embedded;
+const target = process.env.NESTMQ_TARGET === 'worker' ? worker : embedded;
 const failed: Record<string, string> = {};
 let shown = 0;
 for (const behaviour of subjects.flatMap((subject) => subject.behaviours)) {
