@@ -18,7 +18,7 @@ describe('sends to a broker that takes packs', () => {
     cluster.answersLater = true;
     cluster.topics.set('t', 1);
     cluster.topics.set('u', 1);
-    client = await cluster.client();
+    client = await cluster.client({ compressOverBytes: 1_000_000 });
     // The first two ask what the broker can do.
     await together(['warm', 'up']);
     await send('warm', { topic: 'u' });

@@ -26,14 +26,9 @@ export interface WireBody {
   readonly sysFlag: number;
 }
 
-/** Never in process, where nothing travels. */
-export function isCompressedFor(channel: Channel): boolean {
-  return channel.remoteAddress !== IN_PROCESS_ADDRESS;
-}
-
-/** Compresses if that helps. */
+/** Compresses if that helps; never in process, where nothing travels. */
 export async function compressFor(channel: Channel, wire: WireBody): Promise<WireBody> {
-  if (!isCompressedFor(channel)) return wire;
+  if (channel.remoteAddress === IN_PROCESS_ADDRESS) return wire;
   const body = await deflateAsync(wire.body, { level: COMPRESSION_LEVEL });
   return body.length < wire.body.length ? { body, sysFlag: withZlibCompression(wire.sysFlag) } : wire;
 }

@@ -14,7 +14,7 @@ import {
 } from '../../protocol/index.js';
 import type { Channel } from '../../remoting/index.js';
 import type { BrokerFaults } from './broker-faults.js';
-import { compressFor, isCompressedFor, type WireBody } from '../compression/body-codec.js';
+import { compressFor, type WireBody } from '../compression/body-codec.js';
 import { keptTime } from '../connection/capabilities.js';
 import type { ClientCore } from '../connection/client-core.js';
 import type { SendResult } from './messages.js';
@@ -61,7 +61,8 @@ export class Sender implements FirstAttempts, PackedAttempts {
     return new Promise((resolve, reject) => {
       this.unsettled.begin();
       const call = new SendCall(this, unit, ordered, resolve, reject);
-      if (unit.deliverAt !== undefined || !this.attemptAtOnce(call)) void this.finish(call, undefined);
+      if (unit.compressible || unit.deliverAt !== undefined || !this.attemptAtOnce(call))
+        void this.finish(call, undefined);
     });
   }
 
@@ -87,7 +88,6 @@ export class Sender implements FirstAttempts, PackedAttempts {
     // Whole, so that it needs no box of its own on the heap while thousands wait.
     call.startedAt = Math.floor(platform.clock.monotonic());
     if (channel === undefined || unit.deadline - call.startedAt <= 0) return false;
-    if (unit.compressible && isCompressedFor(channel)) return false;
     this.gatherer(address!, channel).send(call);
     return true;
   }
