@@ -13,7 +13,9 @@ interface Bar {
   min: number;
   max: number;
 }
-const { barChart } = (await load('report/chart.js')) as {
+const { ROWS } = (await load('rows/index.js')) as { ROWS: { title: string }[] };
+const { barChart, LABELS } = (await load('report/chart.js')) as {
+  LABELS: number;
   barChart(chart: { title: string; note: string; bars: Bar[]; format: (value: number) => string }): string;
 };
 const { chartsOf } = (await load('report/charts.js')) as { chartsOf(run?: object): [string, string][] };
@@ -85,6 +87,12 @@ describe('a chart of the benchmark', () => {
     expect(svg).toContain('prefers-color-scheme:dark');
     expect(svg).toContain('a &lt;b&gt; &amp; c'.replace('&gt;', '>'));
     expect(svg).not.toContain('<b>');
+  });
+
+  it('has room for the title of each row that becomes a bar', () => {
+    const widest = 7;
+    const titles = ROWS.map(({ title }) => title).filter((title) => !title.includes('event loop'));
+    for (const title of titles) expect([title, title.length * widest < LABELS]).toEqual([title, true]);
   });
 
   it.each([

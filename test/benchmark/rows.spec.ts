@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -33,7 +35,8 @@ const { COMPARISONS, compareResults } = (await load('rows/compare.js')) as {
 const { chooseRows } = (await load('rows/choose.js')) as {
   chooseRows(only: string[] | undefined, rows: Row[]): Row[];
 };
-const { groupByServer, summarizeRuns } = (await load('rows/measure.js')) as {
+const { groupByServer, measureRows, summarizeRuns } = (await load('rows/measure.js')) as {
+  measureRows(rows: object[], planOf: () => Plan, root: string, say: object): Promise<{ row: string }[]>;
   groupByServer(rows: Partial<Row>[]): Partial<Row>[][];
   summarizeRuns(runs: object[]): Summary;
 };
@@ -89,6 +92,37 @@ describe('the rows of the benchmark', () => {
       perSecond: { median: 2, min: 1, max: 3, runs: 2 },
       loop: { median: 0.6, min: 0.5, max: 0.7, runs: 2 },
     });
+  });
+});
+
+describe('a row that fails', () => {
+  it('is named, leaves nothing behind, and lets the others be measured', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'rows-'));
+    const broken: string[] = [];
+    let closed = 0;
+    const say = {
+      row: () => {},
+      run: () => {},
+      broken: (what: string, error: Error) => broken.push(`${what}: ${error.message}`),
+    };
+    const server = { close: () => Promise.resolve(void closed++) };
+    const row = (name: string, run: () => object) => ({
+      name,
+      spec: {},
+      server: { open: () => Promise.resolve(server) },
+      run: () => Promise.resolve().then(run),
+    });
+    const rows = [
+      row('bad', () => {
+        throw new Error('at most 1000 can be on the disk');
+      }),
+      row('good', () => ({ perSecond: 1 })),
+    ];
+    const results = await measureRows(rows, () => ({ runs: 2, seconds: 1, warmUpSeconds: 1 }), root, say);
+    expect(results.map((result) => result.row)).toEqual(['good']);
+    expect(broken).toEqual(['bad: at most 1000 can be on the disk']);
+    expect(closed).toBe(2);
+    rmdirSync(root);
   });
 });
 

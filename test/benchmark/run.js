@@ -57,7 +57,8 @@ for (const line of machineLines(machine)) console.log(line);
 if (quick) console.log('quick: fewer and shorter runs, and peers only when --peers names them');
 for (const what of missing) console.log(`missing: ${what}`);
 
-const say = progress(console.log, missing);
+const broken = [];
+const say = progress(console.log, missing, broken);
 const planOf = (row) => (quick ? row.quick : row.plan);
 const own = await measureRows(rows, planOf, root, say);
 const none = { results: [], verdicts: [] };
@@ -70,6 +71,7 @@ const run = {
   only,
   machine,
   missing,
+  broken,
   own,
   compared: compared.results,
   verdicts: compared.verdicts,
@@ -77,5 +79,6 @@ const run = {
 const lines = reportLines(run);
 for (const line of lines) console.log(line);
 for (const path of writeResults(resultsFolder, run, lines)) console.log(path);
-for (const what of missing) console.log(`missing: ${what}`);
 console.log(`bench: ${own.length + compared.results.length} rows after ${run.tookSeconds} s`);
+for (const what of broken) console.log(`broken: ${what}`);
+process.exitCode = broken.length === 0 ? 0 : 1;

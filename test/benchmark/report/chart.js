@@ -1,8 +1,8 @@
 // Horizontal bars with their ranges as an SVG that is readable on a light and on a dark page.
 
-const WIDTH = 840;
-const LABELS = 300;
-const VALUES = 150;
+const WIDTH = 940;
+export const LABELS = 370;
+const VALUES = 190;
 const TOP = 58;
 const ROW = 30;
 const BAR = 14;

@@ -1,5 +1,5 @@
-/** What is printed while the rows run. A peer that fails joins what is missing. */
-export function progress(print, missing) {
+/** What is printed while the rows run. A peer that fails joins what is missing, a row of ours what is broken. */
+export function progress(print, missing, broken) {
   return {
     row: ({ title, processes, spec }, { runs, seconds }) =>
       print(
@@ -13,6 +13,10 @@ export function progress(print, missing) {
       print(`  ${who.padEnd(who === '' ? 0 : 28)}${figure}`);
     },
     subject: (name, { durability }) => print(`open: ${name} (${durability})`),
+    broken: (what, error) => {
+      broken.push(`${what}: ${error.message.split('\n')[0]}`);
+      print(`broken: ${what}: ${error.stack}`);
+    },
     failed: (what, error) => {
       // The message of a program that ended has its whole output behind the first line.
       missing.push(`${what}: ${error.message.split('\n')[0]}`);

@@ -92,9 +92,9 @@ async function openAll(peers, root, say) {
   return subjects;
 }
 
-async function closeAll(subjects) {
-  for (const { server, directory } of subjects.toReversed()) {
-    await server.close();
+async function closeAll(subjects, say) {
+  for (const { name, server, directory } of subjects.toReversed()) {
+    await server.close().catch((error) => say.failed(`closing ${name}`, error));
     rmSync(directory, { recursive: true, force: true });
   }
 }
@@ -145,9 +145,8 @@ export async function measureComparisons(rows, peers, planOf, root, say) {
             runs.get(name).push(await row.run(server, spec));
             say.run(runs.get(name).at(-1), name);
           } catch (error) {
-            if (ours) throw error;
             runs.delete(name);
-            say.failed(`${name}, ${row.title}`, error);
+            say[ours ? 'broken' : 'failed'](`${name}, ${row.title}`, error);
           }
           used.set(name, used.get(name) + performance.now() - began);
         }
@@ -171,7 +170,7 @@ export async function measureComparisons(rows, peers, planOf, root, say) {
       verdicts.push(...compareResults(row, measured));
     }
   } finally {
-    await closeAll(subjects);
+    await closeAll(subjects, say);
   }
   return { results, verdicts };
 }

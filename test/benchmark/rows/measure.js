@@ -83,8 +83,11 @@ export async function measureRows(rows, planOf, root, say) {
     try {
       server = await group[0].server.open(directory);
       for (const row of group) results.push(await measureRow(row, planOf(row), server, directory, say));
+    } catch (error) {
+      // The other rows are measured all the same; the run fails in the end.
+      say.broken(group.map(({ name }) => name).join(', '), error);
     } finally {
-      await server?.close();
+      await server?.close().catch((error) => say.broken(`closing ${group[0].name}`, error));
       rmSync(directory, { recursive: true, force: true });
     }
   }
