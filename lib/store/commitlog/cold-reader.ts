@@ -36,7 +36,7 @@ export class ColdReader {
   constructor(
     private readonly pool: HandlePool,
     private readonly paths: StorePaths,
-    private readonly segmentBytes: number,
+    readonly segmentBytes: number,
     private readonly writtenOffset: () => number,
   ) {}
 
@@ -77,6 +77,21 @@ export class ColdReader {
     if (!inOrder) return;
     for (let ahead = 2; ahead <= Math.min(bases.length, AHEAD); ahead++)
       this.readAhead(last + ahead * BLOCK_BYTES, cursor);
+  }
+
+  /** Whether the block is at hand, or this reader comes to it in order and will want the next one as well. */
+  expects(base: number, cursor: ColdCursor): boolean {
+    const { lastColdBlock } = cursor;
+    return lastColdBlock === base - BLOCK_BYTES || lastColdBlock === base || this.cache.has(base);
+  }
+
+  /** Reads bytes of one segment past the blocks, into the whole of `target`; answers how many the file had. */
+  into(target: Buffer, offset: number, cursor: ColdCursor): Promise<number> {
+    cursor.lastColdBlock = this.blockOf(offset + target.length - 1);
+    const segment = offset - (offset % this.segmentBytes);
+    return this.inTurn(cursor, () =>
+      this.pool.use(this.paths.segment(segment), 'read', (handle) => handle.read(target, offset - segment)),
+    );
   }
 
   /** Copies the bytes [offset, offset + size) when the blocks that hold them are at hand; otherwise false. */
