@@ -38,7 +38,6 @@ const SPACE_GIB = { full: 30, quick: 8 };
 const { only, quick } = { ...values, only: values.only?.split(',').map((name) => name.trim()) };
 const chosen = chooseRows(only, [...ROWS, ...COMPARISONS]);
 const rows = chosen.filter((row) => ROWS.includes(row));
-const comparisons = chosen.filter((row) => COMPARISONS.includes(row));
 // What is committed comes from whole runs alone.
 const resultsFolder = values.results ?? here(quick || only !== undefined ? 'results/partial' : 'results');
 
@@ -52,6 +51,9 @@ process.on('exit', () => rmSync(root, { recursive: true, force: true }));
 const began = Date.now();
 // Servers of others take longer to start than a quick run has: it takes them only when they are named.
 const { peers, missing } = await choosePeers(values.peers ?? (quick ? 'none' : 'main'), PEERS);
+const comparisons = chosen.filter(
+  (row) => COMPARISONS.includes(row) && (peers.length > 0 || !quick || !row.onlyBesidePeers),
+);
 const machine = describeMachine(root, quick ? 0.5 : 2);
 for (const line of machineLines(machine)) console.log(line);
 if (quick) console.log('quick: fewer and shorter runs, and peers only when --peers names them');

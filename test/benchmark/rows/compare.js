@@ -41,6 +41,8 @@ export const COMPARISONS = [
   },
   {
     name: 'send-peers',
+    // Ours alone has rows of its own for it.
+    onlyBesidePeers: true,
     tags: ['send', 'peers'],
     title: 'send',
     call: 'send',
@@ -50,6 +52,8 @@ export const COMPARISONS = [
   },
   {
     name: 'receive-peers',
+    // Ours alone has rows of its own for it.
+    onlyBesidePeers: true,
     tags: ['receive', 'peers'],
     title: 'receive and acknowledge',
     call: 'receive',
