@@ -50,6 +50,9 @@ async function check(id, peer) {
     return;
   }
   const directory = mkdtempSync(join(values.directory, `nestmq-peer-${id}-`));
+  // Also when it is told to end early.
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  process.once('exit', remove);
   const started = performance.now();
   let pids = [];
   try {
@@ -74,7 +77,7 @@ async function check(id, peer) {
     }
     console.log(`  closed after ${number((performance.now() - started) / 1000)} s in all`);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    remove();
   }
   const left = [...new Set(pids)].filter(isRunning);
   expect(left.length === 0, `nothing runs afterwards: ${left.join(', ')}`);
