@@ -5,6 +5,9 @@ import { syncBuiltinESMExports } from 'node:module';
 
 const RECEIVING = ['send embedded', 'receive embedded'];
 
+/** Packs carry many of them. */
+const A_MESSAGE = 1024;
+
 /** Written to in `perMessage`, so that no compiler takes the work away. */
 const kept = { sum: 0, object: undefined };
 
@@ -21,7 +24,9 @@ export const BROKEN = {
       const { Outbox } = await import(new URL('remoting/outbox.js', build).href);
       mustHave(Outbox.prototype, 'add');
       Outbox.prototype.add = function writeAtOnce(head, body) {
-        this.socket.write(Buffer.concat(body === undefined ? [head] : [head, body]));
+        const frame = Buffer.concat(body === undefined ? [head] : [head, body]);
+        for (let from = 0; from < frame.length; from += A_MESSAGE)
+          this.socket.write(frame.subarray(from, from + A_MESSAGE));
       };
     },
   },
@@ -34,14 +39,14 @@ export const BROKEN = {
       PackGatherer.prototype.takesPacks = () => false;
     },
   },
-  'four syncs where one is enough': {
+  'eight syncs where one is enough': {
     paths: ['send embedded'],
     noticedBy: ['send embedded', 'syncs'],
     apply() {
       const { fdatasync } = fs;
       fs.fdatasync = (fd, done) => {
         const again = (left) => (error) => (error || left === 0 ? done(error) : fdatasync(fd, again(left - 1)));
-        again(4)(null);
+        again(8)(null);
       };
       syncBuiltinESMExports();
     },
