@@ -225,7 +225,7 @@ export const requests = subject('requests', (it) => {
   });
 
   it('what a listener of plain messages returns goes nowhere', async (world) => {
-    const orders = recorder({ topic: 'orders' }, () => ({ huge: 'value' }));
+    const orders = recorder({ topic: 'orders', backoff: [100] }, () => ({ huge: 'value' }));
     const { template } = await world.start(orders);
     await world.passing(template.syncSend('orders', 'x'));
     await orders.got(world, 1);

@@ -46,8 +46,9 @@ export const listenerMutations = [
     id: 'listeners/key-held-by-retry',
     says: 'a failed message leaves its key taken',
     file: 'lib/client/dispatch/concurrent-dispatcher.ts',
-    find: 'lane.keys?.leave(delivery);',
-    replace: "if (settlement.kind === 'acknowledge') lane.keys?.leave(delivery);",
+    find: 'this.leave(lane, delivery);\n        if (settling',
+    replace:
+      "if (settlement.kind === 'acknowledge') this.leave(lane, delivery); else if (lane !== undefined) { lane.handlers--; this.advance(lane); }\n        if (settling",
   },
   {
     id: 'listeners/key-order-where-useless',

@@ -1,6 +1,14 @@
 /** @type {import('./mutate.js').Mutation[]} */
 export const requestMutations = [
   {
+    id: 'request/values-of-plain-messages',
+    says: 'what a listener of plain messages returns counts as its failure',
+    file: 'lib/nest/handler/listener-handler.ts',
+    find: 'isPending(result) ?',
+    replace:
+      "result !== undefined ? this.failures.settle(new Error('returned'), 'handler', [], undefined) : isPending(result) ?",
+  },
+  {
     id: 'request/no-reply',
     says: 'nothing is replied',
     file: 'lib/client/requests/replies.ts',
