@@ -216,8 +216,12 @@ export class LeasedCalls {
     }
     for (const [place, entry] of entries) {
       unmarked.forget(place.claim.key);
-      if (entry.state === 'marked') place.verdict = { values: entry.values };
-      else this.lost(place, 'handled it', undefined);
+      if (entry.state === 'marked') {
+        // The message itself and a duplicate of it may both have waited for this answer.
+        if (entry.used) listener.outcomes.record('skipped', place.message.messageId);
+        entry.used = true;
+        place.verdict = { values: entry.values };
+      } else this.lost(place, 'handled it', undefined);
     }
     return new Set(entries.keys());
   }

@@ -18,6 +18,8 @@ export interface UnmarkedEntry {
   readonly completed: Completed;
   readonly values: readonly unknown[];
   state: 'open' | 'marked' | 'lost';
+  /** One message was settled by it: any other one under its key is a duplicate. */
+  used: boolean;
 }
 
 interface Kept extends UnmarkedEntry {
@@ -54,6 +56,7 @@ export class Unmarked {
       values,
       isRequest,
       state: 'open',
+      used: false,
       lease: { ...lease, signal: NEVER, lost: NOTHING },
     };
     const { entries } = this;

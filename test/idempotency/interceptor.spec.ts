@@ -210,4 +210,20 @@ describe('a store that does not answer', () => {
     await again.settled;
     expect(again.calls()).toBe(0);
   });
+
+  it('when marking counts the message and its duplicate once each, although both wait for the mark', async () => {
+    const { clock, store, attempt, report } = bench();
+    const { complete } = store;
+    store.complete = () => new Promise(() => undefined);
+    const first = attempt();
+    first.finish('done');
+    await clock.advance(5 * SECOND);
+    await first.settled;
+    store.complete = complete;
+    await clock.advance(SECOND);
+    const both = [attempt(), attempt()];
+    for (const again of both) expect(await again.settled).not.toBeInstanceOf(Error);
+    expect(both.map((again) => again.calls())).toEqual([0, 0]);
+    expect(report()).toMatchObject({ acquired: 1, skipped: 1 });
+  });
 });
