@@ -121,6 +121,7 @@ describe('nestmq broker --shards', () => {
     process.kill(shards[0]!, 'SIGSTOP');
     next.child.kill('SIGTERM');
     await next.sees(/SIGTERM: stopping/);
+    // What comes within 100 ms counts as the same signal, told twice.
     await new Promise((resolve) => setTimeout(resolve, 150));
     expect((await next.stop('SIGTERM')).code).toBe(143);
     await until(() => ended(shards));

@@ -2,6 +2,7 @@ import { type Platform, systemPlatform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { Channel, Connector } from '../../remoting/index.js';
 import { BrokerHost } from '../broker-host.js';
+import { Changes } from '../changes.js';
 import { type BrokerSettings, resolveSettings } from '../settings/broker-settings.js';
 import { storeLocked } from '../store-lock.js';
 import { VERSION } from '../version.js';
@@ -35,8 +36,7 @@ export class SharedBroker {
   private seeking: Promise<void> = Promise.resolve();
   private problem: MessagingError | undefined;
   private closing: Promise<void> | undefined;
-  private readonly stopped = new AbortController();
-  private readonly waiting = new Set<() => void>();
+  private readonly changes: Changes;
 
   /**
    * Resolves when messages can be sent. With `share: false`, or in memory, it is a broker of this process alone.
@@ -71,7 +71,9 @@ export class SharedBroker {
     return broker;
   }
 
-  private constructor(private readonly settings: SeatSettings) {}
+  private constructor(private readonly settings: SeatSettings) {
+    this.changes = new Changes(settings.platform.clock);
+  }
 
   /** The broker, while it runs in this process. */
   get host(): BrokerHost | undefined {
@@ -112,8 +114,7 @@ export class SharedBroker {
   }
 
   private async leave(): Promise<void> {
-    this.stopped.abort();
-    this.changed();
+    this.changes.end();
     await this.seeking;
     const { seat } = this;
     if (seat?.kind === 'joined') await seat.watch.close();
@@ -141,7 +142,7 @@ export class SharedBroker {
       const left = deadline - clock.monotonic();
       if (left <= 0) throw this.noHost(failure);
       // That a host has gone is seen here first now and then: the channel that watches it closes a moment later.
-      await this.change(seat === undefined ? left : Math.min(left, POLL_MILLIS));
+      await this.changes.next(seat === undefined ? left : Math.min(left, POLL_MILLIS));
     }
     throw new MessagingError(
       'CONNECT_FAILED',
@@ -180,7 +181,7 @@ export class SharedBroker {
         this.report(error as MessagingError);
         pause = FAILURE_PAUSE_MILLIS;
       }
-      if (!(await this.pause(pause))) return undefined;
+      if (!(await this.changes.pause(pause))) return undefined;
     }
   }
 
@@ -199,7 +200,7 @@ export class SharedBroker {
       seat.watch.onClose(() => this.lost(seat));
       void this.guard(seat);
     }
-    this.changed();
+    this.changes.tell();
   }
 
   private lost(seat: Seat): void {
@@ -222,7 +223,7 @@ export class SharedBroker {
   /** A host that is stopped or stuck keeps its connections, and its lock: nobody can take over, but it can be said. */
   private async guard(seat: Seat & { kind: 'joined' }): Promise<void> {
     const { joiner, resolved, platform } = this.settings;
-    while ((await this.pause(GUARD_MILLIS)) && this.seat === seat) {
+    while ((await this.changes.pause(GUARD_MILLIS)) && this.seat === seat) {
       try {
         await joiner.greet(seat.watch, true, PATIENCE_MILLIS - GUARD_MILLIS, seat.entry.pid);
         if (this.problem !== undefined) platform.logger.log(`Process ${seat.entry.pid} answers again.`);
@@ -241,30 +242,5 @@ export class SharedBroker {
     // Once, and not with every attempt.
     if (problem.message !== this.problem?.message) this.settings.platform.logger.error(problem.message, problem);
     this.problem = problem;
-  }
-
-  /** False when this is closed. */
-  private pause(milliseconds: number): Promise<boolean> {
-    return this.settings.platform.clock.sleep(milliseconds, this.stopped.signal).then(
-      () => true,
-      () => false,
-    );
-  }
-
-  /** Resolves with the next change of seat, or after so long. */
-  private change(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel();
-        this.waiting.delete(done);
-        resolve();
-      };
-      const timer = this.settings.platform.clock.after(milliseconds, done);
-      this.waiting.add(done);
-    });
-  }
-
-  private changed(): void {
-    for (const done of [...this.waiting]) done();
   }
 }

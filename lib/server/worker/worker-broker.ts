@@ -1,6 +1,7 @@
 import type { Platform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import type { Channel, Connector } from '../../remoting/index.js';
+import { Changes } from '../changes.js';
 import type { BrokerSettings } from '../settings/broker-settings.js';
 import { checkEmbedded } from '../settings/embedded.js';
 import { thisProcess } from '../sharing/process-identity.js';
@@ -40,8 +41,7 @@ export class WorkerBroker {
   private problem: MessagingError | undefined;
   private restarting: Promise<void> = Promise.resolve();
   private closing: Promise<void> | undefined;
-  private readonly stopped = new AbortController();
-  private readonly waiting = new Set<() => void>();
+  private readonly changes: Changes;
 
   /**
    * Resolves when messages can be sent.
@@ -58,7 +58,9 @@ export class WorkerBroker {
   private constructor(
     private readonly given: ThreadStart,
     private readonly platform: Platform,
-  ) {}
+  ) {
+    this.changes = new Changes(platform.clock);
+  }
 
   /** One line for the log: what is stored where, who hosts it, who can connect. */
   summary(): string {
@@ -91,8 +93,7 @@ export class WorkerBroker {
   }
 
   private async end(): Promise<void> {
-    this.stopped.abort();
-    this.changed();
+    this.changes.end();
     await this.restarting;
     await this.worker?.close();
   }
@@ -102,7 +103,7 @@ export class WorkerBroker {
     this.worker = await BrokerWorker.start({ ...given, again }, platform, (reason) => this.crashed(reason));
     this.startedAt = platform.clock.monotonic();
     this.problem = undefined;
-    this.changed();
+    this.changes.tell();
   }
 
   private crashed(reason: MessagingError): void {
@@ -121,7 +122,7 @@ export class WorkerBroker {
     const { clock, logger } = this.platform;
     const since = clock.monotonic();
     let pause = Math.min(LONGEST_PAUSE_MILLIS, FIRST_PAUSE_MILLIS * 2 ** (this.crashes - 1));
-    while (await this.pause(pause)) {
+    while (await this.changes.pause(pause)) {
       try {
         await this.startThread(true);
         this.restarts++;
@@ -144,37 +145,12 @@ export class WorkerBroker {
       if (this.worker !== undefined) return this.worker.connect(address);
       const left = deadline - clock.monotonic();
       if (left <= 0) throw new MessagingError('CONNECT_FAILED', this.whyNot(), { cause: this.problem });
-      await this.change(left);
+      await this.changes.next(left);
     }
     throw new MessagingError('CONNECT_FAILED', 'The broker of this process has been stopped; start another one.');
   }
 
   private whyNot(): string {
     return `The thread of the broker is being started again: ${this.problem?.message ?? 'it has crashed'}`;
-  }
-
-  /** False when this is closed. */
-  private pause(milliseconds: number): Promise<boolean> {
-    return this.platform.clock.sleep(milliseconds, this.stopped.signal).then(
-      () => true,
-      () => false,
-    );
-  }
-
-  /** Resolves with the next change, or after so long. */
-  private change(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel();
-        this.waiting.delete(done);
-        resolve();
-      };
-      const timer = this.platform.clock.after(milliseconds, done);
-      this.waiting.add(done);
-    });
-  }
-
-  private changed(): void {
-    for (const done of [...this.waiting]) done();
   }
 }
