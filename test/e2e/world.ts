@@ -85,6 +85,16 @@ export class World {
     return this.target.quiet();
   }
 
+  /** Asks until the answer is good, for as long as things may be late here, and gives the last answer. */
+  async soon<T>(ask: () => Promise<T>, good: (answer: T) => boolean): Promise<T> {
+    const until = this.now() + this.slack;
+    for (;;) {
+      const answer = await this.passing(ask());
+      if (good(answer) || this.now() >= until) return answer;
+      await this.pass(50);
+    }
+  }
+
   /** Awaits what only ends when time passes. */
   passing<T>(promise: Promise<T>): Promise<T> {
     return this.target.passing(promise);
