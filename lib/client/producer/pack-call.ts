@@ -65,7 +65,11 @@ export class PackCall implements Asker {
     }
     for (let place = 0; place < calls.length; place++) {
       const call = calls[place];
-      if (call !== undefined) attempts.answeredInPack(call, answer, place);
+      if (call === undefined) continue;
+      // What is left of a pack after its answer may lie in the old part of the heap, dead and not yet found so: all that it
+      // still points to would be copied there as well (measured: half of what a send allocates).
+      calls[place] = undefined;
+      attempts.answeredInPack(call, answer, place);
     }
   }
 
