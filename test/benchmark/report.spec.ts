@@ -39,7 +39,7 @@ const entry = (row: string, subject: string, ours: boolean, figures: object) => 
   spec: row === 'latency' ? { ratePerSecond: 1000, inFlight: 256 } : { inFlight: 256 },
   facts: { server: `${subject} 1.0` },
   summary: figures,
-  runs: [{ seconds: 5, count: 10, logSyncs: 4 }],
+  windows: [{ seconds: 5, count: 10, logSyncs: 4 }],
 });
 const run = {
   began: '2026-11-21T20:00:00.000Z',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 interface Plan {
-  runs: number;
+  windows: number;
   seconds: number;
   warmUpSeconds: number;
 }
@@ -14,6 +14,7 @@ interface Row {
   tags: string[];
   plan: Plan;
   quick: Plan;
+  onlyBesidePeers?: boolean;
   server?: unknown;
   call?: string;
   figures?: { key: string; lessIsBetter?: boolean }[];
@@ -28,18 +29,23 @@ interface Peer {
 const load = (path: string): Promise<unknown> =>
   import(pathToFileURL(join(process.cwd(), 'test/benchmark', path)).href);
 const { ROWS } = (await load('rows/index.js')) as { ROWS: Row[] };
-const { COMPARISONS, compareResults } = (await load('rows/compare.js')) as {
+const { COMPARISONS, compareResults, turnsOf } = (await load('rows/compare.js')) as {
   COMPARISONS: Row[];
   compareResults(row: Partial<Row>, results: unknown[]): { ours: string; theirs: string; verdict: string }[];
+  turnsOf(subjects: { name: string; ours: boolean }[]): { name: string }[];
 };
 const { chooseRows } = (await load('rows/choose.js')) as {
   chooseRows(only: string[] | undefined, rows: Row[]): Row[];
 };
-const { groupByServer, measureRows, summarizeRuns } = (await load('rows/measure.js')) as {
+const { groupByServer, measureRows, summarizeWindows } = (await load('rows/measure.js')) as {
   measureRows(rows: object[], planOf: () => Plan, root: string, say: object): Promise<{ row: string }[]>;
   groupByServer(rows: Partial<Row>[]): Partial<Row>[][];
-  summarizeRuns(runs: object[]): Summary;
+  summarizeWindows(windows: object[]): Summary;
 };
+const { plannedSeconds } = (await load('rows/planned.js')) as {
+  plannedSeconds(rows: Row[], comparisons: Row[], peers: object[], planOf: (row: Row) => Plan): number;
+};
+const { PEERS } = (await load('peers/index.js')) as { PEERS: Peer[] };
 const { choosePeers } = (await load('peers-chosen.js')) as {
   choosePeers(wanted: string, known: Peer[]): Promise<{ peers: { name: string }[]; missing: string[] }>;
 };
@@ -51,19 +57,21 @@ describe('the rows of the benchmark', () => {
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
   });
 
-  it('measure at least five runs and 10 s of steady state, and less only when asked to be quick', () => {
+  it('measure at least five windows and 10 s of steady state on end, and less only when asked to be quick', () => {
     for (const { name, plan, quick } of all) {
-      expect([name, plan.runs >= 5, plan.runs * plan.seconds >= 10]).toEqual([name, true, true]);
-      expect([name, quick.runs * (quick.seconds + quick.warmUpSeconds) <= 6]).toEqual([name, true]);
+      expect([name, plan.windows >= 5, plan.windows * plan.seconds >= 10]).toEqual([name, true, true]);
+      expect([name, quick.windows * quick.seconds + quick.warmUpSeconds <= 4]).toEqual([name, true]);
     }
   });
 
-  it('leave time for seven subjects and for what surrounds the windows within 20 minutes', () => {
-    const around = 1.2;
-    const servers = groupByServer(ROWS).length * 5;
-    const own = ROWS.reduce((sum, { plan }) => sum + plan.runs * (plan.seconds + 0.5) + plan.warmUpSeconds, servers);
-    const compared = COMPARISONS.reduce((sum, { plan }) => sum + plan.runs * (plan.seconds + plan.warmUpSeconds), 0);
-    expect((own + 7 * compared) * around).toBeLessThan(20 * 60);
+  it('are planned to be measured beside all main peers within 20 minutes, and when quick within a minute', async () => {
+    const peers = [];
+    for (const { main, load: of } of PEERS) if (main) peers.push(await of());
+    expect(peers).toHaveLength(5);
+    expect(plannedSeconds(ROWS, COMPARISONS, peers, ({ plan }) => plan)).toBeLessThan(20 * 60);
+    const quick = chooseRows(['send', 'receive'], all).filter((row) => !row.onlyBesidePeers);
+    const [rows, comparisons] = [ROWS, COMPARISONS].map((some) => quick.filter((row) => some.includes(row)));
+    expect(plannedSeconds(rows!, comparisons!, [], (row) => row.quick)).toBeLessThan(50);
   });
 
   it('are chosen by name and by tag', () => {
@@ -88,7 +96,7 @@ describe('the rows of the benchmark', () => {
       { perSecond: 1, perSync: 3, client: { loop: 0.5 } },
       { perSecond: 3, client: { loop: 0.7 } },
     ];
-    expect(summarizeRuns(runs)).toEqual({
+    expect(summarizeWindows(runs)).toEqual({
       perSecond: { median: 2, min: 1, max: 3, runs: 2 },
       loop: { median: 0.6, min: 0.5, max: 0.7, runs: 2 },
     });
@@ -102,11 +110,11 @@ describe('a row that fails', () => {
     let closed = 0;
     const say = {
       row: () => {},
-      run: () => {},
+      windows: () => {},
       broken: (what: string, error: Error) => broken.push(`${what}: ${error.message}`),
     };
     const server = { close: () => Promise.resolve(void closed++) };
-    const row = (name: string, run: () => object) => ({
+    const row = (name: string, run: () => object[]) => ({
       name,
       spec: {},
       server: { open: () => Promise.resolve(server) },
@@ -116,9 +124,9 @@ describe('a row that fails', () => {
       row('bad', () => {
         throw new Error('at most 1000 can be on the disk');
       }),
-      row('good', () => ({ perSecond: 1 })),
+      row('good', () => [{ perSecond: 1 }]),
     ];
-    const results = await measureRows(rows, () => ({ runs: 2, seconds: 1, warmUpSeconds: 1 }), root, say);
+    const results = await measureRows(rows, () => ({ windows: 2, seconds: 1, warmUpSeconds: 1 }), root, say);
     expect(results.map((result) => result.row)).toEqual(['good']);
     expect(broken).toEqual(['bad: at most 1000 can be on the disk']);
     expect(closed).toBe(2);
@@ -128,7 +136,7 @@ describe('a row that fails', () => {
 
 describe('the comparison with peers', () => {
   const result = (subject: string, ours: boolean, values: number[]) => {
-    const summary = summarizeRuns(values.map((perSecond) => ({ perSecond, p50: perSecond })));
+    const summary = summarizeWindows(values.map((perSecond) => ({ perSecond, p50: perSecond })));
     return { subject, ours, durability: 'sync', summary };
   };
   const results = [result('ours', true, [10, 11, 12]), result('theirs', false, [7, 8, 9])];
@@ -142,6 +150,17 @@ describe('the comparison with peers', () => {
 
   it('says nothing of a figure that one of them lacks', () => {
     expect(verdicts([{ key: 'p99' }])).toEqual([]);
+  });
+});
+
+describe('the turns of a comparison', () => {
+  const subject = (name: string, ours: boolean) => ({ name, ours });
+  const [tcp, inside, other] = [subject('tcp', true), subject('inside', true), subject('other', false)];
+
+  it('are one each, and for ours a second one after the peers', () => {
+    const names = (subjects: { name: string; ours: boolean }[]) => turnsOf(subjects).map(({ name }) => name);
+    expect(names([tcp, inside, other])).toEqual(['tcp', 'inside', 'other', 'inside', 'tcp']);
+    expect(names([tcp, inside])).toEqual(['tcp', 'inside']);
   });
 });
 

@@ -11,12 +11,13 @@ import { describeMachine, needSpace, refuseMemory } from './machine.js';
 import { PEERS } from './peers/index.js';
 import { choosePeers } from './peers-chosen.js';
 import { progress } from './report/progress.js';
-import { machineLines, reportLines } from './report/table.js';
+import { machineLines, QUICK_NOTE, reportLines } from './report/table.js';
 import { writeResults } from './report/results.js';
 import { chooseRows } from './rows/choose.js';
 import { COMPARISONS, measureComparisons } from './rows/compare.js';
 import { ROWS } from './rows/index.js';
 import { measureRows } from './rows/measure.js';
+import { plannedSeconds } from './rows/planned.js';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 if (process.argv[2] === 'idempotency') {
@@ -48,6 +49,7 @@ const root = mkdtempSync(join(values.directory, 'nestmq-bench-'));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
 
+const inWords = (seconds) => (seconds < 100 ? `${Math.ceil(seconds)} s` : `${(seconds / 60).toFixed(1)} min`);
 const began = Date.now();
 // Servers of others take longer to start than a quick run has: it takes them only when they are named.
 const { peers, missing } = await choosePeers(values.peers ?? (quick ? 'none' : 'main'), PEERS);
@@ -56,12 +58,14 @@ const comparisons = chosen.filter(
 );
 const machine = describeMachine(root, quick ? 0.5 : 2);
 for (const line of machineLines(machine)) console.log(line);
-if (quick) console.log('quick: fewer and shorter runs, and peers only when --peers names them');
+if (quick) console.log(QUICK_NOTE);
 for (const what of missing) console.log(`missing: ${what}`);
 
 const broken = [];
 const say = progress(console.log, missing, broken);
 const planOf = (row) => (quick ? row.quick : row.plan);
+const planned = plannedSeconds(rows, comparisons, peers, planOf);
+console.log(`planned: ${rows.length + comparisons.length} rows, about ${inWords(planned)}`);
 const own = await measureRows(rows, planOf, root, say);
 const none = { results: [], verdicts: [] };
 const compared = comparisons.length > 0 ? await measureComparisons(comparisons, peers, planOf, root, say) : none;

@@ -38,7 +38,8 @@ const microsOf = (pids) => pids.reduce((sum, pid) => sum + ticksOf(pid), 0) * MI
 async function together(applications, broker, call, spec) {
   const pids = processesOf(broker.pid);
   const before = microsOf(pids);
-  const results = await Promise.all(applications.map((application) => application.call(call, spec)));
+  const answers = await Promise.all(applications.map((application) => application.call(call, spec)));
+  const results = answers.map(({ windows: [window], sent }) => ({ ...window, sent }));
   const count = results.reduce((sum, result) => sum + result.count, 0);
   const handled = results.reduce((sum, result) => sum + (result.sent ?? result.count), 0);
   const own = results.reduce((sum, result) => sum + result.own.user + result.own.system, 0);

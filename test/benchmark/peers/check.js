@@ -1,4 +1,4 @@
-// `node test/benchmark/peers/check.js [id ...] [--seconds 1] [--in-flight 1000] [--bytes 1024]`: each peer is opened, measured
+// `node test/benchmark/peers/check.js [id ...] [--seconds 1] [--windows 2] [--in-flight 1000] [--bytes 1024]`: each peer is opened, measured
 // briefly by each operation that it has, and closed; nothing of it runs afterwards.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seconds: { type: 'string', default: '1' },
+    windows: { type: 'string', default: '2' },
     'in-flight': { type: 'string', default: '1000' },
     bytes: { type: 'string', default: '1024' },
     directory: { type: 'string', default: tmpdir() },
@@ -20,6 +21,7 @@ const { values, positionals } = parseArgs({
 const spec = {
   seconds: Number(values.seconds),
   warmUpSeconds: Math.min(2, Number(values.seconds) / 2),
+  windows: Number(values.windows),
   inFlight: Number(values['in-flight']),
   bytes: Number(values.bytes),
 };
@@ -34,7 +36,12 @@ function expect(condition, what) {
   console.log(`  FAILED: ${what}`);
 }
 
-function showMeasured(name, measured) {
+function showMeasured(name, windows) {
+  expect(windows.length === spec.windows, `${name} has ${spec.windows} windows, not ${windows.length}`);
+  for (const measured of windows) showWindow(name, measured);
+}
+
+function showWindow(name, measured) {
   const { perSecond, count, seconds, clientMicros, serverMicros } = measured;
   const rate = `${number(perSecond / 1000)} k/s`.padStart(12);
   const micros = `client ${number(clientMicros, 2)} us, server ${number(serverMicros, 2)} us a message`;
@@ -66,10 +73,13 @@ async function check(id, peer) {
       if (server.send) showMeasured('one by one', await server.send({ ...spec, inFlight: 1 }));
       if (server.receive) showMeasured('receive', await server.receive(spec));
       if (server.latency) {
-        const { p50, p99, max, count } = await server.latency({ ...spec, ratePerSecond: 1000 });
-        const millis = `p50 ${number(p50, 3)}, p99 ${number(p99, 3)}, max ${number(max, 3)} ms`;
-        console.log(`  latency   ${millis} of ${count} at 1000/s`);
-        expect(count >= spec.seconds * 900, 'latency of all messages');
+        const windows = await server.latency({ ...spec, ratePerSecond: 1000 });
+        expect(windows.length === spec.windows, `latency has ${spec.windows} windows, not ${windows.length}`);
+        for (const { p50, p99, max, count } of windows) {
+          const millis = `p50 ${number(p50, 3)}, p99 ${number(p99, 3)}, max ${number(max, 3)} ms`;
+          console.log(`  latency   ${millis} of ${count} at 1000/s`);
+          expect(count >= spec.seconds * 900, 'latency of all messages');
+        }
       }
       pids.push(...server.pids());
     } finally {

@@ -3,14 +3,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const load = (name: string) => import(pathToFileURL(join(process.cwd(), 'test/benchmark/peers', name)).href);
-const { chooseReports } = (await load('rocketmq/benchmark.js')) as {
-  chooseReports(reports: { at: number }[], firstEnds: number, wanted: number): { at: number }[] | undefined;
-};
 interface Measured {
   perSecond: number;
 }
 const { RocketMQ } = (await load('rocketmq/rocketmq.js')) as {
-  RocketMQ: new (broker: object, benchmark: object, flush: string) => { receive(spec: object): Promise<Measured> };
+  RocketMQ: new (broker: object, benchmark: object, flush: string) => { receive(spec: object): Promise<Measured[]> };
 };
 const { window } = (await load('kafka/tools.js')) as { window(bytes: number, inFlight: number): string[] };
 const { canSync } = (await load('nats/index.js')) as { canSync(version: string): boolean };
@@ -28,13 +25,6 @@ const { missingOf, missingPackages } = (await load('support/facts.js')) as {
 };
 
 describe('what the programs of the peers are asked for and answer', () => {
-  it('takes reports whose times do not overlap, the first after the warm-up', () => {
-    const reports = Array.from({ length: 30 }, (_, second) => ({ at: (second + 10) * 1000 }));
-    expect(chooseReports(reports, 13_500, 2)).toEqual([{ at: 14_000 }, { at: 23_000 }]);
-    expect(chooseReports(reports, 13_500, 9)).toBeUndefined();
-    expect(chooseReports([], 0, 1)).toBeUndefined();
-  });
-
   /** A receiver of so many a second, over a backlog that lasts as long as it was made for. */
   function receiving(perSecond: number) {
     const asked: number[] = [];
@@ -49,17 +39,17 @@ describe('what the programs of the peers are asked for and answer', () => {
     };
     const benchmark = {
       fill: async (_: number, count: number) => (stored = count),
-      measure: async () => ({ perSecond: Math.min(perSecond, backlog / 14) }),
+      measure: async () => [{ perSecond: Math.min(perSecond, backlog / 14) }],
     };
     return { server: new RocketMQ(broker, benchmark, 'SYNC_FLUSH'), asked };
   }
 
   it('measures a receiver again whose backlog was over too early', async () => {
-    const spec = { seconds: 3, warmUpSeconds: 1, bytes: 1024 };
+    const spec = { seconds: 2, warmUpSeconds: 5, windows: 4, bytes: 1024 };
     const { server, asked } = receiving(150_000);
-    expect(await server.receive(spec)).toEqual({ perSecond: 150_000 });
+    expect(await server.receive(spec)).toEqual([{ perSecond: 150_000 }]);
     expect(asked).toEqual([80_000 * 16, 160_000 * 16]);
-    expect(await server.receive(spec)).toEqual({ perSecond: 150_000 });
+    expect(await server.receive(spec)).toEqual([{ perSecond: 150_000 }]);
     expect(asked).toHaveLength(3);
     await expect(receiving(10_000_000).server.receive(spec)).rejects.toThrow('too early 3 times');
   });

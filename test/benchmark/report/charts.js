@@ -7,7 +7,7 @@ const ACKNOWLEDGED = { sync: 'synced', async: 'not synced' };
 
 const bar = (label, ours, { median, min, max }) => ({ label, ours, median, min, max });
 const conditions = ({ began, machine }) =>
-  `${machine.processor}, Node ${machine.node}, ${began.slice(0, 10)}: median and range of the runs`;
+  `${machine.processor}, Node ${machine.node}, ${began.slice(0, 10)}: median and range of the windows`;
 
 /** Rates that were given, and not reached, say nothing as bars. */
 const isRate = ({ spec }) => spec.ratePerSecond === undefined;

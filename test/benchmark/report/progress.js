@@ -1,16 +1,16 @@
 /** What is printed while the rows run. A peer that fails joins what is missing, a row of ours what is broken. */
 export function progress(print, missing, broken) {
   return {
-    row: ({ title, processes, spec }, { runs, seconds }) =>
+    row: ({ title, processes, spec }, { windows, seconds, warmUpSeconds }) =>
       print(
-        `\n# ${title}${spec.inFlight ? `, ${spec.inFlight} in flight` : ''}: ${runs} x ${seconds} s${processes ? ` (${processes})` : ''}`,
+        `\n# ${title}${spec.inFlight ? `, ${spec.inFlight} in flight` : ''}: ${warmUpSeconds} s to warm up, then ${windows} x ${seconds} s${processes ? ` (${processes})` : ''}`,
       ),
-    run: ({ perSecond, p50, p99 }, who = '') => {
-      const figure =
-        p50 === undefined
-          ? `${(perSecond / 1000).toFixed(1)} k/s`
-          : `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`;
-      print(`  ${who.padEnd(who === '' ? 0 : 28)}${figure}`);
+    windows: (windows, who = '') => {
+      const name = who.padEnd(who === '' ? 0 : 30);
+      if (windows[0].p50 === undefined)
+        print(`  ${name}${windows.map(({ perSecond }) => (perSecond / 1000).toFixed(1)).join(', ')} k/s`);
+      else
+        print(`  ${name}p50/p99 ${windows.map(({ p50, p99 }) => `${p50.toFixed(2)}/${p99.toFixed(2)}`).join(', ')} ms`);
     },
     subject: (name, { durability }) => print(`open: ${name} (${durability})`),
     broken: (what, error) => {

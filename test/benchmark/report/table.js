@@ -11,15 +11,15 @@ const range = (digits) => (summary) =>
 const thousands = ({ median, min, max }) => `${count(median)} [${count(min)}-${count(max)}]`;
 const micros = fixed(1);
 
-const total = (runs, key) => {
-  const values = runs.map((run) => run[key]);
+const total = (windows, key) => {
+  const values = windows.map((window) => window[key]);
   return values.every(Number.isFinite) ? String(values.reduce((sum, value) => sum + value, 0)) : '-';
 };
-/** What the runs really took: one that has worked off its backlog ends earlier. */
-const took = ({ runs }) => {
-  const seconds = runs.map((run) => run.seconds).filter(Number.isFinite);
-  if (seconds.length === 0) return String(runs.length);
-  return `${runs.length} x ${(seconds.reduce((sum, value) => sum + value, 0) / seconds.length).toFixed(1)} s`;
+/** What the windows really took: the last one ends earlier where a backlog is worked off. */
+const took = ({ windows }) => {
+  const seconds = windows.map((window) => window.seconds).filter(Number.isFinite);
+  if (seconds.length === 0) return String(windows.length);
+  return `${windows.length} x ${(seconds.reduce((sum, value) => sum + value, 0) / seconds.length).toFixed(1)} s`;
 };
 
 const RATE = ['k/s [range]', ({ summary }) => thousands(summary.perSecond)];
@@ -28,25 +28,26 @@ const COSTS = [
   ['server', ({ summary }) => micros(summary.serverMicros)],
 ];
 const SYNCS = [
-  ['syncs', ({ runs }) => total(runs, 'logSyncs')],
+  ['syncs', ({ windows }) => total(windows, 'logSyncs')],
   ['msgs/sync', ({ summary }) => fixed(0)(summary.perSync)],
 ];
 const LOOP = ['loop busy', ({ summary }) => (summary.loop ? `${(summary.loop.median * 100).toFixed(0)} %` : '-')];
 const TITLE = ['', ({ title, spec }) => (spec.inFlight ? `${title}, ${spec.inFlight} in flight` : title), 'left'];
 const SUBJECT = ['', ({ subject }) => subject, 'left'];
-const RUNS = ['runs', took];
+const WINDOWS = ['windows', took];
 const PROCESSES = ['processes', ({ processes }) => processes, 'left'];
 const DURABILITY = ['acknowledged', ({ durability }) => (durability === 'sync' ? 'synced' : 'not synced'), 'left'];
 
-const OWN = [TITLE, RATE, ...COSTS, ...SYNCS, LOOP, RUNS, PROCESSES];
-const THROUGHPUT = [SUBJECT, RATE, ...COSTS, ...SYNCS, DURABILITY, RUNS, PROCESSES];
+const OWN = [TITLE, RATE, ...COSTS, ...SYNCS, LOOP, WINDOWS, PROCESSES];
+const THROUGHPUT = [SUBJECT, RATE, ...COSTS, ...SYNCS, DURABILITY, WINDOWS, PROCESSES];
 const LATENCY = [
   SUBJECT,
   ['p50 ms [range]', ({ summary }) => range(3)(summary.p50)],
   ['p99 ms [range]', ({ summary }) => range(2)(summary.p99)],
   ['most', ({ summary }) => fixed(1)(summary.max)],
-  ['messages', ({ runs }) => total(runs, 'count')],
+  ['messages', ({ windows }) => total(windows, 'count')],
   DURABILITY,
+  WINDOWS,
   PROCESSES,
 ];
 
@@ -104,13 +105,16 @@ function factLines(results) {
 
 export const machineLines = (machine) => Object.entries(machine).map(([name, value]) => `${name}: ${value}`);
 
+export const QUICK_NOTE =
+  'quick: shorter loads on smaller stores, and peers only when --peers names them; such figures compare nothing';
+
 /** All that is printed at the end of a run. */
 export function reportLines({ machine, quick, missing, own, compared, verdicts }) {
   const lines = ['', ...machineLines(machine), '', 'configurations'];
   lines.push(...factLines([...own, ...compared]).map((line) => `  ${line}`));
   if (own.length > 0) lines.push('', 'nestmq alone', ...ownTable(own));
   lines.push(...comparisonTables(compared, verdicts), '');
-  if (quick) lines.push('quick: fewer and shorter runs, and peers only when --peers names them');
+  if (quick) lines.push(QUICK_NOTE);
   lines.push(...missing.map((what) => `missing: ${what}`));
   return lines;
 }

@@ -1,18 +1,16 @@
-// Ours and the peers in the same run: all are open, and take turns run by run, so that a drift of the machine meets all
-// of them. What is sent stays there to be received.
+// Ours and the peers in the same run. All are open; in a row one follows the other, each with one load without a pause. Ours are
+// measured before the peers and once more after them, so that a drift of the machine widens their range. What is sent stays
+// there to be received.
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { OurServer } from '../subject/server.js';
 import { compare } from '../statistics.js';
 import { BYTES, QUICK } from './common.js';
-import { summarizeRuns } from './measure.js';
+import { summarizeWindows } from './measure.js';
 
 /** As high as the peers' stock clients are measured elsewhere; more made none of them faster. */
 export const PEERS_IN_FLIGHT = 256;
 const RATE = 1000;
-
-/** A peer whose tool takes long for a run has fewer of them: none begins after so many seconds of it in one row. */
-const TURN_SECONDS = 45;
 
 const throughput = (call) => (server, spec) => server[call](spec);
 
@@ -24,7 +22,7 @@ export const COMPARISONS = [
     title: `end to end at ${RATE.toLocaleString('en-US')}/s, sender and receiver in one process`,
     call: 'latency',
     spec: { ratePerSecond: RATE, inFlight: PEERS_IN_FLIGHT, bytes: BYTES },
-    plan: { runs: 5, seconds: 2.5, warmUpSeconds: 1 },
+    plan: { windows: 5, seconds: 2, warmUpSeconds: 2 },
     figures: [
       { key: 'p50', lessIsBetter: true },
       { key: 'p99', lessIsBetter: true },
@@ -36,7 +34,7 @@ export const COMPARISONS = [
     title: 'send, one at a time',
     call: 'send',
     spec: { inFlight: 1, bytes: BYTES },
-    plan: { runs: 5, seconds: 2, warmUpSeconds: 0.5, turnSeconds: 12 },
+    plan: { windows: 5, seconds: 2, warmUpSeconds: 1 },
     figures: [{ key: 'perSecond' }],
   },
   {
@@ -47,7 +45,7 @@ export const COMPARISONS = [
     title: 'send',
     call: 'send',
     spec: { inFlight: PEERS_IN_FLIGHT, bytes: BYTES },
-    plan: { runs: 5, seconds: 3, warmUpSeconds: 1 },
+    plan: { windows: 5, seconds: 2, warmUpSeconds: 2 },
     figures: [{ key: 'perSecond' }],
   },
   {
@@ -58,7 +56,7 @@ export const COMPARISONS = [
     title: 'receive and acknowledge',
     call: 'receive',
     spec: { inFlight: PEERS_IN_FLIGHT, bytes: BYTES },
-    plan: { runs: 5, seconds: 3, warmUpSeconds: 1, turnSeconds: 60 },
+    plan: { windows: 5, seconds: 2, warmUpSeconds: 2 },
     figures: [{ key: 'perSecond' }],
   },
 ].map((row) => ({ quick: QUICK, ...row, run: throughput(row.call) }));
@@ -126,6 +124,12 @@ export function compareResults(row, results) {
   return lines;
 }
 
+/** Whose turn it is, one after the other: ours twice where there are peers. */
+export function turnsOf(subjects) {
+  const ours = subjects.filter((subject) => subject.ours);
+  return ours.length === subjects.length ? ours : [...subjects, ...ours.toReversed()];
+}
+
 /** Results and verdicts of the rows that ours share with peers. */
 export async function measureComparisons(rows, peers, planOf, root, say) {
   const subjects = await openAll(peers, root, say);
@@ -136,27 +140,20 @@ export async function measureComparisons(rows, peers, planOf, root, say) {
       const plan = planOf(row);
       say.row(row, plan);
       const able = subjects.filter(({ server }) => typeof server[row.call] === 'function');
-      const runs = new Map(able.map(({ name }) => [name, []]));
-      const used = new Map(able.map(({ name }) => [name, 0]));
-      const share = 1000 * (plan.turnSeconds ?? TURN_SECONDS);
-      for (let run = 0; run < plan.runs; run++) {
-        const order = run % 2 === 0 ? able : able.toReversed();
-        for (const { name, server, ours } of order) {
-          if (!runs.has(name) || (!ours && used.get(name) > share)) continue;
-          const began = performance.now();
-          const spec = { ...row.spec, seconds: plan.seconds, warmUpSeconds: plan.warmUpSeconds };
-          try {
-            runs.get(name).push(await row.run(server, spec));
-            say.run(runs.get(name).at(-1), name);
-          } catch (error) {
-            runs.delete(name);
-            say[ours ? 'broken' : 'failed'](`${name}, ${row.title}`, error);
-          }
-          used.set(name, used.get(name) + performance.now() - began);
+      const windows = new Map(able.map(({ name }) => [name, []]));
+      for (const { name, server, ours } of turnsOf(able)) {
+        if (!windows.has(name)) continue;
+        try {
+          const measured = await row.run(server, { ...row.spec, ...plan });
+          windows.get(name).push(...measured);
+          say.windows(measured, name);
+        } catch (error) {
+          windows.delete(name);
+          say[ours ? 'broken' : 'failed'](`${name}, ${row.title}`, error);
         }
       }
       const measured = able
-        .filter(({ name }) => runs.has(name))
+        .filter(({ name }) => windows.has(name))
         .map(({ name, processes, server, ours }) => ({
           row: row.name,
           title: row.title,
@@ -167,8 +164,8 @@ export async function measureComparisons(rows, peers, planOf, root, say) {
           spec: row.spec,
           plan,
           facts: server.facts,
-          summary: summarizeRuns(runs.get(name)),
-          runs: runs.get(name),
+          summary: summarizeWindows(windows.get(name)),
+          windows: windows.get(name),
         }));
       results.push(...measured);
       verdicts.push(...compareResults(row, measured));

@@ -4,8 +4,7 @@ import { BYTES, SHORT, plain } from './common.js';
 import { OurServer } from '../subject/server.js';
 
 const RATES = [1000, 20_000];
-/** Five of them are 10 s. */
-const PLAN = { runs: 5, seconds: 2, warmUpSeconds: 1 };
+const PLAN = { windows: 5, seconds: 2, warmUpSeconds: 1 };
 
 const inline = { open: (directory) => OurServer.open(directory) };
 const worker = { open: (directory) => OurServer.open(directory, { settings: { run: 'worker' } }) };

@@ -1,20 +1,14 @@
-// Our rows: a server on an empty folder, its runs one after the other, the folder removed.
+// Our rows: a server on an empty folder, one load after a warm-up, measured in windows back to back, the folder removed.
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { deviceFlushes } from '../machine.js';
 import { summarize } from '../statistics.js';
 
-/** Between two runs of a process that is warm already only what the last run left behind has to pass. */
-const LATER_WARM_UP_SECONDS = 0.5;
 const SUMMARIZED = ['perSecond', 'sentPerSecond', 'receivedPerSecond', 'clientMicros', 'serverMicros', 'perSync'];
 const LATENCIES = ['p50', 'p99', 'max'];
 
-/** How a run's warm-up shortens once the process is warm. */
-export const warmUpOf = (plan, run) =>
-  run === 0 ? plan.warmUpSeconds : Math.min(LATER_WARM_UP_SECONDS, plan.warmUpSeconds);
-
-/** Medians and ranges of everything that all runs have measured. */
-export function summarizeRuns(runs) {
+/** Medians and ranges of everything that all windows have measured. */
+export function summarizeWindows(windows) {
   const summary = {};
   const add = (key, values) => {
     if (values.every(Number.isFinite)) summary[key] = summarize(values);
@@ -22,11 +16,11 @@ export function summarizeRuns(runs) {
   for (const key of [...SUMMARIZED, ...LATENCIES])
     add(
       key,
-      runs.map((run) => run[key]),
+      windows.map((window) => window[key]),
     );
   add(
     'loop',
-    runs.map((run) => run.client?.loop),
+    windows.map((window) => window.client?.loop),
   );
   return summary;
 }
@@ -44,17 +38,8 @@ export function groupByServer(rows) {
 async function measureRow(row, plan, server, directory, say) {
   say.row(row, plan);
   const flushesBefore = deviceFlushes(directory);
-  let runs = [];
-  if (row.runAll !== undefined) {
-    runs = await row.runAll(server, { ...row.spec, ...plan }, plan);
-    for (const run of runs) say.run(run);
-  } else {
-    for (let run = 0; run < plan.runs; run++) {
-      const spec = { ...row.spec, seconds: plan.seconds, warmUpSeconds: warmUpOf(plan, run) };
-      runs.push(await row.run(server, spec));
-      say.run(runs.at(-1));
-    }
-  }
+  const windows = await row.run(server, { ...row.spec, ...plan });
+  say.windows(windows);
   const { name, title, processes, spec } = row;
   const flushes = deviceFlushes(directory);
   return {
@@ -66,10 +51,10 @@ async function measureRow(row, plan, server, directory, say) {
     spec,
     plan,
     facts: server.facts,
-    notes: await row.notes?.(server, runs),
+    notes: await row.notes?.(server),
     deviceFlushes: flushes === undefined ? undefined : flushes - flushesBefore,
-    summary: summarizeRuns(runs),
-    runs,
+    summary: summarizeWindows(windows),
+    windows,
   };
 }
 

@@ -3,7 +3,7 @@ import { OurServer } from '../subject/server.js';
 
 const send = (server, spec) => server.send(spec);
 const SUSTAINED_SECONDS = 60;
-const SLICES = 12;
+const SUSTAINED_WINDOWS = 12;
 
 /** Old segments go after a second, so that they come round as the next ones. */
 const RECYCLING = { retention: { ageMillis: 1000, checkMillis: 250, strict: true } };
@@ -75,9 +75,8 @@ export const otherSendRows = [
     title: `send, embedded, for ${SUSTAINED_SECONDS} s on end`,
     processes: '1: application with the broker inside',
     spec: plain,
-    // One load without a pause; its slices are the range.
-    plan: { runs: SLICES, seconds: SUSTAINED_SECONDS / SLICES, warmUpSeconds: 2 },
+    plan: { windows: SUSTAINED_WINDOWS, seconds: SUSTAINED_SECONDS / SUSTAINED_WINDOWS, warmUpSeconds: 2 },
     server: { open: (directory) => OurServer.open(directory) },
-    runAll: (server, spec, { runs }) => server.sendOnEnd(spec, runs),
+    run: send,
   },
 ];

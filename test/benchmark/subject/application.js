@@ -52,19 +52,29 @@ function listenerOf({ timed, ...listener }) {
 
 const sleep = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 
-/** Marks the window for the parent, which reads the other processes at the same moments. */
-async function measured(warmUpSeconds, seconds, count, finished = () => false) {
+/**
+ * Windows back to back while the load goes on. The ends of each are marked for the parent, which reads the other processes at
+ * the same moments.
+ * @param counts what is counted: numbers by name, of which `count` makes the rate
+ */
+async function measured({ warmUpSeconds, seconds, windows = 1 }, counts, finished = () => false) {
   if (warmUpSeconds > 0) await sleep(warmUpSeconds * 1000);
-  process.send({ window: 'begin' });
-  const before = readCounts();
-  const countBefore = count();
-  const until = before.at + seconds * 1000;
-  while (performance.now() < until && !finished()) await sleep(Math.min(5, Math.max(0, until - performance.now())));
-  const after = readCounts();
-  const counted = count() - countBefore;
-  process.send({ window: 'end' });
-  const own = between(before, after);
-  return { count: counted, seconds: own.seconds, perSecond: counted / own.seconds, own };
+  const read = () => {
+    process.send({ mark: true });
+    return { own: readCounts(), ...counts() };
+  };
+  const results = [];
+  for (let before = read(); results.length < windows && !finished();) {
+    const until = before.own.at + seconds * 1000;
+    while (performance.now() < until && !finished()) await sleep(Math.min(5, Math.max(0, until - performance.now())));
+    const after = read();
+    const own = between(before.own, after.own);
+    const result = { seconds: own.seconds, own };
+    for (const name of Object.keys(after)) if (name !== 'own') result[name] = after[name] - before[name];
+    results.push({ ...result, perSecond: result.count / own.seconds });
+    before = after;
+  }
+  return results;
 }
 
 const commands = {
@@ -100,7 +110,7 @@ const commands = {
     return Math.ceil(count / FILL_BATCH) * FILL_BATCH;
   },
 
-  async send({ inFlight, seconds, warmUpSeconds, bytes, payload = 'buffer', batch = 0, slices = 0 }) {
+  async send({ inFlight, bytes, payload = 'buffer', batch = 0, ...plan }) {
     const body = payloadOf(payload, bytes);
     const load =
       batch > 0
@@ -111,59 +121,49 @@ const commands = {
             inFlight / batch,
           )
         : sendInFlight(template, TOPIC, body, inFlight);
-    if (slices > 0) {
-      const results = [];
-      for (let slice = 0; slice < slices; slice++)
-        results.push(await measured(slice === 0 ? warmUpSeconds : 0, seconds, load.acknowledged));
-      await load.stop();
-      return results;
-    }
-    // What is received meanwhile, where there is a listener.
-    let receivedBefore;
-    const count = () => {
-      receivedBefore ??= receiver?.received;
-      return load.acknowledged();
-    };
-    const result = await measured(warmUpSeconds, seconds, count);
-    const received = receiver && receiver.received - receivedBefore;
+    // And what is received meanwhile, where there is a listener.
+    const counts = () => ({ count: load.acknowledged(), ...(receiver && { received: receiver.received }) });
+    const windows = await measured(plan, counts);
     await load.stop();
-    return { ...result, received, sent: load.acknowledged() };
+    return { windows, sent: load.acknowledged() };
   },
 
   /** Works off what lies there; ends before the time is over when nothing is left. */
-  async receive({ seconds, warmUpSeconds, backlog = Infinity }) {
-    const already = () => receiver.received;
-    while (already() === 0) await sleep(1);
-    return measured(warmUpSeconds, seconds, already, () => already() >= backlog);
+  async receive({ backlog = Infinity, ...plan }) {
+    while (receiver.received === 0) await sleep(1);
+    const windows = await measured(
+      plan,
+      () => ({ count: receiver.received }),
+      () => receiver.received >= backlog,
+    );
+    return { windows };
   },
 
-  async latency({ ratePerSecond, seconds, warmUpSeconds, bytes }) {
+  async latency({ ratePerSecond, bytes, ...plan }) {
     const load = sendPaced(template, TOPIC, bytes, ratePerSecond);
     receiver.latencies = [];
-    let result;
-    let sentBefore = 0;
-    const count = () => {
-      // The window begins with the first reading: what came before it was warm-up.
-      if (result === undefined) {
-        receiver.latencies = [];
-        sentBefore = load.sent();
-        result = {};
-      }
-      return receiver.latencies.length;
-    };
-    result = { ...(await measured(warmUpSeconds, seconds, count)), sent: load.sent() - sentBefore };
-    const latencies = receiver.latencies.slice(0, result.count).sort((a, b) => a - b);
+    let from;
+    const counts = () => ({
+      count: receiver.latencies.length - (from ??= receiver.latencies.length),
+      sent: load.sent(),
+    });
+    const windows = await measured(plan, counts);
+    for (const window of windows) {
+      const latencies = receiver.latencies.slice(from, from + window.count).sort((a, b) => a - b);
+      from += window.count;
+      const at = (part) => latencies[Math.min(latencies.length - 1, Math.floor(part * latencies.length))];
+      Object.assign(window, { p50: at(0.5), p99: at(0.99), max: latencies.at(-1) });
+    }
     await load.stop();
-    const at = (part) => latencies[Math.min(latencies.length - 1, Math.floor(part * latencies.length))];
-    return { ...result, p50: at(0.5), p99: at(0.99), max: latencies.at(-1) };
+    return { windows };
   },
 
   /** Sends at a rate that leaves the event loop time: how much of it is taken. */
-  async paced({ ratePerSecond, seconds, warmUpSeconds, bytes }) {
+  async paced({ ratePerSecond, bytes, ...plan }) {
     const load = sendPaced(template, TOPIC, bytes, ratePerSecond);
-    const result = await measured(warmUpSeconds, seconds, load.acknowledged);
+    const windows = await measured(plan, () => ({ count: load.acknowledged() }));
     await load.stop();
-    return result;
+    return { windows };
   },
 
   /** What the store inside says of its segments. */

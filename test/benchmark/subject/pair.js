@@ -28,16 +28,21 @@ export class Pair {
 
   /** Both at once; the rate is that of the slower way. */
   async both(spec) {
-    const together = this.sender === this.receiver;
+    const { seconds, warmUpSeconds, windows } = spec;
     const [sent, received] = await Promise.all([
       this.sender.call('send', spec, [this.broker]),
-      together ? undefined : this.receiver.call('receive', spec),
+      this.sender === this.receiver ? undefined : this.receiver.call('receive', { seconds, warmUpSeconds, windows }),
     ]);
+    return sent.windows.map((window, index) => this.atOnce(spec, window, received?.windows[index]));
+  }
+
+  /** @param received by a process of its own; undefined where the sender receives as well */
+  atOnce(spec, sent, received) {
     const [broker] = sent.others;
-    const receivedPerSecond = together ? sent.received / sent.seconds : received.perSecond;
+    const receivedPerSecond = received === undefined ? sent.received / sent.seconds : received.perSecond;
     const { count: acknowledged, seconds, perSecond: sentPerSecond } = sent;
     const micros = ({ user, system }, count) => (user + system) / count;
-    const receiving = together ? 0 : micros(received.own, received.count);
+    const receiving = received === undefined ? 0 : micros(received.own, received.count);
     return {
       count: acknowledged,
       seconds,

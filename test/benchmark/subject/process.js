@@ -67,7 +67,7 @@ class Counted {
   }
 }
 
-/** A process with a Nest application. `watched`: the processes that are read whenever it marks a window. */
+/** A process with a Nest application. `watched`: the processes that are read whenever it marks an end of a window. */
 export class Application extends Counted {
   static async start(what = 'the application') {
     const application = new Application(start([APPLICATION], 'inherit'), what);
@@ -79,22 +79,22 @@ export class Application extends Counted {
 
   async call(call, args = {}, watched = []) {
     const id = ++this.calls;
-    const windows = { begin: undefined, end: undefined };
-    const onWindow = ({ window }) => {
-      if (window !== undefined) windows[window] = Promise.all(watched.map((one) => one.counts()));
+    const marks = [];
+    const onMark = ({ mark }) => {
+      if (mark === true) marks.push(Promise.all(watched.map((one) => one.counts())));
     };
-    this.child.on('message', onWindow);
+    this.child.on('message', onMark);
     try {
       const answer = this.next((message) => message.id === id);
       this.child.send({ call, args, id });
       const { result, failed } = await answer;
       if (failed !== undefined) throw new Error(`${this.what}, ${call}: ${failed}`);
-      // Slices of one load: of the application's own process alone.
-      if (windows.end === undefined || Array.isArray(result)) return result;
-      const [before, after] = await Promise.all([windows.begin, windows.end]);
-      return { ...result, others: after.map((counts, index) => between(before[index], counts)) };
+      const read = await Promise.all(marks);
+      for (const [index, window] of (result?.windows ?? []).entries())
+        window.others = read[index + 1].map((counts, of) => between(read[index][of], counts));
+      return result;
     } finally {
-      this.child.off('message', onWindow);
+      this.child.off('message', onMark);
     }
   }
 

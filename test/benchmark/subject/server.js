@@ -1,5 +1,5 @@
 // Our own broker as the rows see it: inside the application's process, or beside it behind a port. It answers to the
-// same calls as the peers do.
+// same calls as the peers do: each is one load without a pause, and answers what each of its windows has measured.
 import { join } from 'node:path';
 import { checkSyncs } from '../statistics.js';
 import { Application, Standalone } from './process.js';
@@ -7,8 +7,8 @@ import { Application, Standalone } from './process.js';
 const QUEUES = 4;
 const CONCURRENCY = 64;
 /** What a first backlog is made for, a second; afterwards it is measured. */
-const EXPECTED_PER_SECOND = { embedded: 250_000, standalone: 120_000 };
-/** A run that ends earlier because nothing is left counts when it had this part of its window. */
+const EXPECTED_PER_SECOND = { embedded: 420_000, standalone: 220_000 };
+/** A load that ends earlier because nothing is left counts when its last window had this part of its time. */
 const ENOUGH = 0.5;
 const SPARE = 1.2;
 
@@ -86,31 +86,26 @@ export class OurServer {
   }
 
   async send(spec) {
-    const result = await this.measure('send', spec);
-    this.stock += result.sent;
-    return this.withSyncs(result, spec.inFlight);
-  }
-
-  /** One load without a pause, measured in slices. Embedded only. */
-  async sendOnEnd(spec, slices) {
-    const results = await this.application.call('send', { ...spec, slices });
-    return results.map((result) => this.withSyncs(costs(result), spec.inFlight));
+    const { windows, sent } = await this.measure('send', spec);
+    this.stock += sent;
+    return windows.map((window) => this.withSyncs(window, spec.inFlight));
   }
 
   /** Works off a backlog with a group of its own, from the oldest message on. */
   async receive(spec) {
-    const { seconds, warmUpSeconds, bytes, payload, orderly = false } = spec;
+    const { seconds, warmUpSeconds, windows: wantedWindows = 1, bytes, payload, orderly = false } = spec;
     for (;;) {
-      const wanted = Math.ceil(this.expected * SPARE * (seconds + warmUpSeconds));
+      const wanted = Math.ceil(this.expected * SPARE * (seconds * wantedWindows + warmUpSeconds));
       if (this.stock < wanted) await this.addBacklog({ count: wanted - this.stock, bytes, payload });
       const group = `receivers-${++this.groups}`;
       const mode = orderly ? 'ORDERLY' : 'CONCURRENT';
       await this.reopen({ group, mode, from: 'earliest', ...(orderly ? {} : { concurrency: CONCURRENCY }) });
-      const result = await this.measure('receive', { seconds, warmUpSeconds, backlog: this.stock });
+      const plan = { seconds, warmUpSeconds, windows: wantedWindows };
+      const { windows } = await this.measure('receive', { ...plan, backlog: this.stock });
       await this.reopen();
-      const tooFew = result.seconds < seconds * ENOUGH;
-      this.expected = Math.max(tooFew ? this.expected * 2 : 0, result.perSecond);
-      if (!tooFew) return result;
+      const tooFew = windows.length < wantedWindows || windows.at(-1).seconds < seconds * ENOUGH;
+      this.expected = Math.max(tooFew ? this.expected * 2 : 0, ...windows.map(({ perSecond }) => perSecond));
+      if (!tooFew) return windows;
     }
   }
 
@@ -120,14 +115,15 @@ export class OurServer {
 
   async latency(spec) {
     await this.reopen({ group: 'timed', timed: true });
-    const result = await this.measure('latency', spec);
+    const { windows } = await this.measure('latency', spec);
     await this.reopen();
-    return result;
+    return windows;
   }
 
   /** Sends at a fixed rate. */
-  paced(spec) {
-    return this.measure('paced', spec);
+  async paced(spec) {
+    const { windows } = await this.measure('paced', spec);
+    return windows;
   }
 
   segments() {
@@ -140,9 +136,10 @@ export class OurServer {
   }
 
   async measure(call, spec) {
-    const result = await this.application.call(call, spec, this.broker ? [this.broker] : []);
-    if (result.count === 0) throw new Error(`${call} has measured no message in ${result.seconds.toFixed(1)} s`);
-    return costs(result);
+    const { windows, ...result } = await this.application.call(call, spec, this.broker ? [this.broker] : []);
+    for (const { count, seconds } of windows)
+      if (count === 0) throw new Error(`${call} has measured no message in ${seconds.toFixed(1)} s`);
+    return { ...result, windows: windows.map(costs) };
   }
 
   /** Fails for a run that acknowledged more than the disk can have. */

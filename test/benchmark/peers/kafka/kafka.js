@@ -8,7 +8,7 @@ const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const TOPIC = 'bench';
 /** Filled without syncs: what is received does not depend on how it was sent. */
 const BACKLOG_TOPIC = 'bench-backlog';
-const BACKLOG = 2_500_000;
+const BACKLOG = 6_000_000;
 const QUEUES = 4;
 
 class Kafka {

@@ -18,7 +18,7 @@ export class KafkaTools {
   }
 
   /** @returns Measured */
-  async send(topic, { seconds, warmUpSeconds, bytes, inFlight }) {
+  async send(topic, { bytes, inFlight, warmUpSeconds, ...plan }) {
     const props = window(bytes, inFlight);
     const client = await this.producer(topic, bytes, ENDLESS, props);
     const counted = new Counted(client, this.broker);
@@ -26,11 +26,11 @@ export class KafkaTools {
       const found = /^(\d+) records sent, /.exec(line);
       if (found !== null) counted.add(Number(found[1]));
     });
-    return counted.measure(Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds), seconds);
+    return counted.measure({ ...plan, warmUpSeconds: Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds) });
   }
 
   /** Works off what the topic holds; a group that is new begins with the first message. @returns Measured */
-  async receive(topic, group, backlog, { seconds, warmUpSeconds }) {
+  async receive(topic, group, backlog, plan) {
     const place = ['--bootstrap-server', this.broker.address, '--topic', topic, '--group', group];
     const shape = ['--num-records', String(backlog), '--show-detailed-stats', '--hide-header'];
     const client = this.broker.java('org.apache.kafka.tools.ConsumerPerformance', [
@@ -42,7 +42,7 @@ export class KafkaTools {
       const found = /^[^,]+, \d+, [\d.]+, [\d.]+, (\d+), /.exec(line);
       if (found !== null) counted.reach(Number(found[1]));
     });
-    return counted.measure(warmUpSeconds, seconds, backlog);
+    return counted.measure(plan, backlog);
   }
 
   /** Stores so many, as fast as the producer can as shipped; it is not measured. */
@@ -100,35 +100,40 @@ class Counted {
     this.moments.push({ at: performance.now(), count });
   }
 
-  /** From the first report after the warm-up (a fifth of the backlog, where there is one) to the first after the time. */
-  async measure(warmUpSeconds, seconds, backlog) {
+  /**
+   * Windows back to back, from the first report after the warm-up (a fifth of the backlog, where there is one), each to the first
+   * report after its time.
+   */
+  async measure({ warmUpSeconds, seconds, windows = 1 }, backlog) {
     try {
       const what = 'it had counted for long enough';
-      let first;
-      let last;
-      await this.client
-        .until(
-          () => {
-            const warm = this.moments[0]?.at + warmUpSeconds * 1000;
-            first ??= this.moments.find(({ at, count }) => at >= warm || count >= backlog * 0.2);
-            last ??= this.moments.find(({ at }) => at >= first?.at + seconds * 1000);
-            return last !== undefined;
-          },
-          what,
-          (warmUpSeconds + seconds + 60) * 1000,
-        )
-        .catch((error) => {
-          // It has worked off all.
-          if (!this.client.over || first === undefined || this.moments.at(-1) === first) throw error;
-          last = this.moments.at(-1);
-        });
-      const [count, span] = [last.count - first.count, last.at - first.at];
-      const used = this.samples.between(first.at, last.at, count);
-      const perSecond = (count / span) * 1000;
-      return { perSecond, count, seconds: span / 1000, clientMicros: used.client, serverMicros: used.server };
+      const ends = [];
+      const find = () => {
+        const warm = this.moments[0]?.at + warmUpSeconds * 1000;
+        const isNext = ({ at, count }) =>
+          ends.length === 0 ? at >= warm || count >= backlog * 0.2 : at >= ends.at(-1).at + seconds * 1000;
+        for (let next = this.moments.find(isNext); next !== undefined; next = this.moments.find(isNext)) {
+          ends.push(next);
+          if (ends.length > windows) break;
+        }
+        return ends.length > windows;
+      };
+      await this.client.until(find, what, (warmUpSeconds + seconds * windows + 60) * 1000).catch((error) => {
+        // It has worked off all.
+        if (!this.client.over || ends.length === 0 || this.moments.at(-1) === ends[0]) throw error;
+        if (ends.length === 1) ends.push(this.moments.at(-1));
+      });
+      return ends.slice(1, windows + 1).map((end, index) => this.between(ends[index], end));
     } finally {
       this.samples.stop();
       await this.client.stop();
     }
+  }
+
+  between(first, last) {
+    const [count, span] = [last.count - first.count, last.at - first.at];
+    const used = this.samples.between(first.at, last.at, count);
+    const perSecond = (count / span) * 1000;
+    return { perSecond, count, seconds: span / 1000, clientMicros: used.client, serverMicros: used.server };
   }
 }

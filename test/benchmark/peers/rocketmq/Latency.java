@@ -1,6 +1,7 @@
 // Over the RocketMQ client: sends at a steady rate, whatever is answered, and takes the time from each send to its arrival
 // in a push consumer of the same process. Apache's own programs print a mean alone.
-// java -cp CLASSPATH Latency.java NAMESERVER TOPIC BYTES RATE WARM_UP_SECONDS SECONDS
+// Windows lie back to back; a message belongs to the one in which it was sent.
+// java -cp CLASSPATH Latency.java NAMESERVER TOPIC BYTES RATE WARM_UP_SECONDS SECONDS WINDOWS
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -26,11 +27,12 @@ public class Latency {
         double rate = Double.parseDouble(args[3]);
         double warmUpSeconds = Double.parseDouble(args[4]);
         double seconds = Double.parseDouble(args[5]);
+        int windows = Integer.parseInt(args[6]);
 
         AtomicLong received = new AtomicLong();
         AtomicLong measuredFrom = new AtomicLong(Long.MAX_VALUE);
         AtomicReference<Throwable> failure = new AtomicReference<>();
-        ConcurrentLinkedQueue<Long> samples = new ConcurrentLinkedQueue<>();
+        ConcurrentLinkedQueue<long[]> samples = new ConcurrentLinkedQueue<>();
 
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer("bench_latency_" + System.currentTimeMillis());
         consumer.setNamesrvAddr(nameServer);
@@ -44,7 +46,7 @@ public class Latency {
                 // What an earlier run has left is not ours.
                 if (sentAt < started) continue;
                 received.incrementAndGet();
-                if (sentAt >= measuredFrom.get()) samples.add(now - sentAt);
+                if (sentAt >= measuredFrom.get()) samples.add(new long[] {sentAt, now - sentAt});
             }
             return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
         });
@@ -74,23 +76,33 @@ public class Latency {
         }
 
         long begin = System.nanoTime();
-        long total = Math.round((warmUpSeconds + seconds) * rate);
+        long total = Math.round((warmUpSeconds + seconds * windows) * rate);
         long warm = Math.round(warmUpSeconds * rate);
+        long aWindow = Math.round(seconds * rate);
+        long[] begins = new long[windows];
         for (long index = 0; index < total; index++) {
             long due = begin + (long) (index / rate * NANOS);
             while (System.nanoTime() < due) LockSupport.parkNanos(due - System.nanoTime());
-            if (index == warm) measuredFrom.set(System.nanoTime());
+            if (index >= warm && (index - warm) % aWindow == 0 && (index - warm) / aWindow < windows) {
+                int window = (int) ((index - warm) / aWindow);
+                begins[window] = System.nanoTime();
+                if (window == 0) measuredFrom.set(begins[0]);
+            }
             producer.send(message(topic, bytes), callback);
             sent++;
         }
         patience = System.nanoTime() + 10 * NANOS;
         while (received.get() < sent && System.nanoTime() < patience) Thread.sleep(5);
 
-        long[] sorted = samples.stream().mapToLong(Long::longValue).toArray();
-        Arrays.sort(sorted);
         if (failure.get() != null) System.out.println("FAILED " + failure.get());
-        else if (sorted.length < (total - warm)) System.out.println("FAILED " + sorted.length + " of " + (total - warm) + " arrived");
-        else System.out.println("LATENCY " + millis(sorted, 0.5) + " " + millis(sorted, 0.99) + " " + millis(sorted, 1) + " " + sorted.length);
+        else if (samples.size() < (total - warm)) System.out.println("FAILED " + samples.size() + " of " + (total - warm) + " arrived");
+        else for (int window = 0; window < windows; window++) {
+            long from = begins[window];
+            long until = window + 1 < windows ? begins[window + 1] : Long.MAX_VALUE;
+            long[] sorted = samples.stream().filter(s -> s[0] >= from && s[0] < until).mapToLong(s -> s[1]).sorted().toArray();
+            System.out.println("LATENCY " + millis(sorted, 0.5) + " " + millis(sorted, 0.99) + " " + millis(sorted, 1) + " " + sorted.length);
+        }
+        System.out.println("END");
         System.out.flush();
         Runtime.getRuntime().halt(0);
     }

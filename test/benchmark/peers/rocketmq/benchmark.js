@@ -1,33 +1,15 @@
 // Apache's own benchmark programs, `org.apache.rocketmq.example.benchmark`, and what they print.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { OwnProcess } from '../support/own-process.js';
 import { ProcessorSamples } from '../support/processor-samples.js';
 
-/** They keep ten snapshots, one a second, and print the mean between the first and the last from the tenth on. */
-const REPORT_SECONDS = 9;
-const FIRST_REPORT_SECONDS = 10;
 /** Java compiles what is used often while it runs; each measurement is a program of its own. */
-const LEAST_WARM_UP_SECONDS = 5;
+export const LEAST_WARM_UP_SECONDS = 5;
 /** Of what was measured; what fails while all threads begin at once is not. */
 const MOST_FAILED = 0.01;
 const LATENCY = fileURLToPath(new URL('Latency.java', import.meta.url));
 const MEMORY = ['-server', '-Xms1g', '-Xmx1g'];
-
-/**
- * So many reports whose times lie one after the other, undefined while there are not as many yet.
- * @param firstEnds the moment that the first may not be before
- */
-export function chooseReports(reports, firstEnds, wanted) {
-  const chosen = [];
-  while (chosen.length < wanted) {
-    // A timer of theirs may be early.
-    const end = chosen.length === 0 ? firstEnds : chosen.at(-1).at + (REPORT_SECONDS - 0.5) * 1000;
-    const report = reports.find(({ at }) => at >= end);
-    if (report === undefined) return undefined;
-    chosen.push(report);
-  }
-  return chosen;
-}
 
 export class ApacheBenchmark {
   constructor(broker) {
@@ -47,57 +29,69 @@ export class ApacheBenchmark {
   }
 
   /**
+   * Windows back to back while the program runs, each counted at the broker: the program itself prints means of nine seconds alone.
+   * @param count how many messages the broker has counted so far
    * @param rate which finds the messages a second in a line of the program, as its first group
    * @param failures which finds how many failed in such a line
-   * @returns Measured: the mean of as many reports as fill the time, each of nine seconds
+   * @returns Measured of each window; `reportedPerSecond` is what the program says itself of the last nine seconds
    */
-  async measure(program, args, { rate, failures }, { seconds, warmUpSeconds }) {
+  async measure(program, args, { count, rate, failures }, { seconds, warmUpSeconds, windows = 1 }) {
     const client = this.start(program, args);
     const samples = new ProcessorSamples({ client: () => client.pids(), server: () => this.broker.pids() });
+    const mark = async () => ({ count: await count(), at: performance.now() });
+    const pass = async (millis) => {
+      await Promise.race([sleep(millis), client.ended]);
+      if (client.over) throw new Error(`${program} ended early:\n${client.output.slice(-2_000)}`);
+    };
     try {
-      const started = performance.now();
       const reports = [];
       client.listeners.add((line) => {
         const found = rate.exec(line);
-        if (found === null) return;
-        const failed = Number(failures.exec(line)?.[1] ?? 0);
-        reports.push({ at: performance.now(), perSecond: Number(found[1]), failed });
+        if (found !== null)
+          reports.push({ perSecond: Number(found[1]), failed: Number(failures.exec(line)?.[1] ?? 0) });
       });
-      const wanted = Math.max(1, Math.round(seconds / REPORT_SECONDS));
-      const warmUp = Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds);
-      const firstEnds = started + (warmUp + REPORT_SECONDS) * 1000;
-      let chosen;
-      const next = () => {
-        chosen = chooseReports(reports, firstEnds, wanted);
-        return chosen !== undefined;
-      };
-      await client.until(next, 'it had reported', (FIRST_REPORT_SECONDS + warmUp + seconds + 30) * 1000);
-      const perSecond = chosen.reduce((sum, report) => sum + report.perSecond, 0) / chosen.length;
-      const measured = chosen.length * REPORT_SECONDS;
-      const count = Math.round(perSecond * measured);
+      const { count: before } = await mark();
+      await client.until(async () => (await count()) > before, 'the broker had counted a message');
+      await pass(1000 * Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds));
+      const marks = [await mark()];
+      while (marks.length <= windows) {
+        await pass(marks.at(-1).at + seconds * 1000 - performance.now());
+        marks.push(await mark());
+      }
+      await client.until(() => reports.length > 0, 'it had reported');
+      const whole = marks.at(-1).count - marks[0].count;
       // The numbers of failures are those since the start.
-      const failed = chosen.at(-1).failed - reports[0].failed;
-      if (failed > count * MOST_FAILED)
-        throw new Error(`${program}: ${failed} failed beside ${count}:\n${client.output.slice(-2_000)}`);
-      const used = samples.between(chosen[0].at - REPORT_SECONDS * 1000, chosen.at(-1).at, count);
-      return { perSecond, count, seconds: measured, clientMicros: used.client, serverMicros: used.server };
+      const failed = reports.at(-1).failed - reports[0].failed;
+      if (failed > whole * MOST_FAILED)
+        throw new Error(`${program}: ${failed} failed beside ${whole}:\n${client.output.slice(-2_000)}`);
+      return marks.slice(1).map((end, index) => {
+        const begin = marks[index];
+        const counted = end.count - begin.count;
+        const took = (end.at - begin.at) / 1000;
+        const used = samples.between(begin.at, end.at, counted);
+        const reportedPerSecond = reports.at(-1).perSecond;
+        const costs = { clientMicros: used.client, serverMicros: used.server };
+        return { perSecond: counted / took, count: counted, seconds: took, ...costs, reportedPerSecond };
+      });
     } finally {
       samples.stop();
       await client.stop();
     }
   }
 
-  /** By a program of ours, which Java compiles when it starts. @returns Latency */
-  async latency(topic, { bytes, ratePerSecond, warmUpSeconds, seconds }) {
+  /** By a program of ours, which Java compiles when it starts. @returns Latency of each window */
+  async latency(topic, { bytes, ratePerSecond, warmUpSeconds, seconds, windows = 1 }) {
     const given = [this.broker.nameServer, topic, bytes, ratePerSecond, Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds)];
-    const client = this.java(LATENCY, [...given, seconds].map(String));
+    const client = this.java(LATENCY, [...given, seconds, windows].map(String));
     try {
-      const patience = (LEAST_WARM_UP_SECONDS + warmUpSeconds + seconds + 60) * 1000;
-      await client.until(() => /^(LATENCY|FAILED) .*\n/m.test(client.output), 'it had measured', patience);
-      const found = /^LATENCY ([\d.E-]+) ([\d.E-]+) ([\d.E-]+) (\d+)/m.exec(client.output);
-      if (found === null) throw new Error(client.output.slice(-2_000));
-      const [p50, p99, max, count] = found.slice(1).map(Number);
-      return { p50, p99, max, count };
+      const patience = (LEAST_WARM_UP_SECONDS + warmUpSeconds + seconds * windows + 60) * 1000;
+      await client.until(() => /^END$/m.test(client.output), 'it had measured', patience);
+      const found = [...client.output.matchAll(/^LATENCY ([\d.E-]+) ([\d.E-]+) ([\d.E-]+) (\d+)/gm)];
+      if (found.length !== windows) throw new Error(client.output.slice(-2_000));
+      return found.map((line) => {
+        const [p50, p99, max, count] = line.slice(1).map(Number);
+        return { p50, p99, max, count };
+      });
     } finally {
       await client.stop();
     }

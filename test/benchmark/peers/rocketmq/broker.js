@@ -139,6 +139,14 @@ export class ApacheBroker {
     });
   }
 
+  /** How many messages it has given out since it was started. */
+  async delivered() {
+    return this.request(async (invoke, { RequestCode }) => {
+      const { body } = await invoke(RequestCode.GET_BROKER_RUNTIME_INFO, {});
+      return Number(JSON.parse(body.toString()).table.msgGetTotalTodayNow);
+    });
+  }
+
   /** How many messages the group has not acknowledged. */
   async waiting() {
     return this.request(async (invoke, { RequestCode }) => {

@@ -28,17 +28,20 @@ export class Window {
 }
 
 /**
- * Keeps `inFlight` sends open. What is still open at the end is waited for, outside of the window.
+ * Keeps `inFlight` sends open. What is still open at the end is waited for, outside of the windows.
  * @param submit `(index, done) => void`: sends one message, calls `done(error)` when it is acknowledged
- * @returns Measured, and how many were sent in all
+ * @returns `measured` of each window, which lie back to back, and how many were sent in all
  */
-export async function measureSend(submit, { seconds, warmUpSeconds, inFlight }, serverPids) {
+export async function measureSend(submit, { seconds, warmUpSeconds, windows = 1, inFlight }, serverPids) {
   const lanes = new Lanes(submit, inFlight);
   lanes.start();
   await Promise.race([sleep(warmUpSeconds * 1000), lanes.failed]);
-  const window = new Window(serverPids, lanes.done);
-  await Promise.race([sleep(seconds * 1000), lanes.failed]);
-  const measured = window.close(lanes.done);
+  const measured = [];
+  while (measured.length < windows) {
+    const window = new Window(serverPids, lanes.done);
+    await Promise.race([sleep(seconds * 1000), lanes.failed]);
+    measured.push(window.close(lanes.done));
+  }
   await lanes.stop();
   return { measured, sent: lanes.done };
 }
@@ -93,13 +96,16 @@ class Lanes {
   }
 }
 
+/** A window that has ended early because nothing was left counts when it had this part of its time, or is the only one. */
+const ENOUGH = 0.5;
+
 /**
  * Works off a backlog; begins to count after the warm-up and ends when the time is over or little is left.
  * @param begin `(onMessages) => Promise<end>`: receives and acknowledges, telling how many; `end` stops it
  * @param backlog how many are there
- * @returns Measured, and how many were received in all
+ * @returns `measured` of each window, which lie back to back, and how many were received in all
  */
-export async function measureReceive(begin, { seconds, warmUpSeconds }, backlog, serverPids) {
+export async function measureReceive(begin, { seconds, warmUpSeconds, windows = 1 }, backlog, serverPids) {
   let received = 0;
   let fail;
   const failed = new Promise((_, reject) => (fail = reject));
@@ -110,9 +116,13 @@ export async function measureReceive(begin, { seconds, warmUpSeconds }, backlog,
   };
   // A backlog that is smaller than it should be is measured to its end all the same.
   await until(performance.now() + warmUpSeconds * 1000, backlog * 0.2);
-  const window = new Window(serverPids, received);
-  await until(performance.now() + seconds * 1000, backlog);
-  const measured = window.close(received);
+  const measured = [];
+  while (measured.length < windows && received < backlog) {
+    const window = new Window(serverPids, received);
+    await until(performance.now() + seconds * 1000, backlog);
+    const closed = window.close(received);
+    if (measured.length === 0 || closed.seconds >= seconds * ENOUGH) measured.push(closed);
+  }
   await end();
   return { measured, received };
 }
@@ -121,11 +131,11 @@ export async function measureReceive(begin, { seconds, warmUpSeconds }, backlog,
  * Sends at a steady rate, whatever is answered, and takes the time from the send of each message to its arrival.
  * @param begin as above, but it tells the moment that a message carries
  * @param submit `(sentAt, done) => void`
- * @returns Latency
+ * @returns Latency of each window, which lie back to back: a message belongs to the one in which it was sent
  */
-export async function measureLatency(begin, submit, { seconds, warmUpSeconds, ratePerSecond = 1000 }) {
-  const samples = [];
-  let measuredFrom = Infinity;
+export async function measureLatency(begin, submit, { seconds, warmUpSeconds, windows = 1, ratePerSecond = 1000 }) {
+  const samples = Array.from({ length: windows }, () => []);
+  const begins = [];
   let received = 0;
   let sent = 0;
   let fail;
@@ -133,17 +143,20 @@ export async function measureLatency(begin, submit, { seconds, warmUpSeconds, ra
   failed.catch(() => {});
   const end = await begin((sentAt) => {
     received += 1;
-    if (sentAt >= measuredFrom) samples.push(performance.now() - sentAt);
+    const now = performance.now();
+    let window = begins.length - 1;
+    while (window >= 0 && sentAt < begins[window]) window -= 1;
+    if (window >= 0) samples[window].push(now - sentAt);
   }, fail);
   const acknowledged = (error) => error && fail(error);
   const started = performance.now();
-  const total = Math.round((seconds + warmUpSeconds) * ratePerSecond);
-  const warm = Math.round(warmUpSeconds * ratePerSecond);
+  const total = Math.round((seconds * windows + warmUpSeconds) * ratePerSecond);
   while (sent < total) {
     const due = Math.min(total, Math.floor(((performance.now() - started) * ratePerSecond) / 1000));
     for (; sent < due; sent++) {
       const now = performance.now();
-      if (sent === warm) measuredFrom = now;
+      const next = (warmUpSeconds + begins.length * seconds) * ratePerSecond;
+      if (sent === Math.round(next) && begins.length < windows) begins.push(now);
       submit(now, acknowledged);
     }
     await Promise.race([sleep(1), failed]);
@@ -152,7 +165,9 @@ export async function measureLatency(begin, submit, { seconds, warmUpSeconds, ra
   while (received < sent && performance.now() < patience) await Promise.race([sleep(5), failed]);
   await end();
   if (received < sent) throw new Error(`${sent - received} of ${sent} messages did not arrive within 10 s`);
-  samples.sort((a, b) => a - b);
-  const at = (share) => samples[Math.min(samples.length - 1, Math.floor(samples.length * share))];
-  return { p50: at(0.5), p99: at(0.99), max: samples.at(-1), count: samples.length };
+  return samples.map((window) => {
+    window.sort((a, b) => a - b);
+    const at = (share) => window[Math.min(window.length - 1, Math.floor(window.length * share))];
+    return { p50: at(0.5), p99: at(0.99), max: window.at(-1), count: window.length };
+  });
 }

@@ -16,14 +16,14 @@ type Begin = (told: (value: number) => void, fail: (error: Error) => void) => Pr
 const script = pathToFileURL(join(process.cwd(), 'test/benchmark/peers/support/load.js')).href;
 const { fill, measureSend, measureReceive, measureLatency } = (await import(script)) as {
   fill(submit: Submit, count: number, inFlight: number): Promise<number>;
-  measureSend(submit: Submit, spec: object, pids: number[]): Promise<{ measured: Measured; sent: number }>;
+  measureSend(submit: Submit, spec: object, pids: number[]): Promise<{ measured: Measured[]; sent: number }>;
   measureReceive(
     begin: Begin,
     spec: object,
     backlog: number,
     pids: number[],
-  ): Promise<{ measured: Measured; received: number }>;
-  measureLatency(begin: Begin, submit: Submit, spec: object): Promise<{ p50: number; p99: number; count: number }>;
+  ): Promise<{ measured: Measured[]; received: number }>;
+  measureLatency(begin: Begin, submit: Submit, spec: object): Promise<{ p50: number; p99: number; count: number }[]>;
 };
 
 const SHORT = { seconds: 0.05, warmUpSeconds: 0.01, inFlight: 8 };
@@ -39,12 +39,15 @@ describe('the load on a peer', () => {
         done();
       });
     };
-    const { measured, sent } = await measureSend(submit, SHORT, [process.pid]);
+    const { measured, sent } = await measureSend(submit, { ...SHORT, windows: 3 }, [process.pid]);
     expect(most).toBe(8);
     expect(open).toBe(0);
-    expect(measured.count).toBeGreaterThan(0);
-    expect(sent).toBeGreaterThan(measured.count);
-    expect(measured.perSecond).toBeCloseTo(measured.count / measured.seconds, 6);
+    expect(measured).toHaveLength(3);
+    for (const { count, seconds, perSecond } of measured) {
+      expect(count).toBeGreaterThan(0);
+      expect(perSecond).toBeCloseTo(count / seconds, 6);
+    }
+    expect(sent).toBeGreaterThan(measured.reduce((sum, { count }) => sum + count, 0));
   });
 
   it('ends with the error of a send', async () => {
@@ -67,14 +70,15 @@ describe('the load on a peer', () => {
       const timer = setInterval(() => told(10), 2);
       return async () => clearInterval(timer);
     };
-    const spec = { seconds: 30, warmUpSeconds: 30 };
+    const spec = { seconds: 30, warmUpSeconds: 30, windows: 2 };
     const { measured, received } = await measureReceive(begin, spec, 100, []);
     expect(received).toBeGreaterThanOrEqual(100);
-    expect(measured.count).toBeLessThanOrEqual(received - 20);
-    expect(measured.seconds).toBeLessThan(10);
+    expect(measured).toHaveLength(1);
+    expect(measured[0]!.count).toBeLessThanOrEqual(received - 20);
+    expect(measured[0]!.seconds).toBeLessThan(10);
   });
 
-  it('takes the time of those messages that were sent after the warm-up', async () => {
+  it('takes the time of those messages that were sent after the warm-up, window by window', async () => {
     let arrived: (sentAt: number) => void = () => undefined;
     const begin: Begin = async (told) => {
       arrived = told;
@@ -85,11 +89,13 @@ describe('the load on a peer', () => {
         arrived(sentAt);
         done();
       });
-    const spec = { seconds: 0.1, warmUpSeconds: 0.05, ratePerSecond: 1000 };
-    const { count, p50, p99 } = await measureLatency(begin, submit, spec);
-    expect(count).toBe(100);
-    expect(p50).toBeGreaterThan(0);
-    expect(p99).toBeGreaterThanOrEqual(p50);
+    const spec = { seconds: 0.1, warmUpSeconds: 0.05, windows: 2, ratePerSecond: 1000 };
+    const windows = await measureLatency(begin, submit, spec);
+    expect(windows.map(({ count }) => count)).toEqual([100, 100]);
+    for (const { p50, p99 } of windows) {
+      expect(p50).toBeGreaterThan(0);
+      expect(p99).toBeGreaterThanOrEqual(p50);
+    }
   });
 
   it('reports an error of the receiver', async () => {
