@@ -8,8 +8,12 @@ import type { Asker } from './channel.js';
  */
 const SWEEP_GAP = 10;
 
+/** Grows with what waits at once; a power of two. */
+const FEWEST_SLOTS = 16;
+
 /** One request that waits for its answer. */
 export interface PendingCall {
+  readonly opaque: number;
   readonly code: number;
   readonly timeoutMillis: number;
   readonly deadline: number;
@@ -19,9 +23,14 @@ export interface PendingCall {
 /**
  * The requests of one direction of a channel that wait for an answer, by opaque. One timer serves them all: a timer of
  * its own per request costs more than the request itself in process.
+ *
+ * A table of slots; the lower bits of the opaque are the place. Not a Map: whenever one is laid out anew, its old table
+ * points to the new one. Once one of them lies in the old part of the heap, all that follow are copied there, with the
+ * requests in them that were answered long ago (measured: half of what a send allocates).
  */
 export class PendingCalls {
-  private readonly calls = new Map<number, PendingCall>();
+  private slots: (PendingCall | undefined)[] = emptySlots(FEWEST_SLOTS);
+  private count = 0;
   private timer: Timer | undefined;
   private timerDue = Number.POSITIVE_INFINITY;
   private lastOpaque = 0;
@@ -34,28 +43,35 @@ export class PendingCalls {
   ) {}
 
   get size(): number {
-    return this.calls.size;
+    return this.count;
   }
 
-  /** An opaque that nothing waits under; also for oneway requests, so that both share one sequence. */
+  /** An opaque whose slot is free; also for oneway requests, so that both share one sequence. */
   nextOpaque(): number {
+    const mask = this.slots.length - 1;
     do this.lastOpaque = (this.lastOpaque + 1) & 0x7fffffff;
-    while (this.calls.has(this.lastOpaque));
+    while (this.slots[this.lastOpaque & mask] !== undefined);
     return this.lastOpaque;
   }
 
-  /** To be called before the request is sent, so that an answer within the sending finds the call. */
+  /** To be called before the request is sent, so that an answer within the sending finds the call. Its opaque is of `nextOpaque`. */
   add(request: RemotingCommand, timeoutMillis: number, asker: Asker): void {
     // A whole number needs no box of its own on the heap, and thousands may wait.
     const deadline = Math.ceil(this.clock.monotonic() + timeoutMillis);
-    this.calls.set(request.opaque, { code: request.code, timeoutMillis, deadline, asker });
+    const { opaque, code } = request;
+    this.slots[opaque & (this.slots.length - 1)] = { opaque, code, timeoutMillis, deadline, asker };
+    // At most half full, so that a free slot is near.
+    if (++this.count * 2 > this.slots.length) this.grow();
     if (deadline < this.timerDue) this.arm(deadline);
   }
 
   /** Removes the call that waits under `opaque`; undefined when there is none (late, forged or doubled answers). */
   take(opaque: number): PendingCall | undefined {
-    const call = this.calls.get(opaque);
-    if (call !== undefined) this.calls.delete(opaque);
+    const slot = opaque & (this.slots.length - 1);
+    const call = this.slots[slot];
+    if (call === undefined || call.opaque !== opaque) return undefined;
+    this.slots[slot] = undefined;
+    this.count--;
     return call;
   }
 
@@ -63,9 +79,23 @@ export class PendingCalls {
   failAll(error: MessagingError): void {
     this.timer?.cancel();
     this.timerDue = Number.POSITIVE_INFINITY;
-    const waiting = [...this.calls.values()];
-    this.calls.clear();
+    const waiting = this.inOrder();
+    this.slots = emptySlots(FEWEST_SLOTS);
+    this.count = 0;
     for (const call of waiting) call.asker.answered(error, undefined);
+  }
+
+  /** Those that wait, the oldest first. */
+  private inOrder(): PendingCall[] {
+    const age = ({ opaque }: PendingCall): number => (this.lastOpaque - opaque) & 0x7fffffff;
+    return this.slots.filter((call) => call !== undefined).sort((a, b) => age(b) - age(a));
+  }
+
+  private grow(): void {
+    const before = this.slots;
+    this.slots = emptySlots(before.length * 2);
+    const mask = this.slots.length - 1;
+    for (const call of before) if (call !== undefined) this.slots[call.opaque & mask] = call;
   }
 
   private arm(due: number): void {
@@ -77,12 +107,15 @@ export class PendingCalls {
   private readonly sweep = (): void => {
     const now = this.clock.monotonic();
     let next = Number.POSITIVE_INFINITY;
-    for (const [opaque, call] of this.calls) {
+    // Whoever is answered may ask again at once.
+    this.timerDue = Number.POSITIVE_INFINITY;
+    for (const call of this.inOrder()) {
       if (call.deadline > now) {
         if (call.deadline < next) next = call.deadline;
         continue;
       }
-      this.calls.delete(opaque);
+      // An earlier one in this sweep may have closed the channel, which ends all.
+      if (this.take(call.opaque) === undefined) continue;
       call.asker.answered(
         new MessagingError(
           'TIMEOUT',
@@ -92,7 +125,11 @@ export class PendingCalls {
         undefined,
       );
     }
-    this.timerDue = Number.POSITIVE_INFINITY;
-    if (next !== Number.POSITIVE_INFINITY) this.arm(Math.max(next, now + SWEEP_GAP));
+    const due = Math.max(next, now + SWEEP_GAP);
+    if (due < this.timerDue) this.arm(due);
   };
+}
+
+function emptySlots(count: number): (PendingCall | undefined)[] {
+  return new Array<PendingCall | undefined>(count).fill(undefined);
 }
