@@ -273,7 +273,7 @@ export class MessageStore {
       checkpointOffset: checkpointer.logOffset,
       waitingRecords: log.waitingRecords,
       segments: segments.all.length,
-      extendedSegments: segments.extended,
+      createdSegments: segments.created,
       recycledSegments: segments.recycled,
       flushes: segments.flushes.times(),
       tailBytes: log.tail.heldBytes,

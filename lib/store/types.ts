@@ -228,7 +228,8 @@ export interface StoreHealth {
   /** Records appended and not acknowledged yet. */
   readonly waitingRecords: number;
   readonly segments: number;
-  readonly extendedSegments: number;
+  /** Files of the log that were made since the store was opened, and expired ones that were used again instead. */
+  readonly createdSegments: number;
   readonly recycledSegments: number;
   /** Syncs of the log since the store was opened. */
   readonly flushes: FlushTimes;

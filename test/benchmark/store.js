@@ -95,7 +95,7 @@ const health = store.health();
 report(
   produced,
   messages,
-  `p50 ${at(0.5)} ms p99 ${at(0.99)} ms; ${health.segments} segments, ${health.extendedSegments} extended`,
+  `p50 ${at(0.5)} ms p99 ${at(0.99)} ms; ${health.segments} segments, ${health.createdSegments} new`,
 );
 
 // What fits in the tail for certain: the newest 100,000 messages, and at most half of it.

@@ -25,18 +25,36 @@ describe('segments', () => {
     await store.close();
   });
 
-  it('are prepared ahead of a writer that leaves the disk time for it', async () => {
+  it('have zeros written ahead by small synced writes, so that the next ones do not extend the file', async () => {
     const disk = new SimulatedFileSystem();
-    const { store } = await openStore(disk, { segmentBytes: 256 * KIB });
-    const prepared = () => disk.paths().includes('/store/commitlog/prepared');
-    await putAll(store, texts(80, 900));
-    await until(prepared);
-    await until(() => disk.contents('/store/commitlog/prepared').length === 256 * KIB);
-    // The disk carries out one operation after another: by then the preparation's last sync is done.
-    await store.checkpoint();
+    const { store } = await openStore(disk, { segmentBytes: 1024 * KIB });
+    const path = '/store/commitlog/00000000000000000000';
+    await putAll(store, ['first']);
+    const size = disk.contents(path).length;
+    expect(size).toBeGreaterThan(512 * KIB);
+    const writes = () => disk.operations.filter((each) => each.name === 'write' && each.path === path).length;
+    const before = writes();
+    for (let at = 0; at < 50; at++) await putAll(store, texts(1, 900, at));
+    expect(writes()).toBe(before + 50);
+    expect(disk.contents(path).length).toBe(size);
+    await store.close();
+  });
+
+  it('are only extended by large writes: they pay for the bytes, not for the journal', async () => {
+    const disk = new SimulatedFileSystem();
+    const { store } = await openStore(disk, { segmentBytes: 1024 * KIB, batchBytes: 1024 * KIB });
     await putAll(store, texts(200, 900));
-    expect(store.health().segments).toBe(2);
-    expect(store.health().extendedSegments).toBe(0);
+    expect(disk.contents('/store/commitlog/00000000000000000000').length).toBeLessThan(256 * KIB);
+    await store.close();
+  });
+
+  it('never grow beyond their size by what is written ahead', async () => {
+    const disk = new SimulatedFileSystem();
+    const { store } = await openStore(disk);
+    for (let at = 0; at < 10; at++) await putAll(store, texts(10, 900, at * 10));
+    expect(store.health()).toMatchObject({ segments: 2, createdSegments: 2, recycledSegments: 0 });
+    for (const name of ['00000000000000000000', '00000000000000065536'])
+      expect(disk.contents(`/store/commitlog/${name}`).length).toBe(64 * KIB);
     await store.close();
   });
 
@@ -126,7 +144,7 @@ describe('segments', () => {
     await again.store.close();
   });
 
-  it('are not used again while the next one is being prepared: nothing is written where it is not found again', async () => {
+  it('are used again only once they are out of the log: nothing is written where it is not found again', async () => {
     const disk = new SimulatedFileSystem();
     let hold = false;
     let letGo: (() => void) | undefined;

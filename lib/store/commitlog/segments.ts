@@ -4,13 +4,18 @@ import type { StorePaths } from '../paths.js';
 import type { SegmentInfo } from '../types.js';
 import { FlushClock } from './flush-times.js';
 import { type LogWriter, SyncError } from './log-writer.js';
-import { SegmentPreparation } from './segment-preparation.js';
 
-/** The name of the file that becomes the next segment: not a segment's name, so recovery never reads it as one. */
-export const PREPARED_NAME = 'prepared';
-/** Use of the active segment from which on the next one is prepared: an idle store stays at one small file. */
-const PREPARE_FROM = 0.25;
-const ZEROS = Buffer.alloc(256 * 1024);
+/** An expired file that waits to become the next segment: not a segment's name, so recovery never reads it as one. */
+export const SPARE_NAME = 'spare';
+/**
+ * Zeros behind a small write that extends the file, in the same sync: as long as the next ones stay inside them, a sync
+ * has nothing but data to write. One that extends the file commits the journal as well, and waits for whatever else the
+ * file system has to put on the disk with it (99 % of the syncs of 4 KiB: 0.26 instead of 0.34 ms on an idle disk).
+ */
+const AHEAD_BYTES = 512 * 1024;
+/** Writes from here on gain nothing from it: twice the bytes then cost more than the journal (1.1 GB/s without zeros). */
+const SMALL_WRITE_BYTES = 64 * 1024;
+const ZEROS = Buffer.alloc(AHEAD_BYTES);
 
 export class Segment {
   firstStoreTimestamp = -1;
@@ -25,12 +30,13 @@ export class Segment {
  */
 export class Segments implements LogWriter {
   private handle: FileHandle | undefined;
-  private preparation: SegmentPreparation | undefined;
-  private used = 0;
-  /** True while an expired file is on its way to becoming the next segment. */
+  /** Size of the newest file: what is written in front of it changes no metadata. */
+  private filled = 0;
+  private spare: FileHandle | undefined;
+  /** True while an expired file is on its way to becoming the spare one. */
   private recycling = false;
-  /** Segments that were not completely prepared when the writer came to them, and so were extended by it. */
-  extended = 0;
+  /** Files that were made since the log was opened, and such as were used again instead. */
+  created = 0;
   recycled = 0;
   readonly flushes = new FlushClock();
 
@@ -75,9 +81,9 @@ export class Segments implements LogWriter {
       await this.create(offset - (offset % this.segmentBytes));
     } else {
       this.handle = await fileSystem.open(this.paths.segment(this.active.base), 'write');
+      this.filled = await this.handle.size();
     }
-    this.used = offset - this.active.base;
-    await this.adoptPrepared();
+    await this.adoptSpare();
   }
 
   async write(offset: number, parts: readonly Uint8Array[], sync: boolean): Promise<void> {
@@ -87,9 +93,11 @@ export class Segments implements LogWriter {
       await this.handle!.write(part, position);
       position += part.length;
     }
+    if (position > this.filled) {
+      this.filled = position;
+      if (sync && this.active.base + position - offset <= SMALL_WRITE_BYTES) await this.writeAhead(position);
+    }
     if (sync) await this.sync();
-    this.used = position;
-    if (position > this.segmentBytes * PREPARE_FROM) this.prepareNext();
   }
 
   async sync(): Promise<void> {
@@ -135,11 +143,11 @@ export class Segments implements LogWriter {
     const segment = this.list.shift()!;
     const path = this.paths.segment(segment.base);
     await this.pool.forget(path);
-    if (this.preparation !== undefined || this.recycling) {
+    if (this.spare !== undefined || this.recycling) {
       await this.removeOld(path);
       return;
     }
-    // Before the first await: a preparation that began meanwhile would fill a file that the rename below unlinks.
+    // Before the first await: a second one would take its name away from the first.
     this.recycling = true;
     try {
       if ((await this.sizeOf(path)) !== this.segmentBytes) {
@@ -147,19 +155,19 @@ export class Segments implements LogWriter {
         return;
       }
       // Old bytes are harmless there: a record counts only at the offset that it names itself.
-      await fileSystem.rename(path, `${this.paths.log}/${PREPARED_NAME}`);
+      await fileSystem.rename(path, `${this.paths.log}/${SPARE_NAME}`);
       await fileSystem.syncDirectory(this.paths.log);
       this.recycled++;
-      await this.adoptPrepared();
+      await this.adoptSpare();
     } finally {
       this.recycling = false;
     }
   }
 
   async close(): Promise<void> {
-    const prepared = await this.preparation?.take();
-    this.preparation = undefined;
-    await prepared?.close();
+    const spare = this.spare;
+    this.spare = undefined;
+    await spare?.close();
     const handle = this.handle;
     this.handle = undefined;
     await handle?.close();
@@ -171,25 +179,40 @@ export class Segments implements LogWriter {
     if ((await full.size()) < this.segmentBytes) await full.truncate(this.segmentBytes);
     // Recovery relies on it: once the next segment exists, everything in front of it is on the disk.
     await this.sync();
-    const preparation = this.preparation;
-    this.preparation = undefined;
-    const taken = await preparation?.take();
-    if (taken === undefined || preparation?.ready !== true) this.extended++;
-    if (taken === undefined) {
-      await this.create(base);
-    } else {
-      try {
-        await this.platform.fileSystem.rename(`${this.paths.log}/${PREPARED_NAME}`, this.paths.segment(base));
-        await this.platform.fileSystem.syncDirectory(this.paths.log);
-      } catch (error) {
-        await taken.close();
-        throw error;
-      }
-      this.handle = taken;
-      this.list.push(new Segment(base));
-    }
-    this.used = 0;
+    if (this.spare === undefined) await this.create(base);
+    else await this.useSpare(this.spare, base);
     await full.close();
+  }
+
+  /** Nothing of a message is in these bytes: a disk that has no room for them may still have some for the messages. */
+  private async writeAhead(position: number): Promise<void> {
+    const count = Math.min(AHEAD_BYTES, this.segmentBytes - position);
+    if (count === 0) return;
+    try {
+      await this.handle!.write(count === AHEAD_BYTES ? ZEROS : ZEROS.subarray(0, count), position);
+      this.filled = position + count;
+    } catch (error) {
+      this.filled = this.segmentBytes;
+      this.platform.logger.warn(
+        `Writing ahead in the log segment at ${this.active.base} failed: ${String(error)}. Appending goes on without it.`,
+      );
+    }
+  }
+
+  private async useSpare(spare: FileHandle, base: number): Promise<void> {
+    try {
+      await this.platform.fileSystem.rename(`${this.paths.log}/${SPARE_NAME}`, this.paths.segment(base));
+      await this.platform.fileSystem.syncDirectory(this.paths.log);
+    } catch (error) {
+      await spare.close();
+      throw error;
+    } finally {
+      // Only now: an expired file that came meanwhile would have taken its name.
+      this.spare = undefined;
+    }
+    this.handle = spare;
+    this.filled = this.segmentBytes;
+    this.list.push(new Segment(base));
   }
 
   private async create(base: number): Promise<void> {
@@ -201,20 +224,9 @@ export class Segments implements LogWriter {
       throw error;
     }
     this.handle = handle;
+    this.filled = 0;
+    this.created++;
     this.list.push(new Segment(base));
-  }
-
-  private prepareNext(): void {
-    if (this.preparation !== undefined || this.recycling) return;
-    const { fileSystem, clock, logger } = this.platform;
-    this.preparation = SegmentPreparation.start(
-      fileSystem,
-      clock,
-      logger,
-      `${this.paths.log}/${PREPARED_NAME}`,
-      this.segmentBytes,
-      () => this.used,
-    );
   }
 
   private async removeOld(path: string): Promise<void> {
@@ -222,12 +234,12 @@ export class Segments implements LogWriter {
     await this.platform.fileSystem.syncDirectory(this.paths.log);
   }
 
-  private async adoptPrepared(): Promise<void> {
-    const path = `${this.paths.log}/${PREPARED_NAME}`;
-    if (this.preparation !== undefined || !(await this.platform.fileSystem.exists(path))) return;
-    if ((await this.sizeOf(path)) !== this.segmentBytes) return this.platform.fileSystem.remove(path);
-    const { fileSystem, clock, logger } = this.platform;
-    this.preparation = await SegmentPreparation.adopt(fileSystem, clock, logger, path, this.segmentBytes);
+  private async adoptSpare(): Promise<void> {
+    const { fileSystem } = this.platform;
+    const path = `${this.paths.log}/${SPARE_NAME}`;
+    if (this.spare !== undefined || !(await fileSystem.exists(path))) return;
+    if ((await this.sizeOf(path)) !== this.segmentBytes) return fileSystem.remove(path);
+    this.spare = await fileSystem.open(path, 'write');
   }
 
   private async sizeOf(path: string): Promise<number> {

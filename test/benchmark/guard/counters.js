@@ -8,10 +8,10 @@ import { GCProfiler, getHeapStatistics } from 'node:v8';
 const counted = { syncs: 0, fileWrites: 0, fileBytes: 0, socketWrites: 0, socketBytes: 0 };
 
 /**
- * Zeros for the next log file: as many as there are messages in the end, but all at once, in whichever path comes then.
- * Whatever says something has a length or an offset in front.
+ * Zeros that are written ahead in the log, in whichever path comes to their end. Whatever says something has a length or an
+ * offset in front.
  */
-function isPreparation(bytes, from, length) {
+function isAhead(bytes, from, length) {
   for (let at = from; at < from + Math.min(length, 64); at++) if (bytes[at] !== 0) return false;
   return true;
 }
@@ -22,7 +22,7 @@ fs.fdatasync = (...args) => {
   return fdatasync(...args);
 };
 fs.write = (fd, bytes, from, length, ...rest) => {
-  if (!isPreparation(bytes, from, length)) {
+  if (!isAhead(bytes, from, length)) {
     counted.fileWrites += 1;
     counted.fileBytes += length;
   }

@@ -64,8 +64,8 @@ export const otherSendRows = [
     server: { open: (directory) => OurServer.open(directory, { settings: RECYCLING }) },
     run: send,
     async notes(server) {
-      const { recycled, extended } = await server.segments();
-      const how = `${recycled} segments were recycled, ${extended} written as new files or before they were prepared`;
+      const { recycled, created } = await server.segments();
+      const how = `${recycled} segments were recycled, ${created} written as new files`;
       return recycled === 0 ? `${how}: this is no figure of recycled segments` : how;
     },
   },

@@ -169,8 +169,8 @@ const commands = {
   /** What the store inside says of its segments. */
   segments() {
     const [connection] = context.get(MessagingConnections, { strict: false }).all();
-    const { segments, recycledSegments, extendedSegments, flushes } = connection.host.health().store;
-    return { segments, recycled: recycledSegments, extended: extendedSegments, flushes: flushes.count };
+    const { segments, recycledSegments, createdSegments, flushes } = connection.host.health().store;
+    return { segments, recycled: recycledSegments, created: createdSegments, flushes: flushes.count };
   },
 };
 

@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 import { LOG_SYNCS, OTHER_SYNCS, readCounts, syncs } from './counts.js';
 
-/** Paths by descriptor, so that a sync of the segment in front is told from one of the segment that is being prepared. */
+/** Paths by descriptor, so that a sync of the log is told from one of another file. */
 const paths = new Map();
 const isLog = (path) => path !== undefined && /commitlog[/\\]\d+$/.test(path);
 

@@ -9,7 +9,7 @@ const BODY = Buffer.alloc(100, 'x');
 /** Filled through the public batch path over the network: nothing of the broker is gone around. */
 const BATCH = 500;
 const BATCHES_IN_FLIGHT = 12;
-/** The record of 100 bytes with its id, its entries in queue and index, and the segment that is prepared ahead. */
+/** The record of 100 bytes with its id, and its entries in queue and index. */
 const BYTES_EACH = 330;
 
 export const backlog = {
