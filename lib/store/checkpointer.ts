@@ -1,11 +1,11 @@
 import type { Logger } from '../platform/index.js';
-import { type Checkpoint, writeCheckpoint } from './checkpoint.js';
+import { type Checkpoint, type CheckpointQueue, writeCheckpoint } from './checkpoint.js';
 import type { CommitLog } from './commitlog/commit-log.js';
 import type { Dispatcher } from './dispatcher.js';
+import type { ConsumeQueue } from './queue/consume-queue.js';
 import type { QueueTable } from './queue/queue-table.js';
 import { Coalesced } from './state/coalesced.js';
 import type { SnapshotFile } from './state/snapshot-file.js';
-import type { QueueEnds } from './types.js';
 
 /** Makes derived state durable from time to time and notes up to which log offset it is. */
 export class Checkpointer {
@@ -67,15 +67,25 @@ export class Checkpointer {
   private async write(clean: boolean): Promise<void> {
     // Offset and ends are taken in one go: they must be of the same moment.
     const logOffset = this.log.visibleOffset;
-    const queues: QueueEnds[] = [];
-    for (const { topicNumber, queueId, minOffset, maxOffset } of this.queues.all())
-      queues.push({ topicNumber, queueId, minOffset, nextOffset: maxOffset });
+    const queues: ConsumeQueue[] = [];
+    const ends: { minOffset: number; nextOffset: number }[] = [];
+    for (const queue of this.queues.all()) {
+      queues.push(queue);
+      ends.push({ minOffset: queue.minOffset, nextOffset: queue.maxOffset });
+    }
     await this.log.syncNow();
     if (this.log.durableOffset < logOffset) return;
     await this.queues.flush(this.log.tail.start);
     for (const target of this.dispatcher.fedTargets) await target.flush();
-    const checkpoint: Checkpoint = { logOffset, clean, unsyncedBytes: this.unsyncedBytes, queues };
-    await writeCheckpoint(this.file, checkpoint);
+    // What a queue got meanwhile may be in its files as well: this checkpoint ends before it.
+    const rows = queues.map(({ topicNumber, queueId, flushedOffset }, index): CheckpointQueue => {
+      const { minOffset, nextOffset } = ends[index]!;
+      return { topicNumber, queueId, minOffset, nextOffset, flushedOffset: Math.min(flushedOffset, nextOffset) };
+    });
+    const checkpoint: Checkpoint = { logOffset, clean, unsyncedBytes: this.unsyncedBytes, queues: rows };
+    await writeCheckpoint(this.file, checkpoint, (index, target, at, from, to) =>
+      queues[index]!.entries.encodeInto(target, at, from, to),
+    );
     this.offset = logOffset;
   }
 }

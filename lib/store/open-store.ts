@@ -14,6 +14,7 @@ import { HandlePool } from './handle-pool.js';
 import { LogAccess } from './log-access.js';
 import type { ResolvedStoreOptions } from './options.js';
 import { offsetOfFileName, StorePaths } from './paths.js';
+import { ENTRY_BYTES } from './queue/queue-files.js';
 import { QueueReader } from './queue/queue-reader.js';
 import { QueueTable } from './queue/queue-table.js';
 import { DamageList } from './recovery/damage.js';
@@ -129,7 +130,11 @@ async function open(
   dispatcher.add(dedup);
   const index = options.index ? new MessageIndex(platform, pool, paths.index, topics) : undefined;
   if (index !== undefined) dispatcher.add(index);
-  const queues = new QueueTable(reserve.fileSystem, pool, paths, options.consumeQueueFileEntries, topics);
+  const queues = new QueueTable(reserve.fileSystem, pool, paths, topics, {
+    fileEntries: options.consumeQueueFileEntries,
+    queuesPerFlush: options.queuesPerCheckpoint,
+    keptEntries: Math.floor(options.keptEntryBytes / ENTRY_BYTES),
+  });
 
   const checkpointFile = new SnapshotFile(reserve.fileSystem, paths.root, 'checkpoint', logger);
   const checkpoint = await readCheckpoint(checkpointFile, logger);

@@ -17,6 +17,8 @@ export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions
     tailBytes: options.tailBytes ?? 64 * MIB,
     consumeQueueFileEntries: options.consumeQueueFileEntries ?? 300_000,
     checkpointMillis: options.checkpointMillis ?? 5_000,
+    queuesPerCheckpoint: options.queuesPerCheckpoint ?? 128,
+    keptEntryBytes: options.keptEntryBytes ?? 16 * MIB,
     retention: options.retention ?? {},
     dedupMemoryBytes: options.dedupMemoryBytes ?? 64 * MIB,
     index: options.index ?? false,
@@ -33,6 +35,8 @@ export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions
   atLeast('reserveBytes', resolved.reserveBytes, 0);
   atLeast('dedupMemoryBytes', resolved.dedupMemoryBytes, 0);
   atLeast('checkpointMillis', resolved.checkpointMillis, 1);
+  atLeast('queuesPerCheckpoint', resolved.queuesPerCheckpoint, 1);
+  atLeast('keptEntryBytes', resolved.keptEntryBytes, 0);
   return resolved;
 }
 

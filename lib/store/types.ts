@@ -64,6 +64,13 @@ export interface StoreOptions {
   consumeQueueFileEntries?: number;
   /** How often derived state is flushed and the checkpoint moves, in milliseconds. Default 5 s. */
   checkpointMillis?: number;
+  /**
+   * Consume queues whose files a checkpoint writes and syncs, those with most new entries first; the new entries of
+   * the others stand in the checkpoint itself. Default 128.
+   */
+  queuesPerCheckpoint?: number;
+  /** Most bytes of entries that stand in the checkpoint; beyond them it writes the files of more queues. Default 16 MiB. */
+  keptEntryBytes?: number;
   retention?: RetentionOptions;
   /** Memory for the ids of all topics that de-duplicate, in bytes; beyond it the oldest go. Default 64 MiB. */
   dedupMemoryBytes?: number;
@@ -166,14 +173,6 @@ export interface LogReader {
   physicalOffsetAt(topic: string, queueId: number, queueOffset: number): Promise<number | undefined>;
   /** The same; for a message that damage has swallowed, where the next one lies that was found behind it. */
   physicalOffsetFrom(topic: string, queueId: number, queueOffset: number): Promise<number | undefined>;
-}
-
-/** One queue whose stored ends a consume queue is opened with. */
-export interface QueueEnds {
-  readonly topicNumber: number;
-  readonly queueId: number;
-  readonly minOffset: number;
-  readonly nextOffset: number;
 }
 
 export interface ReadQuery {

@@ -1,4 +1,4 @@
-import { EntryBlocks, entryPhysicalOffset } from './entry-blocks.js';
+import { EntryBlocks, entryPhysicalOffset, entrySize, entryTagsCode } from './entry-blocks.js';
 import { ENTRY_BYTES, type QueueFiles } from './queue-files.js';
 
 const NOTHING_READ = Buffer.alloc(0);
@@ -16,8 +16,8 @@ export class ConsumeQueue {
   /** Visible end. */
   maxOffset: number;
   minOffset: number;
-  /** Entries below are in the files. */
-  private flushedOffset: number;
+  /** Entries below are in the files, those from here on in memory. */
+  flushedOffset: number;
   /** True while the queue stands in the dispatcher's list of queues that this batch touched. */
   touched = false;
   /** Tags codes that arrived with this batch; undefined when they were too many to list. */
@@ -49,13 +49,21 @@ export class ConsumeQueue {
     return this.entries.start(this.maxOffset);
   }
 
-  get dirty(): boolean {
-    return this.flushedOffset < this.maxOffset;
+  /** Entries that are not in the files. */
+  get unflushed(): number {
+    return this.maxOffset - this.flushedOffset;
   }
 
   /** Makes the next entry visible. */
   push(physicalOffset: number, size: number, tagsCode: number): void {
     this.entries.push(this.maxOffset++, physicalOffset, size, tagsCode);
+  }
+
+  /** Takes entries back into memory that a checkpoint has kept; they follow those of the files. */
+  restoreKept(entries: Buffer): void {
+    for (let at = 0; at < entries.length; at += ENTRY_BYTES)
+      this.push(entryPhysicalOffset(entries, at), entrySize(entries, at), entryTagsCode(entries, at));
+    this.nextOffset = this.maxOffset;
   }
 
   /**
@@ -88,6 +96,11 @@ export class ConsumeQueue {
     if (from === to) return;
     await this.files.sync(await this.files.write(from, this.entries.encode(from, to)));
     this.flushedOffset = to;
+  }
+
+  /** Removes from the files what they have beyond the entries that they are taken to have. */
+  cutFiles(): Promise<void> {
+    return this.files.truncate(this.flushedOffset);
   }
 
   /** Whether the files have all that they are taken to have. */

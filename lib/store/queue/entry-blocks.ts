@@ -90,14 +90,19 @@ export class EntryBlocks {
   /** The entries [from, to) as they lie on disk. */
   encode(from: number, to: number): Buffer {
     const bytes = Buffer.allocUnsafe((to - from) * ENTRY_BYTES);
-    let at = 0;
+    this.encodeInto(bytes, 0, from, to);
+    return bytes;
+  }
+
+  /** The same, to where `target` has room for them. */
+  encodeInto(target: Buffer, start: number, from: number, to: number): void {
+    let at = start;
     for (let index = from; index < to; index++) {
       const block = this.blockOf(index);
       const position = index - block.first;
-      encodeEntry(bytes, at, block.physicalOffsets[position]!, block.sizes[position]!, block.tagsCodes[position]!);
+      encodeEntry(target, at, block.physicalOffsets[position]!, block.sizes[position]!, block.tagsCodes[position]!);
       at += ENTRY_BYTES;
     }
-    return bytes;
   }
 
   private blockOf(index: number): EntryBlock {

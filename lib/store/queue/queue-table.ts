@@ -11,9 +11,17 @@ interface TopicQueues {
   readonly queues: (ConsumeQueue | undefined)[];
 }
 
+export interface QueueLimits {
+  /** Entries of one file. */
+  readonly fileEntries: number;
+  readonly queuesPerFlush: number;
+  /** Entries that may be left out of the files when they are flushed. */
+  readonly keptEntries: number;
+}
+
 /** Queues flushed at a time during a checkpoint, each at most one write and one sync. */
 const FLUSHED_AT_A_TIME = 2;
-/** At a start, each a listing and a size: there may be tens of thousands. */
+/** At a start, each a listing, a size and perhaps a cut: there may be tens of thousands. */
 const LOOKED_AT_A_TIME = 16;
 
 /** All consume queues of a store. A queue exists from its first message on. */
@@ -26,8 +34,8 @@ export class QueueTable {
     private readonly fileSystem: FileSystem,
     private readonly pool: HandlePool,
     private readonly paths: StorePaths,
-    private readonly fileEntries: number,
     private readonly table: TopicTable,
+    private readonly limits: QueueLimits,
   ) {}
 
   find(topic: string, queueId: number): ConsumeQueue | undefined {
@@ -60,7 +68,7 @@ export class QueueTable {
       this.fileSystem,
       this.pool,
       this.paths.queue(config.number, queueId),
-      this.fileEntries,
+      this.limits.fileEntries,
     );
     const queue = new ConsumeQueue(config.name, config.number, queueId, files, minOffset, nextOffset);
     known.queues[queueId] = queue;
@@ -72,20 +80,35 @@ export class QueueTable {
   }
 
   /**
-   * Makes all entries up to now durable; entries that arrive meanwhile are left for the next time. Memory keeps those of
-   * records at or above `tailStart`.
+   * Writes and syncs the files of `queues` queues that have entries only in memory, and of more while these are too
+   * many. Most entries come first: what a sync of a file costs is then shared by most. Those of the other queues stay
+   * in memory, and the checkpoint has to keep them. Memory forgets what is in files, but for records from `tailStart` on.
    */
-  async flush(tailStart: number): Promise<void> {
+  async flush(tailStart: number, queues = this.limits.queuesPerFlush): Promise<void> {
     await this.dropDeleted();
-    const dirty: ConsumeQueue[] = [];
-    for (const queue of this.all()) if (queue.dirty) dirty.push(queue);
+    const chosen = this.fullest(queues);
     const flushSome = async (): Promise<void> => {
-      for (let queue = dirty.pop(); queue !== undefined; queue = dirty.pop()) {
+      for (let queue = chosen.pop(); queue !== undefined; queue = chosen.pop()) {
         await queue.flush();
       }
     };
     await Promise.all(Array.from({ length: FLUSHED_AT_A_TIME }, flushSome));
     for (const queue of this.all()) queue.evict(tailStart);
+  }
+
+  private fullest(queues: number): ConsumeQueue[] {
+    const unflushed: ConsumeQueue[] = [];
+    let entries = 0;
+    for (const queue of this.all()) {
+      if (queue.unflushed === 0) continue;
+      unflushed.push(queue);
+      entries += queue.unflushed;
+    }
+    if (unflushed.length <= queues) return unflushed;
+    unflushed.sort((one, other) => other.unflushed - one.unflushed);
+    let count = 0;
+    for (; count < queues || entries > this.limits.keptEntries; count++) entries -= unflushed[count]!.unflushed;
+    return unflushed.slice(0, count);
   }
 
   /** Removes the files of topics that no longer exist. */
@@ -97,13 +120,18 @@ export class QueueTable {
     }
   }
 
-  /** A queue whose files lack entries that they are taken to have; undefined when there is none. */
-  async firstShort(): Promise<ConsumeQueue | undefined> {
+  /**
+   * A queue whose files lack entries that they are taken to have; undefined when there is none. With `cut`, entries that
+   * they have beyond those go first.
+   */
+  async firstShort(cut: boolean): Promise<ConsumeQueue | undefined> {
     const open = [...this.all()];
     let short: ConsumeQueue | undefined;
     const look = async (): Promise<void> => {
-      for (let queue = open.pop(); queue !== undefined && short === undefined; queue = open.pop())
+      for (let queue = open.pop(); queue !== undefined && short === undefined; queue = open.pop()) {
+        if (cut) await queue.cutFiles();
         if (!(await queue.complete())) short = queue;
+      }
     };
     await Promise.all(Array.from({ length: LOOKED_AT_A_TIME }, look));
     return short;
@@ -119,7 +147,7 @@ export class QueueTable {
     const directory = `${this.paths.queues}/${number}`;
     for (const queueId of await this.fileSystem.list(directory)) {
       const path = this.paths.queue(number, Number(queueId));
-      await new QueueFiles(this.fileSystem, this.pool, path, this.fileEntries).removeAll();
+      await new QueueFiles(this.fileSystem, this.pool, path, this.limits.fileEntries).removeAll();
     }
     await this.fileSystem.removeDirectory(directory);
     await this.fileSystem.syncDirectory(this.paths.queues);

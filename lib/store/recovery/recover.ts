@@ -8,13 +8,14 @@ import {
   recordSysFlag,
   recordTopic,
 } from '../../protocol/index.js';
-import type { Checkpoint } from '../checkpoint.js';
+import type { StoredCheckpoint } from '../checkpoint.js';
 import type { Segments } from '../commitlog/segments.js';
 import { emptyDispatchEntry } from '../dispatch-entry.js';
 import type { Dispatcher } from '../dispatcher.js';
 import type { HandlePool } from '../handle-pool.js';
 import type { StorePaths } from '../paths.js';
 import type { QueueTable } from '../queue/queue-table.js';
+import { ENTRY_BYTES } from '../queue/queue-files.js';
 import { queueTagsCode } from '../queue/queue-tags-code.js';
 import type { QueueBounds } from '../state/queue-bounds.js';
 import type { TopicTable } from '../state/topic-table.js';
@@ -64,7 +65,7 @@ export class Recovery {
   constructor(private readonly parts: RecoveryParts) {}
 
   /** @throws MessagingError STORE_DAMAGED, before anything of the log is changed. */
-  async run(checkpoint: Checkpoint | undefined): Promise<Recovered> {
+  async run(checkpoint: StoredCheckpoint | undefined): Promise<Recovered> {
     const { segments, dispatcher } = this.parts;
     const usable = checkpoint !== undefined && checkpoint.logOffset >= segments.startOffset ? checkpoint : undefined;
     this.syncedTo = usable?.logOffset ?? segments.startOffset;
@@ -83,12 +84,13 @@ export class Recovery {
   }
 
   /** False when the queues have to be derived from the log anew. */
-  private async restoreQueues(checkpoint: Checkpoint | undefined): Promise<boolean> {
+  private async restoreQueues(checkpoint: StoredCheckpoint | undefined): Promise<boolean> {
     const { queues, topics, bounds, platform, paths } = this.parts;
     await queues.removeDeleted();
     if (checkpoint !== undefined) {
-      await this.restoreFromFiles(checkpoint);
-      const short = await queues.firstShort();
+      this.restoreFrom(checkpoint);
+      // Entries that were flushed after the checkpoint may be of records that the crash took back.
+      const short = await queues.firstShort(!checkpoint.clean);
       if (short === undefined) return true;
       platform.logger.warn(
         `Queue ${short.queueId} of topic ${short.topic} has lost entries below ${paths.queues}; all queues are derived from the log anew.`,
@@ -102,15 +104,16 @@ export class Recovery {
     return false;
   }
 
-  private async restoreFromFiles(checkpoint: Checkpoint): Promise<void> {
+  private restoreFrom(checkpoint: StoredCheckpoint): void {
     const { queues, topics, bounds } = this.parts;
+    let at = 0;
     for (const ends of checkpoint.queues) {
+      const kept = checkpoint.entries.subarray(at, (at += (ends.nextOffset - ends.flushedOffset) * ENTRY_BYTES));
       const config = topics.ofNumber(ends.topicNumber);
       if (config === undefined) continue;
-      const queue = queues.restore(config, ends.queueId, ends.minOffset, ends.nextOffset);
+      const queue = queues.restore(config, ends.queueId, ends.minOffset, ends.flushedOffset);
+      queue.restoreKept(kept);
       queue.raiseMinimum(bounds.get(ends.topicNumber, ends.queueId)?.min ?? 0);
-      // Entries that were flushed after the checkpoint may be of records that the crash took back.
-      if (!checkpoint.clean) await queue.files.truncate(ends.nextOffset);
     }
   }
 
@@ -137,8 +140,8 @@ export class Recovery {
         const stop = await this.scan(all[index]!.base, offset);
         offset = stop.offset;
         if (stop.invalid === undefined) {
-          // A rebuild of the whole log must not hold the entries of the whole log in memory.
-          await this.parts.queues.flush(Number.POSITIVE_INFINITY);
+          // A rebuild of the whole log must not hold the entries of the whole log in memory. A checkpoint keeps the rest.
+          await this.parts.queues.flush(Number.POSITIVE_INFINITY, 0);
           break;
         }
         const known = this.parts.damage.endOf(offset);

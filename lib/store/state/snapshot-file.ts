@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { FileSystem, Logger } from '../../platform/index.js';
+import type { FileHandle, FileSystem, Logger } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import { readWhole } from './read-whole.js';
 
@@ -14,6 +14,7 @@ import { readWhole } from './read-whole.js';
 const MAGIC = 0x4e4d5153;
 const FORMAT = 1;
 const HEADER = 20;
+const CRC_AT = 16;
 /** Large snapshots (millions of timers) are hashed and written in pieces, so that the host's loop breathes in between. */
 const SLICE = 1 << 20;
 
@@ -70,31 +71,39 @@ export class SnapshotFile {
   }
 
   /** Resolves when the payload is what a crash from now on would leave. The payload must not change until then. */
-  async write(payload: Uint8Array): Promise<void> {
+  write(payload: Uint8Array): Promise<void> {
+    if (payload.length > SLICE) return this.writePieces(payload.length, slices(payload));
+    return this.replace(async (file) => {
+      const header = headerOf(payload.length);
+      header.writeUInt32BE(crc32(payload, crc32(header.subarray(0, CRC_AT))) >>> 0, CRC_AT);
+      const whole = Buffer.allocUnsafe(HEADER + payload.length);
+      header.copy(whole);
+      whole.set(payload, HEADER);
+      await file.write(whole, 0);
+    });
+  }
+
+  /** The same of `length` bytes that come in pieces: each is asked for once the one before has been written. */
+  writePieces(length: number, pieces: Iterable<Uint8Array>): Promise<void> {
+    return this.replace(async (file) => {
+      const header = headerOf(length);
+      let crc = crc32(header.subarray(0, CRC_AT));
+      let at = HEADER;
+      for (const piece of pieces) {
+        crc = crc32(piece, crc);
+        await file.write(piece, at);
+        at += piece.length;
+      }
+      header.writeUInt32BE(crc >>> 0, CRC_AT);
+      await file.write(header, 0);
+    });
+  }
+
+  private async replace(fill: (file: FileHandle) => Promise<void>): Promise<void> {
     await this.fileSystem.remove(this.temporary);
     const file = await this.fileSystem.open(this.temporary, 'create');
     try {
-      const header = Buffer.alloc(HEADER);
-      header.writeUInt32BE(MAGIC, 0);
-      header.writeUInt32BE(FORMAT, 4);
-      header.writeDoubleBE(payload.length, 8);
-      let crc = crc32(header.subarray(0, 16));
-      if (payload.length <= SLICE) {
-        crc = crc32(payload, crc);
-        header.writeUInt32BE(crc >>> 0, 16);
-        const whole = Buffer.allocUnsafe(HEADER + payload.length);
-        header.copy(whole);
-        whole.set(payload, HEADER);
-        await file.write(whole, 0);
-      } else {
-        for (let at = 0; at < payload.length; at += SLICE) {
-          const slice = payload.subarray(at, at + SLICE);
-          crc = crc32(slice, crc);
-          await file.write(slice, HEADER + at);
-        }
-        header.writeUInt32BE(crc >>> 0, 16);
-        await file.write(header, 0);
-      }
+      await fill(file);
       await file.datasync();
     } finally {
       await file.close();
@@ -107,6 +116,18 @@ export class SnapshotFile {
     await this.fileSystem.syncDirectory(this.directory);
     this.newestDamaged = false;
   }
+}
+
+function headerOf(length: number): Buffer {
+  const header = Buffer.alloc(HEADER);
+  header.writeUInt32BE(MAGIC, 0);
+  header.writeUInt32BE(FORMAT, 4);
+  header.writeDoubleBE(length, 8);
+  return header;
+}
+
+function* slices(payload: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < payload.length; at += SLICE) yield payload.subarray(at, at + SLICE);
 }
 
 function check(bytes: Buffer): Buffer | string {

@@ -12,6 +12,8 @@ import {
 import type { MessageStore, PutCallback, PutOutcomes, PutResult, StoreMessage } from '../../../lib/store/index.js';
 import { Segments } from '../../../lib/store/commitlog/segments.js';
 import { DedupWindow } from '../../../lib/store/dedup/dedup-window.js';
+import { ConsumeQueue } from '../../../lib/store/queue/consume-queue.js';
+import { ENTRY_BYTES } from '../../../lib/store/queue/queue-files.js';
 import { HalfRule } from '../../../lib/store/retention/half-rule.js';
 import { QueueBounds } from '../../../lib/store/state/queue-bounds.js';
 import { HalfIndex } from '../../../lib/store/transactions/half-index.js';
@@ -69,6 +71,17 @@ export const BROKEN_STORES = {
       window.restore = function (this: DedupInternals, payload) {
         restore.call(this, payload);
         return Infinity;
+      };
+    },
+  },
+  'mixes up the entries that a checkpoint has kept': {
+    install: () => {
+      const { restoreKept } = ConsumeQueue.prototype;
+      ConsumeQueue.prototype.restoreKept = function (this: ConsumeQueue, entries) {
+        const first = entries.subarray(0, ENTRY_BYTES);
+        const mixed = Buffer.from(entries);
+        for (let at = 0; at < mixed.length; at += ENTRY_BYTES) first.copy(mixed, at);
+        restoreKept.call(this, mixed);
       };
     },
   },

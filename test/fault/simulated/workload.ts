@@ -33,6 +33,9 @@ export const OPTIONS: StoreOptions = {
   tailBytes: 8 * 1024,
   consumeQueueFileEntries: 40,
   checkpointMillis: 5_000,
+  // Some queues go to their files, others stay in the checkpoint, and now and then these are too many for it.
+  queuesPerCheckpoint: 2,
+  keptEntryBytes: 60 * 20,
   retention: { ageMillis: AGE, checkMillis: 30 * DAY },
 };
 
