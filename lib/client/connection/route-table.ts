@@ -12,6 +12,7 @@ import {
   type GetRouteInfoRequestHeader,
   type MessageQueue,
 } from '../../protocol/index.js';
+import { BrokerCensus } from './broker-census.js';
 import { LostBrokers } from './lost-brokers.js';
 import type { NameServers } from './name-servers.js';
 import { responseError } from './response-error.js';
@@ -34,6 +35,7 @@ export type TopicMaker = (route: TopicRoute) => Promise<void>;
 /** The routes of all topics that this client has to do with. */
 export class RouteTable {
   private readonly routes = new Map<string, TopicRoute>();
+  private readonly census = new BrokerCensus();
   private readonly lookups = new Map<string, Promise<TopicRoute | undefined>>();
   /** The queues that keys hash over, once they were needed: they stay as they are whatever is added to the topic. */
   private readonly ordered = new Map<string, readonly MessageQueue[]>();
@@ -108,8 +110,10 @@ export class RouteTable {
       const made = await this.refresh(topic);
       if (made !== undefined) return made;
     }
-    this.routes.set(topic, this.routes.get(topic) ?? provisional);
-    return this.routes.get(topic)!;
+    const late = this.routes.get(topic);
+    if (late !== undefined) return late;
+    this.keep(topic, provisional);
+    return provisional;
   }
 
   /** Asks the NameServer for the topic; undefined when it does not exist. Concurrent callers share the question. */
@@ -199,18 +203,26 @@ export class RouteTable {
 
   /** Of all brokers that any route names, masters and slaves; of the whole cluster when none does. */
   brokerAddresses(): string[] {
-    const addresses = new Set<string>();
-    for (const route of this.routes.values()) addAddresses(addresses, route.brokers);
-    if (addresses.size === 0) addAddresses(addresses, this.cluster);
-    return [...addresses];
+    const { addresses } = this.census;
+    return addresses.length > 0 ? addresses : this.ofCluster().addresses;
   }
 
   /** Of the masters among them. */
   masterAddresses(): string[] {
-    const tables = [...this.routes.values()].map((route) => route.brokers);
-    const brokers = tables.some((table) => table.size > 0) ? tables : [this.cluster];
-    const masters = brokers.flatMap((table) => [...table.values()].map((broker) => broker.get(MASTER_ID)));
-    return [...new Set(masters.filter((address) => address !== undefined))];
+    const census = this.census.addresses.length > 0 ? this.census : this.ofCluster();
+    return census.masterAddresses;
+  }
+
+  private ofCluster(): BrokerCensus {
+    const census = new BrokerCensus();
+    census.replace(undefined, this.cluster);
+    return census;
+  }
+
+  private keep(topic: string, route: TopicRoute | undefined): void {
+    this.census.replace(this.routes.get(topic)?.brokers, route?.brokers);
+    if (route === undefined) this.routes.delete(topic);
+    else this.routes.set(topic, route);
   }
 
   private async look(topic: string): Promise<TopicRoute | undefined> {
@@ -220,7 +232,7 @@ export class RouteTable {
       this.lost.compare(topic, before, undefined);
       // A provisional route stays: the topic is made by the first send that arrives.
       if (before !== undefined && !before.provisional) {
-        this.routes.delete(topic);
+        this.keep(topic, undefined);
         this.notify(topic);
       }
       return before?.provisional === true ? before : undefined;
@@ -228,7 +240,7 @@ export class RouteTable {
     const route = createTopicRoute(topic, data);
     this.lost.compare(topic, before, route);
     if (before !== undefined && sameRoute(before, route)) return before;
-    this.routes.set(topic, route);
+    this.keep(topic, route);
     this.seen.add(topic);
     this.notify(topic);
     return route;
@@ -254,11 +266,5 @@ export class RouteTable {
 
   private notify(topic: string): void {
     for (const listener of this.listeners) listener(topic);
-  }
-}
-
-function addAddresses(addresses: Set<string>, brokers: ReadonlyMap<string, BrokerAddresses>): void {
-  for (const broker of brokers.values()) {
-    for (const address of broker.values()) addresses.add(address);
   }
 }
