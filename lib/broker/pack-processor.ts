@@ -116,7 +116,9 @@ export class PackProcessor {
     results: PackResults,
   ): void {
     const { topics, topicOf } = pack;
-    results.open += messages.length;
+    const stored = messages.length;
+    results.open += stored;
+    // What the callback names lives until the disk has synced, so it names no message.
     this.store.putMany(messages, (outcomes) => {
       let topic = '';
       let count = 0;
@@ -139,7 +141,7 @@ export class PackProcessor {
         bytes += outcomes.size(k);
       }
       this.count(topic, count, bytes);
-      results.settled(messages.length);
+      results.settled(stored);
     });
   }
 

@@ -92,20 +92,35 @@ export abstract class FramedChannel extends ChannelBase {
     else this.receiveRequest(command);
   }
 
-  private readonly answer = (response: RemotingCommand, request: RemotingCommand): void => {
+  private answer(response: RemotingCommand, code: number, opaque: number, type: SerializeType): void {
     if (this.isClosed) return;
-    const type = request.serializeType ?? SERIALIZE_JSON;
+    response.opaque = opaque;
     try {
-      response.body = responseBody(request.code, response);
-      this.send(response, type, responseFields(request.code));
+      response.body = responseBody(code, response);
+      this.send(response, type, responseFields(code));
     } catch (error) {
-      this.logger.error(`The answer to request ${request.code} of ${this.remoteAddress} cannot be sent`, error);
+      this.logger.error(`The answer to request ${code} of ${this.remoteAddress} cannot be sent`, error);
       const substitute = createResponse(ResponseCode.SYSTEM_ERROR, {}, (error as Error).message);
-      substitute.opaque = request.opaque;
-      this.send(substitute, type, responseFields(request.code));
+      substitute.opaque = opaque;
+      this.send(substitute, type, responseFields(code));
     }
     if (this.options.role === 'accepted') this.limitUnsent();
-  };
+  }
+
+  /**
+   * Answers a request once, in its form. Keeps the numbers of the request and not the request: what waits for the disk would
+   * keep its whole frame, and what the processor has made of it.
+   */
+  private answerTo({ code, opaque, serializeType }: RemotingCommand): Respond {
+    const type = serializeType ?? SERIALIZE_JSON;
+    let answered = false;
+    return (response) => {
+      if (answered) return;
+      answered = true;
+      response.flag |= FLAG_RESPONSE;
+      this.answer(response, code, opaque, type);
+    };
+  }
 
   private send(command: RemotingCommand, type: SerializeType, fields: FieldSource): void {
     this.put(encodeFrameHead(command, type, fields), command.body);
@@ -132,8 +147,7 @@ export abstract class FramedChannel extends ChannelBase {
     const refused = this.options.admit?.(request, this);
     if (refused !== undefined) {
       if (isOneway(request)) return;
-      refused.opaque = request.opaque;
-      this.answer(refused, request);
+      this.answerTo(request)(refused);
       return;
     }
     try {
@@ -143,26 +157,9 @@ export abstract class FramedChannel extends ChannelBase {
         this.counters.droppedOneways++;
         return;
       }
-      const response = createResponse(ResponseCode.INVALID_PARAMETER, {}, (error as Error).message);
-      response.opaque = request.opaque;
-      this.answer(response, request);
+      this.answerTo(request)(createResponse(ResponseCode.INVALID_PARAMETER, {}, (error as Error).message));
       return;
     }
-    this.serve(request, once(request, this.answer));
+    this.serve(request, this.answerTo(request));
   }
-}
-
-/** The request is kept until it is answered: the answer follows its form, and a second answer must not go out. */
-function once(
-  request: RemotingCommand,
-  answer: (response: RemotingCommand, request: RemotingCommand) => void,
-): Respond {
-  let answered = false;
-  return (response) => {
-    if (answered) return;
-    answered = true;
-    response.opaque = request.opaque;
-    response.flag |= FLAG_RESPONSE;
-    answer(response, request);
-  };
 }

@@ -22,8 +22,12 @@ const WAITING_BYTES = 64 * 1024 * 1024;
  * end; releasing 500 in one go let the disk wait for that longer than it worked.
  */
 const RELEASED_AT_A_TIME = 128;
-/** So many times more of messages that share one acknowledgement: each costs that much less, and a waiting pull gets more at once. */
-const SHARING_FACTOR = 8;
+/**
+ * So many times more of messages that share one acknowledgement, as each costs that much less: a pack of them. With 1024 a whole
+ * window of sends was answered in one turn, whose successors then all waited for one sync that began when the disk had long been
+ * idle; in portions the next sync runs while the rest is answered (embedded 207 and 225, over TCP 170 and 215 thousand a second).
+ */
+const SHARING_FACTOR = 2;
 
 export interface CommitLogOptions {
   readonly segmentBytes: number;
