@@ -49,10 +49,12 @@ export class PackProcessor {
     const results = new PackResults(bodies.length, this.address, respond);
     const messages: StoreMessage[] = [];
     const places: number[] = [];
+    let alone = false;
     for (let i = 0; i < bodies.length; i++) {
       const topic = ready[topicOf[i]!];
       if (topic === undefined) {
         this.sendAlone(pack, i, request.version, channel, results);
+        alone = true;
         continue;
       }
       try {
@@ -65,6 +67,8 @@ export class PackProcessor {
       }
     }
     if (messages.length > 0) this.keep(messages, pack, places, results);
+    // The store has copied the bodies; one that waits for its topic is still a view of the pack.
+    if (!alone && request.body !== undefined) request.bodySpent = true;
     // Nothing may be left to wait for: a pack of nothing, or of refused messages.
     results.begun();
   };

@@ -25,6 +25,11 @@ export interface RemotingCommand<H extends object = object> {
   body?: Buffer;
   /** How the header came from the wire, so that the answer can mirror it: 0 JSON, 1 binary. */
   serializeType?: 0 | 1;
+  /**
+   * Set by whoever has served it before returning and keeps nothing of `body`, no view either: the channel that has received it
+   * may put the next frame into the same memory.
+   */
+  bodySpent?: boolean;
 }
 
 export const LANGUAGE_OTHER = 7;

@@ -83,13 +83,14 @@ export abstract class FramedChannel extends ChannelBase {
     this.send(request, this.serialize, requestFields);
   }
 
-  /** A whole frame of the other end. Throws FRAME_INVALID. */
-  protected receive(bytes: Buffer, start: number, end: number): void {
+  /** A whole frame of the other end. True when nothing refers to its bytes any more. Throws FRAME_INVALID. */
+  protected receive(bytes: Buffer, start: number, end: number): boolean {
     // What follows in the chunk of a frame that has closed the channel is nobody's any more.
-    if (this.isClosed) return;
+    if (this.isClosed) return false;
     const command = decodeFrame(bytes, start, end);
     if (isResponse(command)) this.receiveAnswer(command);
     else this.receiveRequest(command);
+    return command.bodySpent === true;
   }
 
   private answer(response: RemotingCommand, code: number, opaque: number, type: SerializeType): void {

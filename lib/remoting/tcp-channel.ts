@@ -28,7 +28,9 @@ const NEVER_ANSWERED =
 
 /** One TCP (or TLS) connection. */
 export class TcpChannel extends FramedChannel {
-  private readonly parser = new FrameParser((bytes, start, end) => this.receive(bytes, start, end));
+  private readonly parser = new FrameParser((bytes, start, end) => {
+    if (this.receive(bytes, start, end)) this.parser.letGo();
+  });
   private readonly outbox: Outbox;
   private readonly ticker: Timer;
   private readonly socketClosed: Promise<void>;
@@ -167,6 +169,7 @@ export class TcpChannel extends FramedChannel {
       this.fail(undefined);
     } else {
       this.outbox.releaseMemory();
+      this.parser.releaseMemory();
     }
   }
 

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
+  createRequest,
+  decodeSendPack,
   encodeProperties,
+  encodeSendPack,
   ExtensionCode,
   getProperty,
   type PackAnswerHeader,
@@ -114,6 +117,35 @@ describe('a pack of sends', () => {
     ]);
     expect((await read('orders')).map(({ body }) => body.toString())).toEqual(['first', 'a', 'i']);
     expect(broker.broker.figures().messagesIn).toBe(3);
+  });
+
+  describe('from the wire', () => {
+    /** As a channel does with memory that is said to be spent: the next frame overwrites it at once. */
+    const received = async (...messages: Message[]): Promise<boolean> => {
+      const body = encodeSendPack(packOf(messages));
+      const request = createRequest(ExtensionCode.SEND_PACK, decodeSendPack(body), body);
+      const answer = client.channel.invoke(request, 60_000);
+      const spent = request.bodySpent === true;
+      if (spent) body.fill('*');
+      expect((await answer).header).toMatchObject({ codes: messages.map(() => ResponseCode.SUCCESS) });
+      return spent;
+    };
+
+    it('needs its memory no longer once all of it is on its way to the disk', async () => {
+      await send({ topic: 'orders', body: 'first' });
+      const later = encodeProperties([['TIMER_DELAY_MS', '5000']]);
+      expect(await received({ topic: 'orders', body: 'a' }, { topic: 'orders', body: 'b', queueId: 1, properties: later })).toBe(true); // prettier-ignore
+      expect((await read('orders')).map(({ body }) => body.toString())).toEqual(['first', 'a']);
+      await broker.clock.advance(5_000);
+      expect((await read('orders', 1)).map(({ body }) => body.toString())).toEqual(['b']);
+    });
+
+    it('keeps its memory while a message of it waits for its topic', async () => {
+      await send({ topic: 'orders', body: 'first' });
+      const spent = await received({ topic: 'orders', body: 'a' }, { topic: 'new', body: 'b' });
+      expect((await read('new')).map(({ body }) => body.toString())).toEqual(['b']);
+      expect(spent).toBe(false);
+    });
   });
 
   it('makes the topics that it is the first to name', async () => {

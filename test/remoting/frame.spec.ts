@@ -103,6 +103,49 @@ describe('frames', () => {
     expect(seen).toBe(frame.length);
   });
 
+  describe('that come in pieces', () => {
+    const frameOf = (bytes: number, fill: string): Buffer =>
+      encodeFrame(createRequest(34, {}, Buffer.alloc(bytes, fill)), 0, requestFields);
+    /** The bodies as they were handed over, not copied. */
+    const bodiesOf = (frames: readonly Buffer[], spent: (body: Buffer) => boolean): Buffer[] => {
+      const bodies: Buffer[] = [];
+      const parser = new FrameParser((bytes, start, end) => {
+        const body = decodeFrame(bytes, start, end).body!;
+        bodies.push(body);
+        if (spent(body)) parser.letGo();
+      });
+      const stream = Buffer.concat(frames);
+      for (let at = 0; at < stream.length; at += 65_536) parser.push(stream.subarray(at, at + 65_536));
+      return bodies;
+    };
+    const letters = ['a', 'b', 'c', 'd', 'e', 'f'];
+
+    it('share memory when they are let go, also when the next one is a little longer', () => {
+      const frames = letters.map((letter, index) => frameOf(270_000 + index * 1000, letter));
+      const bodies = bodiesOf(frames, () => true);
+      expect(bodies).toHaveLength(6);
+      // The first one is not known to be let go, and has no room to spare.
+      expect(new Set(bodies.map(({ buffer }) => buffer)).size).toBe(2);
+    });
+
+    it('are never written over while somebody holds them', () => {
+      const frames = letters.map((letter, index) => frameOf(270_000 + index * 1000, letter));
+      const held = new Set([2, 5].map((index) => letters[index]!.charCodeAt(0)));
+      const bodies = bodiesOf([...frames, ...frames], (body) => !held.has(body[0]!));
+      for (const index of [2, 5, 8, 11]) {
+        const frame = frames[index % 6]!;
+        expect(bodies[index]!.equals(frame.subarray(frame.length - bodies[index]!.length))).toBe(true);
+      }
+      for (const index of [2, 5, 8, 11])
+        expect(bodies.slice(index + 1).every(({ buffer }) => buffer !== bodies[index]!.buffer)).toBe(true);
+    });
+
+    it('keep no large memory for a small body', () => {
+      const bodies = bodiesOf([frameOf(400_000, 'a'), frameOf(400_000, 'b'), frameOf(60_000, 'c')], (body) => body[0] !== 99); // prettier-ignore
+      expect(bodies[2]!.buffer.byteLength).toBeLessThan(100_000);
+    });
+  });
+
   it('refuse more than 16 MiB before anything is sent', () => {
     const body = Buffer.alloc(MAX_FRAME_BYTES);
     expect(() => encodeFrame(createRequest(34, {}, body), 0, requestFields)).toThrow(
