@@ -9,11 +9,10 @@ import {
   MAX_DELAY_LEVEL,
   MessagingError,
   PropertyName,
-  RequestCode,
 } from '../../protocol/index.js';
 import type { OutgoingMessage } from './messages.js';
 import type { SentAgain } from './sent-again.js';
-import type { SendUnit } from './send-unit.js';
+import { SendUnit } from './send-unit.js';
 
 const TOPICS_REMEMBERED = 10_000;
 
@@ -36,23 +35,19 @@ export class MessagePreparer {
     if (!this.topics.has(topic)) this.checkNewTopic(topic);
     this.checkBody(topic, body);
     const messageId = message.messageId ?? this.createId();
-    return {
-      requestCode: RequestCode.SEND_MESSAGE_V2,
-      topic,
-      // The caller's buffer may change while the message waits for its turn, for the socket or for another attempt.
-      body: this.copies.copy(body),
-      properties: encodeMessageProperties(message, messageId, transactionGroup, this.now),
-      messageId,
-      batch: undefined,
-      shardingKey: message.shardingKey,
-      dedupId: message.dedupId,
-      delayed: message.delay !== undefined,
-      deliverAt: message.delay !== undefined && 'deliverAt' in message.delay ? message.delay.deliverAt : undefined,
-      compressible: body.length >= this.compressOverBytes,
-      transactionGroup,
-      deadline,
-      retries,
-    };
+    const properties = encodeMessageProperties(message, messageId, transactionGroup, this.now);
+    // The caller's buffer may change while the message waits for its turn, for the socket or for another attempt.
+    const unit = new SendUnit(topic, this.copies.copy(body), properties, messageId, deadline, retries);
+    unit.shardingKey = message.shardingKey;
+    unit.dedupId = message.dedupId;
+    unit.compressible = body.length >= this.compressOverBytes;
+    unit.transactionGroup = transactionGroup;
+    const { delay } = message;
+    if (delay !== undefined) {
+      unit.delayed = true;
+      if ('deliverAt' in delay) unit.deliverAt = delay.deliverAt;
+    }
+    return unit;
   }
 
   /** Throws what `prepare` would throw, for a message that is sent later. */
@@ -70,22 +65,10 @@ export class MessagePreparer {
     const messageId = this.createId();
     const properties = entry(PropertyName.UNIQUE_KEY, messageId) + message.properties;
     checkSize(properties);
-    return {
-      requestCode: RequestCode.SEND_MESSAGE_V2,
-      topic,
-      body,
-      properties,
-      messageId,
-      batch: undefined,
-      shardingKey,
-      dedupId: undefined,
-      delayed: false,
-      deliverAt: undefined,
-      compressible: body.length >= this.compressOverBytes,
-      transactionGroup: undefined,
-      deadline,
-      retries,
-    };
+    const unit = new SendUnit(topic, body, properties, messageId, deadline, retries);
+    unit.shardingKey = shardingKey;
+    unit.compressible = body.length >= this.compressOverBytes;
+    return unit;
   }
 
   private checkNewTopic(topic: string): void {

@@ -18,6 +18,8 @@ const MOST_BYTES = 1024 * 1024;
 const LARGEST_MESSAGE = 256 * 1024;
 /** After a broker has refused a whole pack, perhaps for one of its topics, sends go one by one for so long. */
 const REST_MILLIS = 1000;
+/** A column in which all have the same. Nobody changes what a pack carries. */
+const ZEROS: readonly number[] = new Array<number>(MOST_MESSAGES).fill(0);
 
 /**
  * On the way to one broker: what is sent while an earlier send is unanswered waits until all that runs now has run, which
@@ -28,7 +30,9 @@ const REST_MILLIS = 1000;
 export class PackGatherer implements PackWay {
   /** Sends that have not been answered. */
   private unanswered = 0;
-  private waiting: SendCall[] = [];
+  /** Filled up to `gathered`, and used again for each pack, so that it grows once. */
+  private readonly waiting: (SendCall | undefined)[] = [];
+  private gathered = 0;
   private bytes = 0;
   private scheduled = false;
   /** Whether the broker has said on this channel that it takes packs. */
@@ -56,10 +60,10 @@ export class PackGatherer implements PackWay {
       this.sendAlone(call);
       return;
     }
-    this.waiting.push(call);
+    this.waiting[this.gathered++] = call;
     this.unanswered++;
     this.bytes += unit.body.length + unit.properties.length;
-    if (this.waiting.length >= MOST_MESSAGES || this.bytes >= MOST_BYTES) this.flush();
+    if (this.gathered >= MOST_MESSAGES || this.bytes >= MOST_BYTES) this.flush();
     else if (!this.scheduled) {
       this.scheduled = true;
       this.core.platform.clock.afterJobs(this.flushLater);
@@ -68,11 +72,13 @@ export class PackGatherer implements PackWay {
 
   /** Sends what has been gathered. */
   flush(): void {
-    const calls = this.waiting;
-    if (calls.length === 0) return;
-    this.waiting = [];
+    const { waiting, gathered } = this;
+    if (gathered === 0) return;
+    const calls = waiting.slice(0, gathered) as SendCall[];
+    waiting.fill(undefined, 0, gathered);
+    this.gathered = 0;
     this.bytes = 0;
-    if (calls.length === 1) {
+    if (gathered === 1) {
       this.unanswered--;
       this.sendAlone(calls[0]!);
     } else this.sendTogether(calls);
@@ -100,40 +106,21 @@ export class PackGatherer implements PackWay {
   private sendTogether(calls: SendCall[]): void {
     const { core, channel } = this;
     const { clock } = core.platform;
-    const topics: string[] = [];
-    const topicOf: number[] = [];
-    const queueIds: number[] = [];
-    const sysFlags: number[] = [];
-    const bornTimestamps: number[] = [];
-    const properties: string[] = [];
-    const bodies: Buffer[] = [];
     const born = clock.now();
-    let last = '';
-    let place = 0;
-    for (const { unit, queue } of calls) {
-      if (unit.topic !== last) {
-        last = unit.topic;
-        place = topics.indexOf(last);
-        if (place < 0) place = topics.push(last) - 1;
-      }
-      topicOf.push(place);
-      queueIds.push(queue!.queueId);
-      sysFlags.push(0);
-      bornTimestamps.push(born);
-      properties.push(unit.properties);
-      bodies.push(unit.body);
-    }
+    const topics = [calls[0]!.unit.topic];
+    const sameTopic = calls.every(({ unit }) => unit.topic === topics[0]);
     const request = createRequest(ExtensionCode.SEND_PACK, {
       producerGroup: core.producerGroup,
       defaultTopic: DEFAULT_TOPIC,
       defaultTopicQueueNums: core.settings.defaultTopicQueues,
       topics,
-      topicOf,
-      queueIds,
-      sysFlags,
-      bornTimestamps,
-      properties,
-      bodies,
+      topicOf: sameTopic ? ZEROS : calls.map(({ unit }) => placeIn(topics, unit.topic)),
+      // Arrays that `map` makes have their size from the start, and are young like all that a class makes; see SendUnit.
+      queueIds: calls.map(queueIdOf),
+      sysFlags: ZEROS,
+      bornTimestamps: calls.map(() => born),
+      properties: calls.map(propertiesOf),
+      bodies: calls.map(bodyOf),
     });
     const call = new PackCall(this, this.attempts, calls, clock);
     channel.call(request, call.lastDeadline - clock.monotonic(), call);
@@ -155,6 +142,24 @@ export class PackGatherer implements PackWay {
     }
     return false;
   }
+}
+
+function queueIdOf({ queue }: SendCall): number {
+  return queue!.queueId;
+}
+
+function propertiesOf({ unit }: SendCall): string {
+  return unit.properties;
+}
+
+function bodyOf({ unit }: SendCall): Buffer {
+  return unit.body;
+}
+
+/** The place of the topic, which is added when it has none. */
+function placeIn(topics: string[], topic: string): number {
+  const place = topics.indexOf(topic);
+  return place < 0 ? topics.push(topic) - 1 : place;
 }
 
 function isPackable(unit: SendUnit): boolean {

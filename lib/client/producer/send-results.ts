@@ -24,6 +24,21 @@ export function sendStatus(code: number): SendStatus | undefined {
   return STATUS.get(code);
 }
 
+/** A class for the same reason as SendUnit. */
+class Stored implements SendResult {
+  constructor(
+    public status: SendStatus,
+    public messageId: string,
+    public offsetMessageId: string,
+    public topic: string,
+    public brokerName: string,
+    public queueId: number,
+    public queueOffset: number,
+    public messageIds: string[] | undefined,
+    public duplicate: boolean | undefined,
+  ) {}
+}
+
 /** Makes the results of sends that were stored, and counts them. */
 export class SendResults {
   /** Topics of which it was said that nobody de-duplicates them. */
@@ -42,33 +57,33 @@ export class SendResults {
     const header = response.header as SendMessageResponseHeader;
     this.countStored(unit, countOf(unit), route);
     if (unit.dedupId !== undefined && header.duplicate === undefined) this.notDeduplicated(unit.topic);
-    return {
+    return new Stored(
       status,
-      messageId: header.originalId ?? unit.messageId,
-      offsetMessageId: header.msgId,
-      topic: unit.topic,
-      brokerName: queue.brokerName,
-      queueId: header.queueId,
-      queueOffset: header.queueOffset,
-      messageIds: unit.batch === undefined ? undefined : [...unit.batch],
-      duplicate: header.duplicate,
-    };
+      header.originalId ?? unit.messageId,
+      header.msgId,
+      unit.topic,
+      queue.brokerName,
+      header.queueId,
+      header.queueOffset,
+      unit.batch === undefined ? undefined : [...unit.batch],
+      header.duplicate,
+    );
   }
 
   /** Of a message in a pack. */
   packed({ unit, queue, route }: SendCall, answer: PackAnswerHeader, place: number): SendResult {
     this.countStored(unit, 1, route!);
-    return {
-      status: 'SEND_OK',
-      messageId: unit.messageId,
-      offsetMessageId: encodeOffsetMessageId(answer.storeHost, answer.physicalOffsets[place]!),
-      topic: unit.topic,
-      brokerName: queue!.brokerName,
-      queueId: answer.queueIds[place]!,
-      queueOffset: answer.queueOffsets[place]!,
-      messageIds: undefined,
-      duplicate: undefined,
-    };
+    return new Stored(
+      'SEND_OK',
+      unit.messageId,
+      encodeOffsetMessageId(answer.storeHost, answer.physicalOffsets[place]!),
+      unit.topic,
+      queue!.brokerName,
+      answer.queueIds[place]!,
+      answer.queueOffsets[place]!,
+      undefined,
+      undefined,
+    );
   }
 
   // The send has made the topic: its consumers in this client should not wait for the next refresh.

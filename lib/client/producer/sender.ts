@@ -38,6 +38,14 @@ interface FailedAttempt {
   readonly brokerName: string;
 }
 
+/** Of the promise that is made just now: one function for all of them, where a closure each would have to be collected. */
+const kept: { resolve: SendCall['resolve']; reject: SendCall['reject'] } = { resolve: () => {}, reject: () => {} };
+
+function keepSettlers(resolve: SendCall['resolve'], reject: SendCall['reject']): void {
+  kept.resolve = resolve;
+  kept.reject = reject;
+}
+
 /** Brings one unit to a broker, with all its attempts. */
 export class Sender implements FirstAttempts, PackedAttempts {
   private readonly results: SendResults;
@@ -58,12 +66,12 @@ export class Sender implements FirstAttempts, PackedAttempts {
 
   /** One unit with all its attempts; `ordered` is the index of its ordered queue. */
   deliver(unit: SendUnit, ordered: number | undefined): Promise<SendResult> {
-    return new Promise((resolve, reject) => {
-      this.unsettled.begin();
-      const call = new SendCall(this, unit, ordered, resolve, reject);
-      if (unit.compressible || unit.deliverAt !== undefined || !this.attemptAtOnce(call))
-        void this.finish(call, undefined);
-    });
+    const sent = new Promise<SendResult>(keepSettlers);
+    const call = new SendCall(this, unit, ordered, kept.resolve, kept.reject);
+    this.unsettled.begin();
+    if (unit.compressible || unit.deliverAt !== undefined || !this.attemptAtOnce(call))
+      void this.finish(call, undefined);
+    return sent;
   }
 
   /**

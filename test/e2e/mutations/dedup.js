@@ -109,8 +109,8 @@ export const dedupMutations = [
     id: 'dedup/untold',
     says: 'the sender is not told that it is a duplicate',
     file: 'lib/client/producer/send-results.ts',
-    find: 'duplicate: header.duplicate,',
-    replace: 'duplicate: undefined,',
+    find: 'header.duplicate);',
+    replace: 'undefined);',
   },
   {
     id: 'dedup/option-lost',
