@@ -85,18 +85,15 @@ export class PackProcessor {
     const properties = pack.properties[i]!;
     checkBody(topic.name, body.length);
     const traits = this.intake.check(topic, queueId, properties);
-    const message: StoreMessage = {
-      topic: topic.name,
+    const message = new PackedMessage(
+      topic.name,
       queueId,
-      flag: 0,
-      sysFlag: sysFlag & SENDER_FLAGS,
-      bornTimestamp: pack.bornTimestamps[i]!,
-      bornHost: channel.remoteAddress,
-      reconsumeTimes: 0,
-      preparedTransactionOffset: 0,
-      properties: this.intake.clean(properties, traits, false),
+      sysFlag & SENDER_FLAGS,
+      pack.bornTimestamps[i]!,
+      channel.remoteAddress,
+      this.intake.clean(properties, traits, false),
       body,
-    };
+    );
     if ((traits & UNUSUAL) !== 0 || sysFlag !== 0) this.treatUnusual(topic, message, sysFlag, traits);
     return message;
   }
@@ -177,6 +174,23 @@ export class PackProcessor {
       results.settled(1);
     });
   }
+}
+
+/** A class, so that it is always made young: a dead literal in the old part of the heap would keep bodies. */
+class PackedMessage implements StoreMessage {
+  flag = 0;
+  reconsumeTimes = 0;
+  preparedTransactionOffset = 0;
+
+  constructor(
+    public topic: string,
+    public queueId: number,
+    public sysFlag: number,
+    public bornTimestamp: number,
+    public bornHost: string,
+    public properties: string,
+    public body: Buffer,
+  ) {}
 }
 
 /** Fills until no message is open any more, and is the answer then. */

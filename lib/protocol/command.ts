@@ -36,19 +36,28 @@ export const LANGUAGE_OTHER = 7;
 /** The ordinal of V5_3_3: what our broker and client announce. */
 export const PROTOCOL_VERSION = 479;
 
+/**
+ * A class, so that it is always made young: literals that were seen to live until an answer came are made in the old part of the
+ * heap from then on, and all that a dead one there points to is kept until the whole heap is collected.
+ */
+class Command<H extends object> implements RemotingCommand<H> {
+  language = LANGUAGE_OTHER;
+  version = PROTOCOL_VERSION;
+  opaque = 0;
+  extFields: ReadonlyMap<string, string> | undefined = undefined;
+  serializeType: 0 | 1 | undefined = undefined;
+
+  constructor(
+    public code: number,
+    public flag: number,
+    public header: H,
+    public remark: string | undefined,
+    public body: Buffer | undefined,
+  ) {}
+}
+
 export function createRequest<H extends object>(code: number, header: H, body?: Buffer): RemotingCommand<H> {
-  return {
-    code,
-    language: LANGUAGE_OTHER,
-    version: PROTOCOL_VERSION,
-    opaque: 0,
-    flag: 0,
-    remark: undefined,
-    header,
-    extFields: undefined,
-    body,
-    serializeType: undefined,
-  };
+  return new Command(code, 0, header, undefined, body);
 }
 
 export function createResponse<H extends object>(
@@ -57,18 +66,7 @@ export function createResponse<H extends object>(
   remark?: string,
   body?: Buffer,
 ): RemotingCommand<H> {
-  return {
-    code,
-    language: LANGUAGE_OTHER,
-    version: PROTOCOL_VERSION,
-    opaque: 0,
-    flag: FLAG_RESPONSE,
-    remark,
-    header,
-    extFields: undefined,
-    body,
-    serializeType: undefined,
-  };
+  return new Command(code, FLAG_RESPONSE, header, remark, body);
 }
 
 export function isResponse(command: RemotingCommand): boolean {

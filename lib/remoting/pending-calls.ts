@@ -11,13 +11,15 @@ const SWEEP_GAP = 10;
 /** Grows with what waits at once; a power of two. */
 const FEWEST_SLOTS = 16;
 
-/** One request that waits for its answer. */
-export interface PendingCall {
-  readonly opaque: number;
-  readonly code: number;
-  readonly timeoutMillis: number;
-  readonly deadline: number;
-  readonly asker: Asker;
+/** One request that waits for its answer. A class, so that it is always made young; see commands. */
+export class PendingCall {
+  constructor(
+    readonly opaque: number,
+    readonly code: number,
+    readonly timeoutMillis: number,
+    readonly deadline: number,
+    readonly asker: Asker,
+  ) {}
 }
 
 /**
@@ -59,7 +61,7 @@ export class PendingCalls {
     // A whole number needs no box of its own on the heap, and thousands may wait.
     const deadline = Math.ceil(this.clock.monotonic() + timeoutMillis);
     const { opaque, code } = request;
-    this.slots[opaque & (this.slots.length - 1)] = { opaque, code, timeoutMillis, deadline, asker };
+    this.slots[opaque & (this.slots.length - 1)] = new PendingCall(opaque, code, timeoutMillis, deadline, asker);
     // At most half full, so that a free slot is near.
     if (++this.count * 2 > this.slots.length) this.grow();
     if (deadline < this.timerDue) this.arm(deadline);

@@ -4,6 +4,7 @@ import {
   ExtensionCode,
   PACKS_SINCE,
   type RemotingCommand,
+  type SendPackHeader,
 } from '../../protocol/index.js';
 import type { Channel } from '../../remoting/index.js';
 import type { ClientCore } from '../connection/client-core.js';
@@ -109,19 +110,17 @@ export class PackGatherer implements PackWay {
     const born = clock.now();
     const topics = [calls[0]!.unit.topic];
     const sameTopic = calls.every(({ unit }) => unit.topic === topics[0]);
-    const request = createRequest(ExtensionCode.SEND_PACK, {
-      producerGroup: core.producerGroup,
-      defaultTopic: DEFAULT_TOPIC,
-      defaultTopicQueueNums: core.settings.defaultTopicQueues,
+    const pack = new Pack(
+      core.producerGroup,
+      core.settings.defaultTopicQueues,
       topics,
-      topicOf: sameTopic ? ZEROS : calls.map(({ unit }) => placeIn(topics, unit.topic)),
-      // Arrays that `map` makes have their size from the start, and are young like all that a class makes; see SendUnit.
-      queueIds: calls.map(queueIdOf),
-      sysFlags: ZEROS,
-      bornTimestamps: calls.map(() => born),
-      properties: calls.map(propertiesOf),
-      bodies: calls.map(bodyOf),
-    });
+      sameTopic ? ZEROS : calls.map(({ unit }) => placeIn(topics, unit.topic)),
+      calls.map(queueIdOf),
+      calls.map(() => born),
+      calls.map(propertiesOf),
+      calls.map(bodyOf),
+    );
+    const request = createRequest(ExtensionCode.SEND_PACK, pack);
     const call = new PackCall(this, this.attempts, calls, clock);
     channel.call(request, call.lastDeadline - clock.monotonic(), call);
   }
@@ -142,6 +141,23 @@ export class PackGatherer implements PackWay {
     }
     return false;
   }
+}
+
+/** Young, and so are the arrays, which `map` makes of their final size; see SendUnit. */
+class Pack implements SendPackHeader {
+  readonly defaultTopic = DEFAULT_TOPIC;
+  readonly sysFlags = ZEROS;
+
+  constructor(
+    readonly producerGroup: string,
+    readonly defaultTopicQueueNums: number,
+    readonly topics: readonly string[],
+    readonly topicOf: readonly number[],
+    readonly queueIds: readonly number[],
+    readonly bornTimestamps: readonly number[],
+    readonly properties: readonly string[],
+    readonly bodies: readonly Buffer[],
+  ) {}
 }
 
 function queueIdOf({ queue }: SendCall): number {
