@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/index.js';
 import {
+  batchBytes,
   checkGroup,
   createResponse,
   deadLetterProperties,
@@ -9,6 +10,7 @@ import {
   getProperty,
   isRetryTopic,
   isSendableTopic,
+  LIMITS,
   MessagingError,
   originOf,
   PropertyName,
@@ -211,13 +213,14 @@ export class SendProcessor {
     channel: Channel,
     respond: Respond,
   ): void {
-    checkBody(topic.name, body.length);
+    const { messages: handed } = header;
+    checkBody(topic.name, handed === undefined ? body.length : batchBytes(handed, LIMITS.bodyBytes));
     if (isRetryTopic(header.topic))
       throw new MessagingError(
         'PROPERTIES_INVALID',
         'A batch cannot be sent to a retry topic; send its messages one by one.',
       );
-    const items = decodeBatchBody(body);
+    const items = handed ?? decodeBatchBody(body);
     if (items.length === 0)
       throw new MessagingError('PROPERTIES_INVALID', `A batch to topic ${topic.name} has no message.`);
     const messages: StoreMessage[] = [];
@@ -244,20 +247,26 @@ export class SendProcessor {
         this.intake.clean(item.properties, traits, false),
         channel,
       );
-      message.flag = item.flag;
+      message.flag = item.flag ?? 0;
       messages.push(message);
     }
-    this.store.putBatch(messages, (error, results) => {
-      if (error !== undefined) {
+    this.store.putBatch(messages, (error, outcomes) => {
+      if (outcomes === undefined) {
         respond(failure(error));
         return;
       }
-      this.stored += results!.length;
+      const { count } = outcomes;
+      const { address } = this.options;
       let bytes = 0;
-      for (const { size } of results!) bytes += size;
-      this.traffic.stored(topic.name, results!.length, bytes);
-      const ids = results!.map((result) => encodeOffsetMessageId(this.options.address, result.physicalOffset));
-      respond(this.answer(queueId, results![0]!, ids.join(',')));
+      let ids = '';
+      for (let place = 0; place < count; place++) {
+        bytes += outcomes.size(place);
+        if (place > 0) ids += ',';
+        ids += encodeOffsetMessageId(address, outcomes.physicalOffset(place));
+      }
+      this.stored += count;
+      this.traffic.stored(topic.name, count, bytes);
+      respond(this.answer(queueId, { queueOffset: outcomes.queueOffset(0) }, ids));
     });
   }
 

@@ -4,11 +4,11 @@ import { LIMITS } from './names.js';
 
 /** One message of a batch; topic, queue and times are the batch's. */
 export interface BatchItem {
-  /** The user's. */
-  flag: number;
-  body: Buffer;
+  /** The user's; absent is 0. */
+  readonly flag?: number;
+  readonly body: Buffer;
   /** Wire form. */
-  properties: string;
+  readonly properties: string;
 }
 
 // Body of SEND_BATCH_MESSAGE: items without anything between them.
@@ -23,14 +23,32 @@ const AT_BODY_LENGTH = 16;
 const AT_BODY = 20;
 const SMALLEST_ITEM = 22;
 
+/**
+ * Bytes of the batch's body, exact when it has more than `most` of them; otherwise an upper bound, as counting UTF-8 costs more
+ * than adding it up.
+ */
+export function batchBytes(messages: readonly BatchItem[], most: number): number {
+  let bound = 0;
+  for (const { body, properties } of messages) bound += SMALLEST_ITEM + body.length + 3 * properties.length;
+  if (bound <= most) return bound;
+  let bytes = 0;
+  for (const { body, properties } of messages) bytes += SMALLEST_ITEM + body.length + Buffer.byteLength(properties);
+  return bytes;
+}
+
 /** Throws PROPERTIES_INVALID when an item's properties are over 32,767 bytes. */
 export function encodeBatchBody(messages: readonly BatchItem[]): Buffer {
-  const lengths = messages.map((message) => Buffer.byteLength(message.properties));
-  const target = Buffer.allocUnsafe(
-    messages.reduce((sum, { body }, i) => sum + SMALLEST_ITEM + body.length + lengths[i]!, 0),
-  );
+  const lengths: number[] = [];
+  let bytes = 0;
+  for (const { body, properties } of messages) {
+    const length = Buffer.byteLength(properties);
+    lengths.push(length);
+    bytes += SMALLEST_ITEM + body.length + length;
+  }
+  const target = Buffer.allocUnsafe(bytes);
   let at = 0;
-  messages.forEach(({ flag, body, properties }, i) => {
+  for (let i = 0; i < messages.length; i++) {
+    const { flag = 0, body, properties } = messages[i]!;
     const length = lengths[i]!;
     if (length > LIMITS.propertiesBytes) {
       throw new MessagingError(
@@ -46,9 +64,10 @@ export function encodeBatchBody(messages: readonly BatchItem[]): Buffer {
     writeInt32(target, at + AT_BODY_LENGTH, body.length);
     target.set(body, at + AT_BODY);
     writeInt16(target, at + AT_BODY + body.length, length);
-    target.write(properties, at + SMALLEST_ITEM + body.length, 'utf8');
+    // ASCII takes a byte for each character: half the time of the UTF-8 encoder.
+    target.write(properties, at + SMALLEST_ITEM + body.length, length === properties.length ? 'latin1' : 'utf8');
     at += size;
-  });
+  }
   return target;
 }
 

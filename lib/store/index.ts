@@ -1,6 +1,6 @@
 export { MessageStore } from './message-store.js';
 export { markOf, messageOf } from './record-message.js';
-export type { PutManyCallback, PutOutcomes } from './put-outcomes.js';
+export type { PutBatchCallback, PutManyCallback, PutOutcomes } from './put-outcomes.js';
 export { readStoreHeader, STORE_FORMAT } from './store-header.js';
 export type { VisibleListener } from './dispatcher.js';
 export type {
@@ -8,7 +8,6 @@ export type {
   DispatchTarget,
   LogAppender,
   LogReader,
-  PutBatchCallback,
   PutCallback,
   PutResult,
   QueueEntry,

@@ -5,7 +5,7 @@ import type { VisibleListener } from './dispatcher.js';
 import type { MessageIndex } from './message-index/message-index.js';
 import { openStore, type StoreParts } from './open-store.js';
 import { resolveStoreOptions } from './options.js';
-import type { PutManyCallback } from './put-outcomes.js';
+import type { PutBatchCallback, PutManyCallback } from './put-outcomes.js';
 import { Puts } from './puts.js';
 import { readFailure } from './read-failure.js';
 import { HalfRule } from './retention/half-rule.js';
@@ -20,7 +20,6 @@ import { indexedLog, withAppend } from './log-faces.js';
 import type {
   DispatchTarget,
   LogReader,
-  PutBatchCallback,
   PutCallback,
   PutResult,
   QueueEntry,

@@ -2,6 +2,8 @@ import type { MessagingError } from '../protocol/index.js';
 
 /** The outcomes may be kept: they are never written again. */
 export type PutManyCallback = (outcomes: PutOutcomes) => void;
+/** Of a batch: either all are stored, or the error says why none of them is. */
+export type PutBatchCallback = (error: MessagingError | undefined, outcomes: PutOutcomes | undefined) => void;
 
 /**
  * What became of each message of one `putMany`, by its place among them. Numbers in one array: a stored message costs no
@@ -18,6 +20,11 @@ export class PutOutcomes {
     /** How many messages there are. */
     readonly count: number,
     private readonly done: PutManyCallback,
+    /**
+     * Whether its messages are released as few at a time as those with a callback of their own: whoever sends a few batches at a
+     * time would otherwise get the answers to all of them at once, and the disk would wait for the next ones.
+     */
+    readonly gradual = false,
   ) {
     this.numbers = new Float64Array(count * 4);
     this.open = count;
@@ -31,6 +38,10 @@ export class PutOutcomes {
   /** Why the message was refused; undefined when it is stored, and then the others below hold. */
   error(index: number): MessagingError | undefined {
     return this.errors?.[index];
+  }
+
+  get firstError(): MessagingError | undefined {
+    return this.errors?.find((error) => error !== undefined);
   }
 
   physicalOffset(index: number): number {

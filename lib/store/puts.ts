@@ -1,9 +1,9 @@
 import { MessagingError } from '../protocol/index.js';
 import type { CommitLog } from './commitlog/commit-log.js';
 import type { StoreParts } from './open-store.js';
-import { type PutManyCallback, PutOutcomes } from './put-outcomes.js';
+import { type PutBatchCallback, type PutManyCallback, PutOutcomes } from './put-outcomes.js';
 import type { ConsumeQueue } from './queue/consume-queue.js';
-import type { PutBatchCallback, PutCallback, PutResult, StoreMessage } from './types.js';
+import type { PutCallback, StoreMessage } from './types.js';
 
 /** The ways into the log, and what keeps a message out of it. */
 export class Puts {
@@ -41,15 +41,14 @@ export class Puts {
       this.parts.platform.clock.defer(() => done(refusal, undefined));
       return;
     }
-    const results: PutResult[] = [];
-    let failure: MessagingError | undefined;
-    let open = messages.length;
-    const one: PutCallback = (error, result) => {
-      failure ??= error;
-      if (result !== undefined) results.push(result);
-      if (--open === 0) done(failure, failure === undefined ? results : undefined);
-    };
-    for (const message of messages) this.log.append(message, this.queueFor(message, false), one, 0, true);
+    const settled = (outcomes: PutOutcomes): void =>
+      outcomes.failed ? done(outcomes.firstError, undefined) : done(undefined, outcomes);
+    const outcomes = new PutOutcomes(messages.length, settled, true);
+    const now = this.parts.platform.clock.now();
+    for (let place = 0; place < messages.length; place++) {
+      const message = messages[place]!;
+      this.log.append(message, this.queueFor(message, false), outcomes, place, true, now);
+    }
   }
 
   /**

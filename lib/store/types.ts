@@ -31,7 +31,6 @@ export interface PutResult {
 }
 
 export type PutCallback = (error: MessagingError | undefined, result: PutResult | undefined) => void;
-export type PutBatchCallback = (error: MessagingError | undefined, results: readonly PutResult[] | undefined) => void;
 
 /** Whole segments go when they are older than this and nobody needs them. */
 export interface RetentionOptions {

@@ -3,6 +3,7 @@ import {
   createRequest,
   createResponse,
   decodeBatchBody,
+  requestBody,
   decodeHeartbeatData,
   encodeTopicRouteData,
   ExtensionCode,
@@ -191,7 +192,7 @@ export class FakeCluster implements Connector {
     if (!this.topics.has(header.topic)) this.topics.set(header.topic, header.defaultTopicQueueNums);
     const items =
       request.code === RequestCode.SEND_BATCH_MESSAGE
-        ? decodeBatchBody(request.body!)
+        ? decodeBatchBody(requestBody(request)!)
         : [{ flag: 0, body: request.body!, properties: header.properties ?? '' }];
     const key = `${broker}/${header.topic}/${header.queueId}`;
     const queueOffset = this.ends.get(key) ?? 0;

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeBatchBody, encodeBatchBody } from '../../lib/protocol/index.js';
+import {
+  batchBytes,
+  createRequest,
+  decodeBatchBody,
+  encodeBatchBody,
+  requestBody,
+  RequestCode,
+} from '../../lib/protocol/index.js';
 import { codeOf, plainText } from './messages.js';
 import { vectors } from './vectors.js';
 
@@ -25,6 +32,21 @@ describe('batch bodies', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('are what a request carries on the wire whose header holds the messages', () => {
+    const request = createRequest(RequestCode.SEND_BATCH_MESSAGE, { messages: items });
+    expect(requestBody(request)!.toString('hex')).toBe(golden.hex);
+    const body = Buffer.from('given');
+    expect(requestBody({ ...request, body })).toBe(body);
+  });
+
+  it('are measured exactly when they may be too long, and never below their length', () => {
+    const wide = [...items, { body: Buffer.alloc(7), properties: 'a\x01é漢\x02' }];
+    const bytes = encodeBatchBody(wide).length;
+    expect(batchBytes(wide, 10_000)).toBeGreaterThanOrEqual(bytes);
+    expect(batchBytes(wide, bytes)).toBe(bytes);
+    expect(batchBytes(wide, bytes - 1)).toBe(bytes);
   });
 
   it('refuse properties that no length can tell', () => {

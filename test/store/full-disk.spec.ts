@@ -6,7 +6,7 @@ import {
   SeededRandom,
   SimulatedFileSystem,
 } from '../../lib/platform/index.js';
-import type { MessageStore } from '../../lib/store/index.js';
+import type { MessageStore, PutOutcomes } from '../../lib/store/index.js';
 import { message, openStore, putAll, readTexts, texts, TOPIC, VirtualClock } from './support.js';
 
 const inLog = (path: string): boolean => /commitlog\/\d{20}$/.test(path);
@@ -127,10 +127,10 @@ describe('a full disk', () => {
     const { store } = await openStore();
     await putAll(store, texts(40, 1000));
     const batch = texts(40, 1000, 40).map((each) => message(each));
-    const results = await new Promise<readonly { physicalOffset: number }[]>((resolve, reject) =>
+    const outcomes = await new Promise<PutOutcomes>((resolve, reject) =>
       store.putBatch(batch, (error, stored) => (error ? reject(error) : resolve(stored!))),
     );
-    expect(results[0]!.physicalOffset).toBe(64 * 1024);
+    expect(outcomes.physicalOffset(0)).toBe(64 * 1024);
     expect(await readTexts(store)).toEqual(texts(80, 1000));
     await store.close();
   });

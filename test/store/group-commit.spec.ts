@@ -137,12 +137,12 @@ describe('group commit', () => {
     const batch = new Promise<unknown>((resolve) => {
       store.putBatch(
         Array.from({ length: 8 }, () => message(large, { queueId: 1 })),
-        (error, results) => resolve(error ?? results),
+        (error, outcomes) => resolve(error ?? outcomes),
       );
     });
     disk.letGo();
     await Promise.all(waiting);
-    expect(await batch).toHaveLength(8);
+    expect(await batch).toMatchObject({ count: 8, failed: false });
     expect(store.maxOffset(TOPIC, 1)).toBe(8);
     await store.close();
   });

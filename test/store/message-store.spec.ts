@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemoryFileSystem, NodeFileSystem } from '../../lib/platform/index.js';
-import { MessageStore, type PutResult } from '../../lib/store/index.js';
+import { MessageStore, type PutOutcomes, type PutResult } from '../../lib/store/index.js';
 import { message, openStore, putAll, readAll, readTexts, recordsOf, text, texts, TOPIC } from './support.js';
 
 describe('MessageStore', () => {
@@ -67,17 +67,17 @@ describe('MessageStore', () => {
   it('puts a batch into the log without anything in between and acknowledges it once', async () => {
     const { store } = await openStore();
     store.put(message('before'), () => undefined);
-    const batch = new Promise<readonly PutResult[]>((resolve, reject) => {
+    const batch = new Promise<PutOutcomes>((resolve, reject) => {
       store.putBatch(
         texts(5).map((each) => message(each)),
-        (error, results) => (error === undefined ? resolve(results!) : reject(error)),
+        (error, outcomes) => (error === undefined ? resolve(outcomes!) : reject(error)),
       );
     });
     store.put(message('after'), () => undefined);
-    const results = await batch;
-    expect(results.map((result) => result.queueOffset)).toEqual([1, 2, 3, 4, 5]);
-    for (let index = 1; index < 5; index++)
-      expect(results[index]!.physicalOffset).toBe(results[index - 1]!.physicalOffset + results[index - 1]!.size);
+    const outcomes = await batch;
+    expect([0, 1, 2, 3, 4].map((place) => outcomes.queueOffset(place))).toEqual([1, 2, 3, 4, 5]);
+    for (let place = 1; place < 5; place++)
+      expect(outcomes.physicalOffset(place)).toBe(outcomes.physicalOffset(place - 1) + outcomes.size(place - 1));
     await store.close();
   });
 

@@ -1,4 +1,4 @@
-import { MessagingError } from '../../protocol/index.js';
+import { batchBytes, MessagingError } from '../../protocol/index.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { keepBytes } from '../interceptor.js';
 import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
@@ -148,10 +148,11 @@ export class Producer {
       checkBatch(units);
       const unit = batchUnit(units, deadline, retries);
       const limit = this.core.settings.maxMessageBytes;
-      if (unit.body.length > limit) {
+      const bytes = batchBytes(units, limit);
+      if (bytes > limit) {
         throw new MessagingError(
           'MESSAGE_TOO_LARGE',
-          `A batch of ${messages.length} messages to ${unit.topic} has ${unit.body.length} bytes; at most ${limit} are allowed. Split it`,
+          `A batch of ${messages.length} messages to ${unit.topic} has ${bytes} bytes; at most ${limit} are allowed. Split it`,
         );
       }
       return this.dispatch(unit, units);

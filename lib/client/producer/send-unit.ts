@@ -1,4 +1,4 @@
-import { encodeBatchBody, RequestCode } from '../../protocol/index.js';
+import { type BatchItem, RequestCode } from '../../protocol/index.js';
 import type { SendResult } from './messages.js';
 
 /**
@@ -13,6 +13,8 @@ export class SendUnit {
   requestCode: number = RequestCode.SEND_MESSAGE_V2;
   /** The ids of all messages of a batch; undefined for a single message. */
   batch: readonly string[] | undefined = undefined;
+  /** Those messages. */
+  messages: readonly BatchItem[] | undefined = undefined;
   shardingKey: string | undefined = undefined;
   dedupId: string | undefined = undefined;
   delayed = false;
@@ -24,7 +26,7 @@ export class SendUnit {
 
   constructor(
     readonly topic: string,
-    /** Belongs to the client. */
+    /** Belongs to the client; empty for a batch. */
     readonly body: Buffer,
     /** Wire form of all properties; empty for a batch, whose messages have their own. */
     readonly properties: string,
@@ -41,12 +43,14 @@ export function countOf(unit: SendUnit): number {
   return unit.batch === undefined ? 1 : unit.batch.length;
 }
 
+const NO_BODY = Buffer.alloc(0);
+
 export function batchUnit(units: readonly SendUnit[], deadline: number, retries: number): SendUnit {
-  const items = units.map(({ body, properties }) => ({ flag: 0, body, properties }));
   const { topic, shardingKey, messageId } = units[0]!;
-  const batch = new SendUnit(topic, encodeBatchBody(items), '', messageId, deadline, retries);
+  const batch = new SendUnit(topic, NO_BODY, '', messageId, deadline, retries);
   batch.requestCode = RequestCode.SEND_BATCH_MESSAGE;
   batch.batch = units.map((unit) => unit.messageId);
+  batch.messages = units;
   batch.shardingKey = shardingKey;
   return batch;
 }

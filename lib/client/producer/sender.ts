@@ -336,8 +336,9 @@ export class Sender implements FirstAttempts, PackedAttempts {
       maxReconsumeTimes: undefined,
       batch: unit.batch !== undefined,
       brokerName: queue.brokerName,
+      messages: unit.messages,
     };
-    return createRequest(unit.requestCode, header, body);
+    return createRequest(unit.requestCode, header, unit.messages === undefined ? body : undefined);
   }
 
   private remaining(unit: SendUnit): number {

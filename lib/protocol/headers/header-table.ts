@@ -61,7 +61,7 @@ import { EMPTY_HEADER } from './schema.js';
 import type { BodyForm, HeaderSchema } from './schema.js';
 import { consumerSendMsgBack } from './send-back.js';
 import { joinStore, joinStoreResponse } from './sharing.js';
-import { sendMessageResponse, sendMessageV1, sendMessageV2 } from './send.js';
+import { batchBody, sendMessageResponse, sendMessageV1, sendMessageV2 } from './send.js';
 import { handleAlone } from './suspects.js';
 import { createTopic, getRouteInfo, topicOnly, viewMessage } from './topics.js';
 import { checkTransactionState, endTransaction } from './transactions.js';
@@ -69,6 +69,8 @@ import { checkTransactionState, endTransaction } from './transactions.js';
 interface Schemas {
   readonly request: HeaderSchema;
   readonly requestBody?: BodyForm;
+  /** What a header that travels in fields keeps for the body; it comes back as the body alone. */
+  readonly behindHeader?: (header: object) => Buffer | undefined;
   readonly response?: HeaderSchema;
   readonly responseBody?: BodyForm;
   /** Codes besides SUCCESS whose answer carries the response header. */
@@ -98,7 +100,7 @@ const sendPack: Schemas = {
 const SCHEMAS: ReadonlyMap<number, Schemas> = new Map<number, Schemas>([
   [RequestCode.SEND_MESSAGE, { request: sendMessageV1, response: sendMessageResponse, alsoAnsweredBy: STORED_YET }],
   [RequestCode.SEND_MESSAGE_V2, sendV2],
-  [RequestCode.SEND_BATCH_MESSAGE, sendV2],
+  [RequestCode.SEND_BATCH_MESSAGE, { ...sendV2, behindHeader: batchBody as (header: object) => Buffer | undefined }],
   [RequestCode.PULL_MESSAGE, pull],
   [RequestCode.LITE_PULL_MESSAGE, pull],
   [RequestCode.CONSUMER_SEND_MSG_BACK, { request: consumerSendMsgBack }],
@@ -195,7 +197,11 @@ export function decodeRequestHeader({ code, extFields, body }: RemotingCommand):
 
 /** What a request carries on the wire behind its header: its body, or the header that travels as one. */
 export function requestBody(request: RemotingCommand): Buffer | undefined {
-  return request.body ?? SCHEMAS.get(request.code)?.requestBody?.encode(request.header);
+  if (request.body !== undefined) return request.body;
+  const schemas = SCHEMAS.get(request.code);
+  return schemas?.behindHeader === undefined
+    ? schemas?.requestBody?.encode(request.header)
+    : schemas.behindHeader(request.header);
 }
 
 /** The same of the answer to a request with this code. */

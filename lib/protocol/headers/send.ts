@@ -1,3 +1,4 @@
+import { type BatchItem, encodeBatchBody } from '../batch.js';
 import { ExtensionField } from '../extensions.js';
 import { flagOr, intOr, requiredInt, requiredLong, requiredText } from './schema.js';
 import type { HeaderSchema } from './schema.js';
@@ -23,6 +24,13 @@ export interface SendMessageRequestHeader {
   /** The body is a batch, see `encodeBatchBody`. */
   batch?: boolean;
   brokerName?: string;
+  /** The messages of a batch while they have not been on a wire, on which they are the body. */
+  messages?: readonly BatchItem[];
+}
+
+/** The body on the wire of a request whose header holds the messages of a batch. */
+export function batchBody({ messages }: SendMessageRequestHeader): Buffer | undefined {
+  return messages === undefined ? undefined : encodeBatchBody(messages);
 }
 
 export interface SendMessageResponseHeader {

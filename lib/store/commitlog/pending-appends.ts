@@ -49,7 +49,8 @@ export class PendingAppends {
     let left = callbacks;
     for (let index = 0, end = Math.min(records, this.length); index < end; index++) {
       const at = (this.gone + index) & this.mask;
-      if (typeof this.callbacks[at] === 'function' && --left === 0) return this.endAt(at);
+      const done = this.callbacks[at];
+      if ((typeof done === 'function' || done?.gradual === true) && --left === 0) return this.endAt(at);
     }
     return this.length > records ? this.endAt((this.gone + records - 1) & this.mask) : undefined;
   }

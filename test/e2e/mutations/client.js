@@ -228,7 +228,7 @@ export const clientMutations = [
     id: 'client/batch-limit',
     says: 'a batch may have any size',
     file: 'lib/client/producer/producer.ts',
-    find: 'if (unit.body.length > limit)',
+    find: 'if (bytes > limit)',
     replace: 'if (false)',
   },
   {

@@ -7,7 +7,7 @@ import {
   type VirtualClock,
 } from '../../../lib/platform/index.js';
 import { decodeRecords, getProperty, MessagingError, TIMER_TOPIC } from '../../../lib/protocol/index.js';
-import { MessageStore, type StoreOptions } from '../../../lib/store/index.js';
+import { MessageStore, type PutOutcomes, type PutResult, type StoreOptions } from '../../../lib/store/index.js';
 import {
   DEAD_LETTERS,
   GROUP,
@@ -207,9 +207,10 @@ export class Workload {
       return new Promise((resolve, reject) => {
         this.store.putBatch(
           asked.map((each) => messageOf(each)),
-          (error, results) => {
-            if (error !== undefined) reject(error);
-            results?.forEach((result, at) => this.history.acknowledged.push({ asked: asked[at] as Asked, ...result }));
+          (error, outcomes) => {
+            if (outcomes === undefined) reject(error);
+            else
+              asked.forEach((each, at) => this.history.acknowledged.push({ asked: each, ...resultOf(outcomes, at) }));
             resolve();
           },
         );
@@ -223,14 +224,7 @@ export class Workload {
             for (const [at, each] of asked.entries()) {
               const error = outcomes.error(at);
               if (error !== undefined) reject(error);
-              else
-                this.history.acknowledged.push({
-                  asked: each,
-                  physicalOffset: outcomes.physicalOffset(at),
-                  queueOffset: outcomes.queueOffset(at),
-                  storeTimestamp: outcomes.storeTimestamp(at),
-                  size: outcomes.size(at),
-                });
+              else this.history.acknowledged.push({ asked: each, ...resultOf(outcomes, at) });
             }
             resolve();
           },
@@ -305,4 +299,13 @@ export class Workload {
     for (let at = 0; at < 4; at++) await this.put('plain', at % 2 === 0 ? ORDERS : PAYMENTS, 0);
     await expired;
   }
+}
+
+function resultOf(outcomes: PutOutcomes, at: number): PutResult {
+  return {
+    physicalOffset: outcomes.physicalOffset(at),
+    queueOffset: outcomes.queueOffset(at),
+    storeTimestamp: outcomes.storeTimestamp(at),
+    size: outcomes.size(at),
+  };
 }
