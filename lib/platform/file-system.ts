@@ -6,6 +6,11 @@ export interface FileHandle {
   read(target: Uint8Array, position: number): Promise<number>;
   /** Resolves when contents and size are on the disk. After an error the unsynced bytes are lost: never retry. */
   datasync(): Promise<void>;
+  /**
+   * Writes the parts one behind the other and resolves when they are on the disk, in one call where the machine has one
+   * for it. Says nothing of what was written before by `write`. Absent where it would be no gain.
+   */
+  writeSynced?(parts: readonly Uint8Array[], position: number): Promise<void>;
   truncate(size: number): Promise<void>;
   size(): Promise<number>;
   close(): Promise<void>;

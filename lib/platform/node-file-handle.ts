@@ -1,38 +1,40 @@
-import { close, fdatasync, fstat, ftruncate, open, read, write } from 'node:fs';
+import { close, constants, fdatasync, fstat, ftruncate, open, read, write, writev } from 'node:fs';
 import type { FileHandle } from './file-system.js';
 
 /** Stores hold what users send: nobody else on the machine may read it. */
 const OWNER_ONLY = 0o600;
+/**
+ * Opened so, each write is on the disk when it returns: one visit of the thread pool instead of two (1 KiB on an idle disk
+ * took 0.11 instead of 0.14-0.22 ms, and two thirds of the processor time). Elsewhere than on Linux it means less than a
+ * sync: macOS leaves the bytes in the drive's cache.
+ */
+const WRITES_SYNCED = process.platform === 'linux' ? constants.O_RDWR | constants.O_DSYNC : undefined;
 
 /**
  * A file of the machine. The calls go to Node's thread pool by numeric descriptor, one promise each: fs.promises keeps
  * a handle object and a second promise for every call.
  */
 export class NodeFileHandle implements FileHandle {
+  /** A second descriptor of the file, whose writes are synced; opened with the first of them. */
+  private synced: number | undefined;
+
   constructor(
     readonly fd: number,
     readonly path: string,
   ) {}
 
   write(bytes: Uint8Array, position: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let done = 0;
-      const next = (): void => {
-        write(this.fd, bytes, done, bytes.length - done, position + done, (error, count) => {
-          if (error) {
-            reject(error);
-            return;
-          }
-          done += count;
-          if (done >= bytes.length) resolve();
-          // A device that takes nothing and reports no error would keep this loop busy for ever.
-          else if (count === 0)
-            reject(new Error(`The device took none of ${bytes.length - done} bytes for ${this.path}`));
-          else next();
-        });
-      };
-      next();
-    });
+    return this.writeAll(this.fd, [bytes], position);
+  }
+
+  /** The file must still be where it was opened. */
+  async writeSynced(parts: readonly Uint8Array[], position: number): Promise<void> {
+    if (WRITES_SYNCED === undefined) {
+      await this.writeAll(this.fd, parts, position);
+      return this.datasync();
+    }
+    this.synced ??= (await openNodeFile(this.path, WRITES_SYNCED)).fd;
+    return this.writeAll(this.synced, parts, position);
   }
 
   read(target: Uint8Array, position: number): Promise<number> {
@@ -72,11 +74,51 @@ export class NodeFileHandle implements FileHandle {
     });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    if (this.synced !== undefined) await closed(this.synced);
+    this.synced = undefined;
+    return closed(this.fd);
+  }
+
+  private writeAll(fd: number, parts: readonly Uint8Array[], position: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      close(this.fd, (error) => (error ? reject(error) : resolve()));
+      let rest = parts;
+      let at = position;
+      const written = (error: Error | null, count: number): void => {
+        if (error) {
+          reject(error);
+          return;
+        }
+        at += count;
+        rest = behind(rest, count);
+        if (rest.length === 0) resolve();
+        // A device that takes nothing and reports no error would keep this loop busy for ever.
+        else if (count === 0) reject(new Error(`The device took none of the bytes for ${this.path} at ${at}`));
+        else next();
+      };
+      const next = (): void => {
+        const [first] = rest;
+        if (rest.length === 1) write(fd, first!, 0, first!.length, at, written);
+        else writev(fd, rest, at, written);
+      };
+      next();
     });
   }
+}
+
+/** What is left of the parts behind their first `count` bytes. */
+function behind(parts: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+  let left = count;
+  let index = 0;
+  while (index < parts.length && left >= parts[index]!.length) left -= parts[index++]!.length;
+  if (left === 0) return index === 0 ? parts : parts.slice(index);
+  return [parts[index]!.subarray(left), ...parts.slice(index + 1)];
+}
+
+function closed(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    close(fd, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 export function openNodeFile(path: string, flags: string | number): Promise<NodeFileHandle> {

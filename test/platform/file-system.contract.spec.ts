@@ -1,8 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdtemp, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type FileSystem, MemoryFileSystem, NodeFileSystem, SimulatedFileSystem } from '../../lib/platform/index.js';
+import {
+  type FileHandle,
+  type FileSystem,
+  MemoryFileSystem,
+  NodeFileSystem,
+  SimulatedFileSystem,
+} from '../../lib/platform/index.js';
 
 interface Place {
   readonly fileSystem: FileSystem;
@@ -157,5 +164,61 @@ describe.each(places)('%s', (_name, make) => {
     if ('holder' in next) throw new Error('not locked again');
     await next.release();
     expect(await fileSystem.exists(at('lock'))).toBe(true);
+  });
+});
+
+describe('a synced write of the machine', () => {
+  let root: string;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'nestmq-synced-'));
+  });
+  afterEach(() => rm(root, { recursive: true }));
+
+  const open = (mode: 'create' | 'write' | 'read'): Promise<FileHandle> => new NodeFileSystem().open(`${root}/a`, mode);
+
+  it('puts its parts one behind the other, beside what others write', async () => {
+    const file = await open('create');
+    await file.write(Buffer.from('0123456789'), 0);
+    await file.writeSynced!([Buffer.from('ab'), Buffer.from('c')], 3);
+    await file.writeSynced!([Buffer.from('xyz')], 8);
+    await file.writeSynced!([], 2);
+    expect(await readFile(`${root}/a`, 'latin1')).toBe('012abc67xyz');
+    await file.close();
+  });
+
+  it('takes more parts than one call of the kernel does', async () => {
+    const file = await open('create');
+    const parts = Array.from({ length: 3000 }, (_, n) => Buffer.from(String(n % 10)));
+    await file.writeSynced!(parts, 0);
+    expect(await readFile(`${root}/a`, 'latin1')).toBe(parts.join(''));
+    await file.close();
+  });
+
+  it('leaves no descriptor open, and fails when the file has gone', async () => {
+    await (await open('create')).close();
+    const before = await readdir('/proc/self/fd').catch(() => []);
+    const file = await open('write');
+    await file.writeSynced!([Buffer.from('a')], 0);
+    await file.close();
+    expect(await readdir('/proc/self/fd').catch(() => [])).toHaveLength(before.length);
+    const gone = await open('write');
+    await rm(`${root}/a`);
+    await expect(gone.writeSynced!([Buffer.from('a')], 0)).rejects.toMatchObject({ code: 'ENOENT' });
+    await gone.close();
+  });
+
+  it('goes through a descriptor of which the kernel knows that it syncs, on Linux', async () => {
+    if (process.platform !== 'linux') return console.warn('not shown: only Linux says how a descriptor was opened');
+    const file = await open('create');
+    await file.writeSynced!([Buffer.from('a')], 0);
+    const kinds: boolean[] = [];
+    for (const fd of await readdir('/proc/self/fd')) {
+      const path = await readlink(`/proc/self/fd/${fd}`).catch(() => '');
+      if (path !== (await realpath(`${root}/a`))) continue;
+      const [, flags] = /^flags:\s*(\d+)/m.exec(await readFile(`/proc/self/fdinfo/${fd}`, 'latin1'))!;
+      kinds.push((Number.parseInt(flags!, 8) & constants.O_DSYNC) !== 0);
+    }
+    expect(kinds.toSorted()).toEqual([false, true]);
+    await file.close();
   });
 });

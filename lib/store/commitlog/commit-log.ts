@@ -312,7 +312,8 @@ export class CommitLog {
 
   private async failed(cause: unknown, write: { from: number; to: number }): Promise<void> {
     const code = (cause as NodeJS.ErrnoException).code;
-    // A write that finds no room has failed cleanly; a sync that does so has lost pages that were accepted before.
+    // A write that finds no room has failed cleanly, also one that syncs what it writes: all of that is refused and erased. A
+    // sync that finds none has lost pages that were accepted before.
     if ((code === 'ENOSPC' || code === 'EDQUOT') && !(cause instanceof SyncError)) {
       try {
         await this.takeBack(write, cause);

@@ -32,7 +32,10 @@ export class Segments implements LogWriter {
   private handle: FileHandle | undefined;
   /** Size of the newest file: what is written in front of it changes no metadata. */
   private filled = 0;
-  private spare: FileHandle | undefined;
+  /** True when the newest file has bytes of which nobody knows yet that they are on the disk. */
+  private unsynced = false;
+  /** True when an expired file waits to be used again. */
+  private spare = false;
   /** True while an expired file is on its way to becoming the spare one. */
   private recycling = false;
   /** Files that were made since the log was opened, and such as were used again instead. */
@@ -88,27 +91,31 @@ export class Segments implements LogWriter {
 
   async write(offset: number, parts: readonly Uint8Array[], sync: boolean): Promise<void> {
     if (offset >= this.active.base + this.segmentBytes) await this.roll(offset - (offset % this.segmentBytes));
-    let position = offset - this.active.base;
+    const position = offset - this.active.base;
+    let end = position;
+    for (const part of parts) end += part.length;
+    const ahead = sync && end > this.filled && end - position <= SMALL_WRITE_BYTES;
+    this.filled = Math.max(this.filled, end);
+    // It would vouch for these bytes only.
+    if (sync && !ahead && !this.unsynced && this.handle!.writeSynced !== undefined)
+      return this.timed(this.handle!.writeSynced(parts, position));
+    let at = position;
     for (const part of parts) {
-      await this.handle!.write(part, position);
-      position += part.length;
+      await this.handle!.write(part, at);
+      at += part.length;
     }
-    if (position > this.filled) {
-      this.filled = position;
-      if (sync && this.active.base + position - offset <= SMALL_WRITE_BYTES) await this.writeAhead(position);
-    }
+    this.unsynced = true;
+    if (ahead) await this.writeAhead(end);
     if (sync) await this.sync();
   }
 
   async sync(): Promise<void> {
-    const { clock } = this.platform;
-    const start = clock.monotonic();
     try {
-      await this.handle!.datasync();
+      await this.timed(this.handle!.datasync());
     } catch (error) {
       throw new SyncError(error);
     }
-    this.flushes.add(clock.monotonic() - start);
+    this.unsynced = false;
   }
 
   async erase(from: number, to: number): Promise<void> {
@@ -137,13 +144,13 @@ export class Segments implements LogWriter {
     });
   }
 
-  /** Takes the oldest file away: it becomes the next segment if none is prepared, otherwise it is removed. */
+  /** Takes the oldest file away: it becomes the next segment, or is removed when one waits for that already. */
   async dropOldest(): Promise<void> {
     const fileSystem = this.platform.fileSystem;
     const segment = this.list.shift()!;
     const path = this.paths.segment(segment.base);
     await this.pool.forget(path);
-    if (this.spare !== undefined || this.recycling) {
+    if (this.spare || this.recycling) {
       await this.removeOld(path);
       return;
     }
@@ -165,9 +172,6 @@ export class Segments implements LogWriter {
   }
 
   async close(): Promise<void> {
-    const spare = this.spare;
-    this.spare = undefined;
-    await spare?.close();
     const handle = this.handle;
     this.handle = undefined;
     await handle?.close();
@@ -179,8 +183,8 @@ export class Segments implements LogWriter {
     if ((await full.size()) < this.segmentBytes) await full.truncate(this.segmentBytes);
     // Recovery relies on it: once the next segment exists, everything in front of it is on the disk.
     await this.sync();
-    if (this.spare === undefined) await this.create(base);
-    else await this.useSpare(this.spare, base);
+    if (this.spare) await this.useSpare(base);
+    else await this.create(base);
     await full.close();
   }
 
@@ -199,18 +203,17 @@ export class Segments implements LogWriter {
     }
   }
 
-  private async useSpare(spare: FileHandle, base: number): Promise<void> {
+  private async useSpare(base: number): Promise<void> {
+    const { fileSystem } = this.platform;
+    const path = this.paths.segment(base);
     try {
-      await this.platform.fileSystem.rename(`${this.paths.log}/${SPARE_NAME}`, this.paths.segment(base));
-      await this.platform.fileSystem.syncDirectory(this.paths.log);
-    } catch (error) {
-      await spare.close();
-      throw error;
+      await fileSystem.rename(`${this.paths.log}/${SPARE_NAME}`, path);
+      await fileSystem.syncDirectory(this.paths.log);
     } finally {
       // Only now: an expired file that came meanwhile would have taken its name.
-      this.spare = undefined;
+      this.spare = false;
     }
-    this.handle = spare;
+    this.handle = await fileSystem.open(path, 'write');
     this.filled = this.segmentBytes;
     this.list.push(new Segment(base));
   }
@@ -237,9 +240,17 @@ export class Segments implements LogWriter {
   private async adoptSpare(): Promise<void> {
     const { fileSystem } = this.platform;
     const path = `${this.paths.log}/${SPARE_NAME}`;
-    if (this.spare !== undefined || !(await fileSystem.exists(path))) return;
-    if ((await this.sizeOf(path)) !== this.segmentBytes) return fileSystem.remove(path);
-    this.spare = await fileSystem.open(path, 'write');
+    if (!(await fileSystem.exists(path))) return;
+    if ((await this.sizeOf(path)) === this.segmentBytes) this.spare = true;
+    else await fileSystem.remove(path);
+  }
+
+  /** Counts it among the syncs, and how long it takes. */
+  private async timed(sync: Promise<void>): Promise<void> {
+    const { clock } = this.platform;
+    const start = clock.monotonic();
+    await sync;
+    this.flushes.add(clock.monotonic() - start);
   }
 
   private async sizeOf(path: string): Promise<number> {

@@ -1,7 +1,5 @@
 // Engines that have become worse, each in one way: what the guard must notice, and by which figure of which path. They are made
 // while the engine runs, at its borders, so that they stay what they are when the engine is built differently.
-import fs from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 
 const RECEIVING = ['send embedded', 'receive embedded'];
 
@@ -42,26 +40,28 @@ export const BROKEN = {
   'eight syncs where one is enough': {
     paths: ['send embedded'],
     noticedBy: ['send embedded', 'syncs'],
-    apply() {
-      const { fdatasync } = fs;
-      fs.fdatasync = (fd, done) => {
-        const again = (left) => (error) => (error || left === 0 ? done(error) : fdatasync(fd, again(left - 1)));
-        again(8)(null);
+    async apply(build) {
+      const { NodeFileHandle } = await import(new URL('platform/node-file-handle.js', build).href);
+      mustHave(NodeFileHandle.prototype, 'writeSynced');
+      const { writeSynced } = NodeFileHandle.prototype;
+      NodeFileHandle.prototype.writeSynced = async function syncedAgain(...args) {
+        await writeSynced.apply(this, args);
+        for (let left = 7; left > 0; left--) await this.datasync();
       };
-      syncBuiltinESMExports();
     },
   },
   'everything written to the disk three times': {
     paths: ['send embedded'],
     noticedBy: ['send embedded', 'fileBytes'],
-    apply() {
-      const { write } = fs;
-      fs.write = (fd, bytes, from, length, position, done) => {
-        const again = (left) => (error, count) =>
-          error || left === 0 ? done(error, count) : write(fd, bytes, from, count, position, again(left - 1));
-        again(3)(null, length);
-      };
-      syncBuiltinESMExports();
+    async apply(build) {
+      const { NodeFileHandle } = await import(new URL('platform/node-file-handle.js', build).href);
+      mustHave(NodeFileHandle.prototype, 'write');
+      mustHave(NodeFileHandle.prototype, 'writeSynced');
+      const { write, writeSynced } = NodeFileHandle.prototype;
+      for (const [name, original] of Object.entries({ write, writeSynced }))
+        NodeFileHandle.prototype[name] = async function writtenAgain(...args) {
+          for (let time = 0; time < 3; time++) await original.apply(this, args);
+        };
     },
   },
   'three more microseconds for each message': {

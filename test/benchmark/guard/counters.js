@@ -16,17 +16,40 @@ function isAhead(bytes, from, length) {
   return true;
 }
 
-const { fdatasync, write } = fs;
+/** Descriptors whose writes are on the disk when they return: each such write is a sync. */
+const synced = new Set();
+function noteWrite(fd, length) {
+  counted.fileWrites += 1;
+  counted.fileBytes += length;
+  if (synced.has(fd)) counted.syncs += 1;
+}
+
+const { open, close, fdatasync, write, writev } = fs;
+fs.open = (path, ...rest) => {
+  const done = rest.pop();
+  open(path, ...rest, (error, fd) => {
+    if (!error && typeof rest[0] === 'number' && (rest[0] & fs.constants.O_DSYNC) !== 0) synced.add(fd);
+    done(error, fd);
+  });
+};
+fs.close = (fd, ...rest) => {
+  synced.delete(fd);
+  close(fd, ...rest);
+};
 fs.fdatasync = (...args) => {
   counted.syncs += 1;
   return fdatasync(...args);
 };
 fs.write = (fd, bytes, from, length, ...rest) => {
-  if (!isAhead(bytes, from, length)) {
-    counted.fileWrites += 1;
-    counted.fileBytes += length;
-  }
+  if (!isAhead(bytes, from, length)) noteWrite(fd, length);
   return write(fd, bytes, from, length, ...rest);
+};
+fs.writev = (fd, parts, ...rest) => {
+  noteWrite(
+    fd,
+    parts.reduce((sum, { length }) => sum + length, 0),
+  );
+  return writev(fd, parts, ...rest);
 };
 syncBuiltinESMExports();
 

@@ -14,20 +14,31 @@ function note(fd) {
   Atomics.add(syncs, isLog(paths.get(fd)) ? LOG_SYNCS : OTHER_SYNCS, 1);
 }
 
-const { open, close, fdatasync, fsync, fdatasyncSync, fsyncSync, rename } = fs;
+/** Descriptors whose writes are on the disk when they return: each such write is a sync. */
+const synced = new Set();
+
+const { open, close, write, writev, fdatasync, fsync, fdatasyncSync, fsyncSync, rename } = fs;
 fs.open = function opened(path, ...rest) {
   const done = rest.pop();
   open(path, ...rest, (error, fd) => {
     if (!error) paths.set(fd, String(path));
+    if (!error && typeof rest[0] === 'number' && (rest[0] & fs.constants.O_DSYNC) !== 0) synced.add(fd);
     done(error, fd);
   });
 };
 fs.close = function closed(fd, ...rest) {
   paths.delete(fd);
+  synced.delete(fd);
   close(fd, ...rest);
 };
+for (const [name, original] of Object.entries({ write, writev })) {
+  fs[name] = function written(fd, ...rest) {
+    if (synced.has(fd)) note(fd);
+    return original(fd, ...rest);
+  };
+}
 for (const [name, original] of Object.entries({ fdatasync, fsync, fdatasyncSync, fsyncSync })) {
-  fs[name] = function synced(fd, ...rest) {
+  fs[name] = function syncs(fd, ...rest) {
     note(fd);
     return original(fd, ...rest);
   };
