@@ -21,6 +21,12 @@ export interface QueueLimits {
 
 /** Queues flushed at a time during a checkpoint, each at most one write and one sync. */
 const FLUSHED_AT_A_TIME = 2;
+/**
+ * Share of the queues whose files are written when there are as many entries in memory as there may be, less when there
+ * are fewer, or when few have come since the last time. Else ten thousand queues that fill evenly would all wait until
+ * there is no room, and then be written at once.
+ */
+const MOST_SHARE = 1 / 4;
 /** At a start, each a listing, a size and perhaps a cut: there may be tens of thousands. */
 const LOOKED_AT_A_TIME = 16;
 
@@ -29,6 +35,8 @@ export class QueueTable {
   private readonly topics = new Map<string, TopicQueues>();
   /** Numbers of topics that exist no longer and whose files may: the next flush removes them. */
   private readonly gone = new Set<number>();
+  /** Entries that the last flush has left in memory only. */
+  private keptBefore = 0;
 
   constructor(
     private readonly fileSystem: FileSystem,
@@ -104,10 +112,17 @@ export class QueueTable {
       unflushed.push(queue);
       entries += queue.unflushed;
     }
-    if (unflushed.length <= queues) return unflushed;
+    const { keptEntries } = this.limits;
+    const fullness = Math.min(1, entries / Math.max(1, keptEntries));
+    const arrived = (entries - this.keptBefore) / Math.max(1, keptEntries);
+    const share = fullness ** 2 * Math.min(MOST_SHARE, Math.max(0, 2 * arrived));
+    const least = Math.max(queues, Math.floor(unflushed.length * share));
+    this.keptBefore = 0;
+    if (unflushed.length <= least) return unflushed;
     unflushed.sort((one, other) => other.unflushed - one.unflushed);
     let count = 0;
-    for (; count < queues || entries > this.limits.keptEntries; count++) entries -= unflushed[count]!.unflushed;
+    for (; count < least || entries > keptEntries; count++) entries -= unflushed[count]!.unflushed;
+    this.keptBefore = entries;
     return unflushed.slice(0, count);
   }
 

@@ -12,15 +12,15 @@ interface Control {
 
 const SHARDS = 2;
 const CONTROLS: Record<BrokenStore, Control> = {
-  'acknowledges before the sync': { evidence: /was acknowledged with offset .* there is nothing/, told: [0, 14] },
-  'dispatches what is not visible yet': { evidence: /the consumer saw .* there is nothing/, told: [0, 52] },
-  'has no CRC over the properties': { evidence: /its properties are not what was sent/, told: [0, 928] },
+  'acknowledges before the sync': { evidence: /was acknowledged with offset .* there is nothing/, told: [0, 15] },
+  'dispatches what is not visible yet': { evidence: /the consumer saw .* there is nothing/, told: [0, 57] },
+  'has no CRC over the properties': { evidence: /its properties are not what was sent/, told: [0, 1082] },
   'gives queue offsets again after retention': { evidence: /was given to .* and again to/, told: [0, 639] },
   'lets half messages expire': { evidence: /the half message .* is lost/, told: [0, 640] },
-  'does not see that a transaction was ended': { evidence: /is open although it was ended/, told: [0, 33] },
-  'takes a snapshot of the de-duplication for all there is': { evidence: /the id .* is forgotten/, told: [0, 135] },
-  'mixes up the entries that a checkpoint has kept': { evidence: /leads to \d+, the log has it at/, told: [0, 44] },
-  'zeroes nothing behind the cut': { evidence: /had been cut off and is back/, told: [0, 848] },
+  'does not see that a transaction was ended': { evidence: /is open although it was ended/, told: [0, 36] },
+  'takes a snapshot of the de-duplication for all there is': { evidence: /the id .* is forgotten/, told: [0, 144] },
+  'mixes up the entries that a checkpoint has kept': { evidence: /leads to \d+, the log has it at/, told: [0, 45] },
+  'zeroes nothing behind the cut': { evidence: /had been cut off and is back/, told: [0, 1376] },
 };
 
 describe('The crash harness', () => {
