@@ -34,12 +34,18 @@ export class FrameParser {
   /** Whether frames are let go here, and so larger memory is worth having. */
   private reuses = false;
   private free = false;
+  private spent = false;
 
   constructor(private readonly sink: FrameSink) {}
 
   /** Frames that were handed over. */
   get frames(): number {
     return this.delivered;
+  }
+
+  /** Nothing refers to the chunk that was pushed last: its frames were let go, what is left of it was copied. */
+  get chunkSpent(): boolean {
+    return this.spent;
   }
 
   /** A frame has begun whose header is not complete. */
@@ -52,10 +58,12 @@ export class FrameParser {
 
   /** Takes the next chunk; throws FRAME_INVALID when the stream cannot be trusted any further. */
   push(chunk: Buffer): void {
+    this.spent = false;
     if (this.paused) {
       this.rest = this.rest === undefined ? chunk : Buffer.concat([this.rest, chunk]);
       return;
     }
+    let spent = true;
     let at = this.stitched === undefined ? 0 : this.stitch(chunk);
     while (at < chunk.length) {
       if (this.paused) {
@@ -71,9 +79,12 @@ export class FrameParser {
       const start = at;
       at += 4 + length;
       this.delivered++;
+      this.free = false;
       this.sink(chunk, start, at);
+      spent &&= this.free;
     }
     if (at < chunk.length) this.begin(chunk, at);
+    this.spent = spent;
   }
 
   /** Hands over nothing more until `resume`, not even what is in the chunk at hand. */

@@ -90,7 +90,8 @@ export abstract class FramedChannel extends ChannelBase {
     const command = decodeFrame(bytes, start, end);
     if (isResponse(command)) this.receiveAnswer(command);
     else this.receiveRequest(command);
-    return command.bodySpent === true;
+    // All but the body is copied.
+    return command.body === undefined || command.bodySpent === true;
   }
 
   private answer(response: RemotingCommand, code: number, opaque: number, type: SerializeType): void {

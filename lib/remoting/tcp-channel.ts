@@ -12,6 +12,7 @@ import {
 import { Outbox } from './outbox.js';
 import type { RemotingCounters } from './remoting-counters.js';
 import { describeBytes } from './socket-address.js';
+import { freeNow } from './spent-memory.js';
 import { looksLikeTls, tlsProblem } from './tls/tls-problems.js';
 
 export interface TcpChannelOptions extends FramedChannelOptions {
@@ -121,6 +122,8 @@ export class TcpChannel extends FramedChannel {
     if (this.isClosed) return;
     this.lastActivity = this.clock.monotonic();
     this.parse(() => this.parser.push(chunk), chunk);
+    // Chunks of an accepted socket are ours alone; one that somebody else has opened may hand over what it keeps.
+    if (this.options.role === 'accepted' && this.parser.chunkSpent) freeNow(chunk);
   }
 
   private parse(step: () => void, chunk?: Buffer): void {

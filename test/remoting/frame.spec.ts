@@ -140,6 +140,28 @@ describe('frames', () => {
         expect(bodies.slice(index + 1).every(({ buffer }) => buffer !== bodies[index]!.buffer)).toBe(true);
     });
 
+    it('tell when nothing refers to the chunk any more', () => {
+      const one = frameOf(100, 'a');
+      let keep = 0;
+      const parser = new FrameParser((bytes, start, end) => {
+        if (decodeFrame(bytes, start, end).body![0] !== keep) parser.letGo();
+      });
+      const spent = (...parts: Buffer[]): boolean => {
+        parser.push(Buffer.concat(parts));
+        return parser.chunkSpent;
+      };
+      expect(spent(one, one.subarray(0, 50))).toBe(true);
+      expect(spent(one.subarray(50), one)).toBe(true);
+      expect(spent(one, one.subarray(0, 20))).toBe(true);
+      keep = 97;
+      // The one that is held was stitched, in memory of its own.
+      expect(spent(one.subarray(20))).toBe(true);
+      expect(spent(one, frameOf(100, 'b'))).toBe(false);
+      expect(spent(frameOf(100, 'b'))).toBe(true);
+      parser.pause();
+      expect(spent(frameOf(100, 'b'))).toBe(false);
+    });
+
     it('keep no large memory for a small body', () => {
       const bodies = bodiesOf([frameOf(400_000, 'a'), frameOf(400_000, 'b'), frameOf(60_000, 'c')], (body) => body[0] !== 99); // prettier-ignore
       expect(bodies[2]!.buffer.byteLength).toBeLessThan(100_000);

@@ -1,0 +1,59 @@
+import { describe, expect, it } from '@jest/globals';
+import { silentLogger, systemPlatform } from '../../lib/platform/index.js';
+import { createResponse, type RemotingCommand } from '../../lib/protocol/index.js';
+import { encodeFrame, requestFields, SERIALIZE_JSON, TcpServer } from '../../lib/remoting/index.js';
+import { freeNow } from '../../lib/remoting/spent-memory.js';
+import { heartbeat, RawPeer, until } from './support.js';
+
+/** Sends so many requests whose bodies are full of their number, and gives the bodies as the server has seen them. */
+async function received(count: number, bytes: number, spent: (opaque: number) => boolean): Promise<Buffer[]> {
+  const bodies: Buffer[] = [];
+  const server = await TcpServer.listen(
+    {
+      onChannel: (channel) =>
+        channel.onRequest((request: RemotingCommand, _channel, respond) => {
+          bodies.push(request.body!);
+          if (spent(request.opaque)) request.bodySpent = true;
+          respond(createResponse(0, {}));
+        }),
+    },
+    systemPlatform().clock,
+    silentLogger,
+  );
+  const peer = await RawPeer.connect(server.address);
+  const frames = Array.from({ length: count }, (_, opaque) =>
+    encodeFrame({ ...heartbeat(Buffer.alloc(bytes, opaque)), opaque }, SERIALIZE_JSON, requestFields),
+  );
+  for (const part of [frames.slice(0, count / 2), frames.slice(count / 2)]) peer.send(Buffer.concat(part));
+  await until(() => peer.answers.length === count, 'an answer to each request');
+  peer.socket.destroy();
+  await server.close();
+  return bodies;
+}
+
+function intact(bodies: readonly Buffer[], bytes: number, held: (opaque: number) => boolean): boolean {
+  return bodies.every((body, opaque) => !held(opaque) || body.equals(Buffer.alloc(bytes, opaque)));
+}
+
+describe('memory of what a server has received', () => {
+  it('is freed once nothing refers to it', async () => {
+    const bodies = await received(200, 2000, () => true);
+    expect(bodies.filter(({ length }) => length === 0).length).toBeGreaterThan(100);
+  });
+
+  it('stays as long as somebody holds one request of many', async () => {
+    for (const bytes of [500, 2000, 90_000, 200_000]) {
+      const held = (opaque: number): boolean => opaque % 7 === 3;
+      const bodies = await received(40, bytes, (opaque) => !held(opaque));
+      expect(intact(bodies, bytes, held)).toBe(true);
+    }
+  });
+
+  it('is not freed where others have a part in it, nor where it is little', () => {
+    const part = Buffer.alloc(100_000, 'a').subarray(0, 50_000);
+    const little = Buffer.from('a'.repeat(9000));
+    const all = Buffer.alloc(50_000, 'a');
+    for (const bytes of [part, little, all]) freeNow(bytes);
+    expect([part.length, little.length, all.length]).toEqual([50_000, 9000, 0]);
+  });
+});
