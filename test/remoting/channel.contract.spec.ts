@@ -242,6 +242,7 @@ describe.each(kinds)('a channel %s', (name, make) => {
       else respond(createResponse(0, {}));
     });
     await expect(client.invoke(heartbeat(), 20)).rejects.toMatchObject({ code: 'TIMEOUT', retryable: true });
+    await until(() => answer !== undefined, 'the request arrives');
     answer!(createResponse(0, {}, 'too late'));
     expect((await client.invoke(heartbeat(Buffer.from('x')), 3000)).code).toBe(0);
   });
