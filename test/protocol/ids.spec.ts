@@ -52,6 +52,15 @@ describe('unique ids', () => {
     expect(id('somewhere').startsWith('7F000001')).toBe(true);
   });
 
+  it('read the clock once for each tick that they are told, and differ all the same', () => {
+    let reads = 0;
+    const next = createUniqueIdFactory({ ip: '127.0.0.1', pid: 1, now: () => march + ++reads, hash: 1 });
+    const ids = [next(7), next(7), next(7), next(8), next(), next(), next(8)];
+    expect(reads).toBe(5);
+    expect(new Set(ids).size).toBe(7);
+    expect(ids.map((id) => parseInt(id.slice(20, 28), 16))).toEqual([1, 1, 1, 2, 3, 4, 5]);
+  });
+
   it('begin anew with the month, also when the clock is set back', () => {
     let time = new Date(2024, 3, 1).getTime() - 1;
     const next = createUniqueIdFactory({ ip: '127.0.0.1', pid: 1, now: () => time, hash: 1 });

@@ -7,10 +7,13 @@ import { batchUnit, resultsWithin, type SendUnit } from './send-unit.js';
 const BATCH_MESSAGES = 128;
 const BATCH_BYTES = 1024 * 1024;
 
-interface Waiting {
-  readonly unit: SendUnit;
-  readonly resolve: (result: SendResult) => void;
-  readonly reject: (error: MessagingError) => void;
+/** A class for the same reason as SendUnit. */
+class Waiting {
+  constructor(
+    readonly unit: SendUnit,
+    readonly resolve: (result: SendResult) => void,
+    readonly reject: (error: MessagingError) => void,
+  ) {}
 }
 
 interface Lane {
@@ -36,7 +39,7 @@ export class OrderedLanes {
 
   enter(unit: SendUnit, index: number, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
     const lane = this.lane(unit.topic, index);
-    lane.waiting.push({ unit, resolve, reject });
+    lane.waiting.push(new Waiting(unit, resolve, reject));
     if (!lane.running) void this.run(lane, index);
   }
 

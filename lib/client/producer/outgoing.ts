@@ -9,6 +9,7 @@ import {
   MAX_DELAY_LEVEL,
   MessagingError,
   PropertyName,
+  type UniqueIds,
 } from '../../protocol/index.js';
 import type { OutgoingMessage } from './messages.js';
 import type { SentAgain } from './sent-again.js';
@@ -23,21 +24,30 @@ export class MessagePreparer {
   private readonly copies = new BodyCopies();
 
   constructor(
-    private readonly createId: () => string,
+    private readonly createId: UniqueIds,
     private readonly maxMessageBytes: number,
     private readonly compressOverBytes: number,
     private readonly now: () => number,
     private readonly namespace?: string,
   ) {}
 
-  prepare(message: OutgoingMessage, deadline: number, retries: number, transactionGroup?: string): SendUnit {
+  /** @param begun When the call came, on the monotonic clock. */
+  prepare(
+    message: OutgoingMessage,
+    begun: number,
+    deadline: number,
+    retries: number,
+    transactionGroup?: string,
+  ): SendUnit {
     const { topic, body } = message;
     if (!this.topics.has(topic)) this.checkNewTopic(topic);
     this.checkBody(topic, body);
-    const messageId = message.messageId ?? this.createId();
+    // Whole, so that it needs no box of its own on the heap while thousands wait.
+    const begunAt = Math.floor(begun);
+    const messageId = message.messageId ?? this.createId(begunAt);
     const properties = encodeMessageProperties(message, messageId, transactionGroup, this.now);
     // The caller's buffer may change while the message waits for its turn, for the socket or for another attempt.
-    const unit = new SendUnit(topic, this.copies.copy(body), properties, messageId, deadline, retries);
+    const unit = new SendUnit(topic, this.copies.copy(body), properties, messageId, begunAt, deadline, retries);
     unit.shardingKey = message.shardingKey;
     unit.dedupId = message.dedupId;
     unit.compressible = body.length >= this.compressOverBytes;
@@ -59,13 +69,13 @@ export class MessagePreparer {
   }
 
   /** @internal A resend or a replay. Its body is taken as it is. */
-  again(message: SentAgain, deadline: number, retries: number): SendUnit {
+  again(message: SentAgain, begun: number, deadline: number, retries: number): SendUnit {
     const { topic, body, shardingKey } = message;
     if (!this.topics.has(topic)) this.checkNewTopic(topic);
     const messageId = this.createId();
     const properties = entry(PropertyName.UNIQUE_KEY, messageId) + message.properties;
     checkSize(properties);
-    const unit = new SendUnit(topic, body, properties, messageId, deadline, retries);
+    const unit = new SendUnit(topic, body, properties, messageId, Math.floor(begun), deadline, retries);
     unit.shardingKey = shardingKey;
     unit.compressible = body.length >= this.compressOverBytes;
     return unit;

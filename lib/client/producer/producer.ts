@@ -1,4 +1,4 @@
-import { batchBytes, MessagingError } from '../../protocol/index.js';
+import { batchBytes, MessagingError, type UniqueIds } from '../../protocol/index.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { keepBytes } from '../interceptor.js';
 import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
@@ -31,7 +31,7 @@ export class Producer {
   /** @internal */
   constructor(
     private readonly core: ClientCore,
-    createId: () => string,
+    createId: UniqueIds,
   ) {
     const { settings, platform } = core;
     this.preparer = new MessagePreparer(
@@ -117,8 +117,7 @@ export class Producer {
    * queue; its place there is that of its commit, so it need not wait for other messages of the key.
    */
   async sendHalf(message: OutgoingMessage, group: string, options?: SendOptions): Promise<SentHalf> {
-    const deadline = this.deadline(options);
-    const unit = this.preparer.prepare(message, deadline, this.retries(options), group);
+    const unit = this.unitOf(message, options, group);
     const { shardingKey, topic } = unit;
     let index: number | undefined;
     if (shardingKey !== undefined) {
@@ -142,9 +141,10 @@ export class Producer {
 
   private dispatchBatch(messages: readonly OutgoingMessage[], options: SendOptions | undefined): Promise<SendResult> {
     try {
-      const deadline = this.deadline(options);
+      const begun = this.core.platform.clock.monotonic();
+      const deadline = this.deadline(begun, options);
       const retries = this.retries(options);
-      const units = messages.map((message) => this.preparer.prepare(message, deadline, retries));
+      const units = messages.map((message) => this.preparer.prepare(message, begun, deadline, retries));
       checkBatch(units);
       const unit = batchUnit(units, deadline, retries);
       const limit = this.core.settings.maxMessageBytes;
@@ -163,14 +163,16 @@ export class Producer {
 
   /** @internal A resend or a replay. Goes past interceptors: it is no send of the application's. */
   async sendAgain(message: SentAgain): Promise<SendResult> {
-    return this.dispatch(this.preparer.again(message, this.deadline(undefined), this.retries(undefined)));
+    const begun = this.core.platform.clock.monotonic();
+    return this.dispatch(this.preparer.again(message, begun, this.deadline(begun, undefined), this.retries(undefined)));
   }
 
   /** @internal Records of the trace: not traced, past interceptors, and also while this is being closed. */
   async sendTrace(message: OutgoingMessage): Promise<SendResult> {
     const { settings, platform } = this.core;
-    const deadline = Math.ceil(platform.clock.monotonic() + settings.sendTimeoutMillis);
-    return this.sender.deliver(this.preparer.prepare(message, deadline, settings.sendRetries), undefined);
+    const begun = platform.clock.monotonic();
+    const deadline = Math.ceil(begun + settings.sendTimeoutMillis);
+    return this.sender.deliver(this.preparer.prepare(message, begun, deadline, settings.sendRetries), undefined);
   }
 
   /** @internal Refuses further sends and waits for the unsettled ones, within the budget. */
@@ -192,16 +194,19 @@ export class Producer {
     )) as R;
   }
 
-  private unitOf(message: OutgoingMessage, options: SendOptions | undefined): SendUnit {
-    return this.preparer.prepare(message, this.deadline(options), this.retries(options));
+  // Reads the clock once for the whole send: a reading takes a tenth of a microsecond on some machines.
+  private unitOf(message: OutgoingMessage, options: SendOptions | undefined, transactionGroup?: string): SendUnit {
+    const begun = this.core.platform.clock.monotonic();
+    const deadline = this.deadline(begun, options);
+    return this.preparer.prepare(message, begun, deadline, this.retries(options), transactionGroup);
   }
 
-  private deadline(options: SendOptions | undefined): number {
+  private deadline(begun: number, options: SendOptions | undefined): number {
     if (this.closing) throw shutDown();
     const timeout = options?.timeoutMillis ?? this.core.settings.sendTimeoutMillis;
     if (!(timeout > 0))
       throw new MessagingError('BAD_ARGUMENT', `The time-out of a send must be above 0 ms, not ${timeout}`);
-    return Math.ceil(this.core.platform.clock.monotonic() + timeout);
+    return Math.ceil(begun + timeout);
   }
 
   private retries(options: SendOptions | undefined): number {

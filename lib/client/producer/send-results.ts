@@ -11,6 +11,7 @@ import type { TopicRoute } from '../connection/topic-route.js';
 import type { SendResult, SendStatus } from './messages.js';
 import type { SendCall } from './send-call.js';
 import { countOf, type SendUnit } from './send-unit.js';
+import { Stored } from './stored.js';
 
 const STATUS: ReadonlyMap<number, SendStatus> = new Map([
   [ResponseCode.SUCCESS, 'SEND_OK'],
@@ -22,21 +23,6 @@ const STATUS: ReadonlyMap<number, SendStatus> = new Map([
 /** Undefined for an answer that says that nothing was stored. */
 export function sendStatus(code: number): SendStatus | undefined {
   return STATUS.get(code);
-}
-
-/** A class for the same reason as SendUnit. */
-class Stored implements SendResult {
-  constructor(
-    public status: SendStatus,
-    public messageId: string,
-    public offsetMessageId: string,
-    public topic: string,
-    public brokerName: string,
-    public queueId: number,
-    public queueOffset: number,
-    public messageIds: string[] | undefined,
-    public duplicate: boolean | undefined,
-  ) {}
 }
 
 /** Makes the results of sends that were stored, and counts them. */

@@ -1,5 +1,6 @@
 import { type BatchItem, RequestCode } from '../../protocol/index.js';
 import type { SendResult } from './messages.js';
+import { Stored } from './stored.js';
 
 /**
  * What one request carries, checked and in wire form: one message, or several that share topic and queue. One flat object
@@ -32,6 +33,8 @@ export class SendUnit {
     readonly properties: string,
     /** Of the message, or the first one of the batch. */
     readonly messageId: string,
+    /** When the call came, on the monotonic clock, in whole milliseconds. */
+    readonly begunAt: number,
     /** On the monotonic clock. */
     readonly deadline: number,
     /** Attempts after the first. */
@@ -46,8 +49,8 @@ export function countOf(unit: SendUnit): number {
 const NO_BODY = Buffer.alloc(0);
 
 export function batchUnit(units: readonly SendUnit[], deadline: number, retries: number): SendUnit {
-  const { topic, shardingKey, messageId } = units[0]!;
-  const batch = new SendUnit(topic, NO_BODY, '', messageId, deadline, retries);
+  const { topic, shardingKey, messageId, begunAt } = units[0]!;
+  const batch = new SendUnit(topic, NO_BODY, '', messageId, begunAt, deadline, retries);
   batch.requestCode = RequestCode.SEND_BATCH_MESSAGE;
   batch.batch = units.map((unit) => unit.messageId);
   batch.messages = units;
@@ -58,15 +61,10 @@ export function batchUnit(units: readonly SendUnit[], deadline: number, retries:
 /** The results of the messages that travelled in one batch, in their order. */
 export function resultsWithin(batch: SendResult, messageIds: readonly string[]): SendResult[] {
   const offsetMessageIds = batch.offsetMessageId.split(',');
-  return messageIds.map((messageId, index) => ({
-    status: batch.status,
-    messageId,
-    offsetMessageId: offsetMessageIds[index] ?? batch.offsetMessageId,
-    topic: batch.topic,
-    brokerName: batch.brokerName,
-    queueId: batch.queueId,
-    queueOffset: batch.queueOffset + index,
-    messageIds: undefined,
-    duplicate: undefined,
-  }));
+  const { status, topic, brokerName, queueId, queueOffset } = batch;
+  return messageIds.map((messageId, index) => {
+    const offsetMessageId = offsetMessageIds[index] ?? batch.offsetMessageId;
+    const place = queueOffset + index;
+    return new Stored(status, messageId, offsetMessageId, topic, brokerName, queueId, place, undefined, undefined);
+  });
 }

@@ -64,7 +64,7 @@ export class Sender implements FirstAttempts, PackedAttempts {
     this.results = new SendResults(core);
   }
 
-  /** One unit with all its attempts; `ordered` is the index of its ordered queue. */
+  /** One unit with all its attempts; `ordered` is the index of its ordered queue. Without it the unit has just been made. */
   deliver(unit: SendUnit, ordered: number | undefined): Promise<SendResult> {
     const sent = new Promise<SendResult>(keepSettlers);
     const call = new SendCall(this, unit, ordered, kept.resolve, kept.reject);
@@ -93,8 +93,8 @@ export class Sender implements FirstAttempts, PackedAttempts {
     call.route = route;
     const address = masterAddress(route, queue.brokerName);
     const channel = address === undefined ? undefined : brokers.peek(address);
-    // Whole, so that it needs no box of its own on the heap while thousands wait.
-    call.startedAt = Math.floor(platform.clock.monotonic());
+    // Keyed units have waited in their lane.
+    call.startedAt = ordered === undefined ? unit.begunAt : Math.floor(platform.clock.monotonic());
     if (channel === undefined || unit.deadline - call.startedAt <= 0) return false;
     this.gatherer(address!, channel).send(call);
     return true;
