@@ -129,12 +129,13 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
   const topics = reader.texts();
   const count = reader.count();
   if (count > MOST_IN_PACK || topics.length > MOST_IN_PACK) throw tooMany(count);
-  const topicOf: number[] = [];
-  const queueIds: number[] = [];
-  const sysFlags: number[] = [];
-  const bornTimestamps: number[] = [];
-  const properties: string[] = [];
-  const bodies: Buffer[] = [];
+  // Of their final size: columns that grow are copied four times on the way to 256, 110 bytes a message.
+  const topicOf = new Array<number>(count);
+  const queueIds = new Array<number>(count);
+  const sysFlags = new Array<number>(count);
+  const bornTimestamps = new Array<number>(count);
+  const properties = new Array<string>(count);
+  const bodies = new Array<Buffer>(count);
   let at = reader.at;
   for (let i = 0; i < count; i++) {
     if (end - at < FIXED_BYTES) throw noPack(at, end);
@@ -143,13 +144,13 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
     const propertiesAt = at + FIXED_BYTES;
     const bodyAt = propertiesAt + readUint16(bytes, at + AT_PROPERTIES_LENGTH);
     if (topic >= topics.length || bodyLength < 0 || bodyAt + bodyLength > end) throw noPack(at, end);
-    topicOf.push(topic);
-    queueIds.push(readInt32(bytes, at + AT_QUEUE));
-    sysFlags.push(readInt32(bytes, at + AT_SYS_FLAG));
-    bornTimestamps.push(born + readInt32(bytes, at + AT_BORN));
-    properties.push(bytes.toString('utf8', propertiesAt, bodyAt));
+    topicOf[i] = topic;
+    queueIds[i] = readInt32(bytes, at + AT_QUEUE);
+    sysFlags[i] = readInt32(bytes, at + AT_SYS_FLAG);
+    bornTimestamps[i] = born + readInt32(bytes, at + AT_BORN);
+    properties[i] = bytes.toString('utf8', propertiesAt, bodyAt);
     at = bodyAt + bodyLength;
-    bodies.push(bytes.subarray(bodyAt, at));
+    bodies[i] = bytes.subarray(bodyAt, at);
   }
   if (at !== end) throw noPack(at, end);
   return {
