@@ -15,7 +15,7 @@ const { values } = parseArgs({
 });
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const MESSAGES = 16_000;
-const ROUNDS = 9;
+const ROUNDS = 7;
 const BROKEN_ROUNDS = 4;
 const DEADLINE = 240_000;
 const EXIT_MISSING = 77;
