@@ -12,7 +12,7 @@ export function progress(print, missing, broken) {
       else
         print(`  ${name}p50/p99 ${windows.map(({ p50, p99 }) => `${p50.toFixed(2)}/${p99.toFixed(2)}`).join(', ')} ms`);
     },
-    subject: (name, { durability }) => print(`open: ${name} (${durability})`),
+    subject: (name, { durability }) => print(`\nopen: ${name} (${durability})`),
     broken: (what, error) => {
       broken.push(`${what}: ${error.message.split('\n')[0]}`);
       print(`broken: ${what}: ${error.stack}`);

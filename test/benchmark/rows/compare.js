@@ -1,6 +1,6 @@
-// Ours and the peers in the same run. All are open; in a row one follows the other, each with one load without a pause. Ours are
-// measured before the peers and once more after them, so that a drift of the machine widens their range. What is sent stays
-// there to be received.
+// Ours and the peers in the same run, one after the other and each alone on the machine: a broker that only waits takes its
+// share of two processors too, and it shows in the latency of others. Ours are measured before the peers and once more after
+// them, so that a drift of the machine widens their range. What is sent in a row stays there for the next one.
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { OurServer } from '../subject/server.js';
@@ -70,37 +70,6 @@ const OURS = [
   { name: 'nestmq, embedded', processes: '1: application', open: (directory) => OurServer.open(directory) },
 ];
 
-/** Opens all, each on a folder of its own; one that fails to start is named and left out, unless it is ours. */
-async function openAll(peers, root, say) {
-  const subjects = [];
-  for (const [index, { name, processes, open }] of [...OURS, ...peers].entries()) {
-    const directory = join(root, `subject-${index}`);
-    mkdirSync(directory);
-    try {
-      const server = await open(directory);
-      subjects.push({
-        name,
-        processes: processes ?? '2: client, server',
-        server,
-        directory,
-        ours: index < OURS.length,
-      });
-      say.subject(name, server);
-    } catch (error) {
-      if (index < OURS.length) throw error;
-      say.failed(name, error);
-    }
-  }
-  return subjects;
-}
-
-async function closeAll(subjects, say) {
-  for (const { name, server, directory } of subjects.toReversed()) {
-    await server.close().catch((error) => say.failed(`closing ${name}`, error));
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
 /** How each of ours stands to each peer, by figure: both must sync before they acknowledge, or the line says otherwise. */
 export function compareResults(row, results) {
   const ours = results.filter((result) => result.ours);
@@ -130,48 +99,84 @@ export function turnsOf(subjects) {
   return ours.length === subjects.length ? ours : [...subjects, ...ours.toReversed()];
 }
 
+/** Opens the subject on the folder and gives it to `use`; one that fails to start is named and left out. */
+async function withServer({ name, ours, open }, directory, say, use) {
+  const report = say[ours ? 'broken' : 'failed'];
+  mkdirSync(directory);
+  let server;
+  try {
+    server = await open(directory);
+    say.subject(name, server);
+    await use(server);
+  } catch (error) {
+    report(name, error);
+  } finally {
+    await server?.close().catch((error) => report(`closing ${name}`, error));
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Windows and facts by row and subject, as far as they were measured; a row that fails once is no row of that subject. */
+class Collected {
+  #rows = new Map();
+  #failed = new Set();
+
+  add(row, { name, processes = '2: client, server', ours }, server, windows) {
+    const key = `${row.name} ${name}`;
+    const windowsBefore = this.#rows.get(key)?.windows ?? [];
+    const { durability, facts } = server;
+    this.#rows.set(key, { name, processes, ours, durability, facts, windows: [...windowsBefore, ...windows] });
+  }
+
+  fail(row, { name }) {
+    this.#failed.add(`${row.name} ${name}`);
+  }
+
+  resultsOf(row, plan) {
+    return [...this.#rows]
+      .filter(([key]) => key.startsWith(`${row.name} `) && !this.#failed.has(key))
+      .map(([, { name, processes, ours, durability, facts, windows }]) => ({
+        row: row.name,
+        title: row.title,
+        subject: name,
+        ours,
+        durability,
+        processes,
+        spec: row.spec,
+        plan,
+        facts,
+        summary: summarizeWindows(windows),
+        windows,
+      }));
+  }
+}
+
 /** Results and verdicts of the rows that ours share with peers. */
 export async function measureComparisons(rows, peers, planOf, root, say) {
-  const subjects = await openAll(peers, root, say);
-  const results = [];
-  const verdicts = [];
-  try {
-    for (const row of rows) {
-      const plan = planOf(row);
-      say.row(row, plan);
-      const able = subjects.filter(({ server }) => typeof server[row.call] === 'function');
-      const windows = new Map(able.map(({ name }) => [name, []]));
-      for (const { name, server, ours } of turnsOf(able)) {
-        if (!windows.has(name)) continue;
+  const subjects = [...OURS.map((subject) => ({ ...subject, ours: true })), ...peers];
+  const collected = new Collected();
+  for (const [turn, subject] of turnsOf(subjects).entries())
+    await withServer(subject, join(root, `subject-${turn}`), say, async (server) => {
+      for (const row of rows) {
+        if (typeof server[row.call] !== 'function') continue;
+        const plan = planOf(row);
+        say.row(row, plan);
         try {
-          const measured = await row.run(server, { ...row.spec, ...plan });
-          windows.get(name).push(...measured);
-          say.windows(measured, name);
+          const windows = await row.run(server, { ...row.spec, ...plan });
+          collected.add(row, subject, server, windows);
+          say.windows(windows, subject.name);
         } catch (error) {
-          windows.delete(name);
-          say[ours ? 'broken' : 'failed'](`${name}, ${row.title}`, error);
+          collected.fail(row, subject);
+          say[subject.ours ? 'broken' : 'failed'](`${subject.name}, ${row.title}`, error);
         }
       }
-      const measured = able
-        .filter(({ name }) => windows.has(name))
-        .map(({ name, processes, server, ours }) => ({
-          row: row.name,
-          title: row.title,
-          subject: name,
-          ours,
-          durability: server.durability,
-          processes,
-          spec: row.spec,
-          plan,
-          facts: server.facts,
-          summary: summarizeWindows(windows.get(name)),
-          windows: windows.get(name),
-        }));
-      results.push(...measured);
-      verdicts.push(...compareResults(row, measured));
-    }
-  } finally {
-    await closeAll(subjects, say);
+    });
+  const results = [];
+  const verdicts = [];
+  for (const row of rows) {
+    const measured = collected.resultsOf(row, planOf(row));
+    results.push(...measured);
+    verdicts.push(...compareResults(row, measured));
   }
   return { results, verdicts };
 }

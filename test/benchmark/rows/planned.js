@@ -17,7 +17,7 @@ export function plannedSeconds(rows, comparisons, peers, planOf) {
   for (const row of rows) sum += rowSeconds(OURS, row, planOf(row));
   if (comparisons.length === 0) return sum;
   const subjects = [{ ours: true }, { ours: true }, ...peers.map(({ seconds }) => ({ ours: false, seconds }))];
-  for (const { ours, seconds } of subjects) sum += ours ? OURS.open : { ...THEIRS, ...seconds }.open;
+  for (const { ours, seconds } of turnsOf(subjects)) sum += ours ? OURS.open : { ...THEIRS, ...seconds }.open;
   for (const row of comparisons)
     for (const { ours, seconds } of turnsOf(subjects))
       sum += rowSeconds(ours ? OURS : { ...THEIRS, ...seconds }, row, planOf(row));
