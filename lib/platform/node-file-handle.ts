@@ -75,9 +75,13 @@ export class NodeFileHandle implements FileHandle {
   }
 
   async close(): Promise<void> {
-    if (this.synced !== undefined) await closed(this.synced);
+    const { synced } = this;
     this.synced = undefined;
-    return closed(this.fd);
+    try {
+      if (synced !== undefined) await closed(synced);
+    } finally {
+      await closed(this.fd);
+    }
   }
 
   private writeAll(fd: number, parts: readonly Uint8Array[], position: number): Promise<void> {

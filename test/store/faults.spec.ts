@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { type FileHandle, SeededRandom, silentLogger, SimulatedFileSystem } from '../../lib/platform/index.js';
-import { message, openStore, putAll, readTexts, texts } from './support.js';
+import { Segments } from '../../lib/store/commitlog/segments.js';
+import { HandlePool } from '../../lib/store/handle-pool.js';
+import { StorePaths } from '../../lib/store/paths.js';
+import { message, openStore, platformOn, putAll, readTexts, texts, VirtualClock } from './support.js';
 
 const inLog = (path: string): boolean => /commitlog\/\d{20}$/.test(path);
 
@@ -78,6 +81,91 @@ describe('a failing disk', () => {
     expect(store.health()).toMatchObject({ checkpointProblem: undefined, checkpointOffset: store.visibleOffset });
     expect(await readTexts(store)).toEqual(texts(10));
     await store.close();
+  });
+});
+
+/** Like the machine's own: one call writes the log and syncs what it has written, and can fail as a whole. */
+class OneCall extends SimulatedFileSystem {
+  calls = 0;
+  failure: string | undefined;
+
+  override async open(path: string, mode: 'create' | 'write' | 'read'): Promise<FileHandle> {
+    const handle = await super.open(path, mode);
+    if (!inLog(path)) return handle;
+    handle.writeSynced = async (parts, position) => {
+      this.calls++;
+      let at = position;
+      for (const part of parts) {
+        // The disk has taken half of it when it fails.
+        if (this.failure !== undefined) {
+          await handle.write(part.subarray(0, part.length >> 1), at);
+          throw Object.assign(new Error(this.failure), { code: this.failure });
+        }
+        await handle.write(part, at);
+        at += part.length;
+      }
+      await handle.datasync();
+    };
+    return handle;
+  }
+}
+
+describe('a disk that writes and syncs in one call', () => {
+  it('is asked for nothing else once there is room ahead, and for one call a batch', async () => {
+    const disk = new OneCall();
+    const { store } = await openStore(disk);
+    await putAll(store, ['first']);
+    const before = disk.operations.filter((each) => each.name === 'write' && inLog(each.path)).length;
+    for (let at = 0; at < 20; at++) await putAll(store, texts(1, 100, at));
+    expect(disk.calls).toBe(20);
+    expect(disk.operations.filter((each) => each.name === 'write' && inLog(each.path))).toHaveLength(before + 20);
+    await store.close();
+  });
+
+  it('fences the store when the call fails', async () => {
+    const disk = new OneCall();
+    const { store } = await openStore(disk);
+    await putAll(store, texts(3));
+    disk.failure = 'EIO';
+    await expect(store.putAsync(message('lost'))).rejects.toMatchObject({ code: 'STORE_FENCED' });
+    await store.close();
+    const again = await openStore(disk.crashImage('all', new SeededRandom(1)));
+    expect(await readTexts(again.store)).toEqual(texts(3));
+    await again.store.close();
+  });
+
+  it('refuses what finds no room, goes on once there is some, and nothing of the refused comes back', async () => {
+    const disk = new OneCall();
+    const clock = new VirtualClock();
+    const { store } = await openStore(disk, {}, { clock });
+    await putAll(store, texts(3));
+    disk.failure = 'ENOSPC';
+    await expect(store.putAsync(message('refused'))).rejects.toMatchObject({ code: 'DISK_FULL' });
+    disk.failure = undefined;
+    await clock.advance(1_000);
+    await putAll(store, ['after']);
+    for (const policy of ['none', 'all'] as const) {
+      const again = await openStore(disk.crashImage(policy, new SeededRandom(1)));
+      expect(await readTexts(again.store)).toEqual([...texts(3), 'after']);
+      await again.store.close();
+    }
+    await store.close();
+  });
+
+  it('is not taken at its word for what was written before without a sync', async () => {
+    const disk = new OneCall();
+    const platform = platformOn(disk);
+    await disk.makeDirectory('/store/commitlog');
+    const segments = new Segments(platform, new StorePaths('/store'), new HandlePool(disk, 4), 1024 * 1024, []);
+    await segments.open(0);
+    // Large ones, for which nothing is written ahead.
+    const part = Buffer.alloc(100 * 1024, 'x');
+    await segments.write(0, [part], false);
+    await segments.write(part.length, [part], true);
+    expect(disk.calls).toBe(0);
+    await segments.write(2 * part.length, [part], true);
+    expect(disk.calls).toBe(1);
+    await segments.close();
   });
 });
 
