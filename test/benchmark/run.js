@@ -67,7 +67,7 @@ const planOf = (row) => (quick ? row.quick : row.plan);
 const planned = plannedSeconds(rows, comparisons, peers, planOf);
 console.log(`planned: ${rows.length + comparisons.length} rows, about ${inWords(planned)}`);
 const own = await measureRows(rows, planOf, root, say);
-const none = { results: [], verdicts: [] };
+const none = { results: [], verdicts: [], tookSeconds: {} };
 const compared = comparisons.length > 0 ? await measureComparisons(comparisons, peers, planOf, root, say) : none;
 
 const run = {
@@ -80,11 +80,14 @@ const run = {
   broken,
   own,
   compared: compared.results,
+  subjectSeconds: compared.tookSeconds,
   verdicts: compared.verdicts,
 };
 const lines = reportLines(run);
 for (const line of lines) console.log(line);
 for (const path of writeResults(resultsFolder, run, lines)) console.log(path);
-console.log(`bench: ${own.length + compared.results.length} rows after ${run.tookSeconds} s`);
+const shares = Object.entries(run.subjectSeconds).map(([name, seconds]) => `${name} ${Math.round(seconds)} s`);
+const beside = shares.length > 0 ? ` (side by side: ${shares.join(', ')})` : '';
+console.log(`bench: ${own.length + compared.results.length} rows after ${run.tookSeconds} s${beside}`);
 for (const what of broken) console.log(`broken: ${what}`);
 process.exitCode = broken.length === 0 ? 0 : 1;

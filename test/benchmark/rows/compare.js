@@ -151,11 +151,13 @@ class Collected {
   }
 }
 
-/** Results and verdicts of the rows that ours share with peers. */
+/** Results and verdicts of the rows that ours share with peers, and how long each subject took in all. */
 export async function measureComparisons(rows, peers, planOf, root, say) {
   const subjects = [...OURS.map((subject) => ({ ...subject, ours: true })), ...peers];
   const collected = new Collected();
-  for (const [turn, subject] of turnsOf(subjects).entries())
+  const tookSeconds = {};
+  for (const [turn, subject] of turnsOf(subjects).entries()) {
+    const began = Date.now();
     await withServer(subject, join(root, `subject-${turn}`), say, async (server) => {
       for (const row of rows) {
         if (typeof server[row.call] !== 'function') continue;
@@ -171,6 +173,8 @@ export async function measureComparisons(rows, peers, planOf, root, say) {
         }
       }
     });
+    tookSeconds[subject.name] = (tookSeconds[subject.name] ?? 0) + (Date.now() - began) / 1000;
+  }
   const results = [];
   const verdicts = [];
   for (const row of rows) {
@@ -178,5 +182,5 @@ export async function measureComparisons(rows, peers, planOf, root, say) {
     results.push(...measured);
     verdicts.push(...compareResults(row, measured));
   }
-  return { results, verdicts };
+  return { results, verdicts, tookSeconds };
 }
