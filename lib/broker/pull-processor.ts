@@ -16,7 +16,7 @@ import type { Channel, Respond } from '../remoting/index.js';
 import type { MessageStore, ReadResult, ReadStatus, TopicConfig } from '../store/index.js';
 import { failure, refusal } from './answers.js';
 import type { Consumers } from './consumers.js';
-import { type HeldPull, HeldPulls } from './held-pulls.js';
+import { HeldPull, HeldPulls } from './held-pulls.js';
 import type { OffsetBook } from './offset-book.js';
 import type { ResolvedBrokerOptions } from './options.js';
 import type { PositionResets } from './position-resets.js';
@@ -51,7 +51,8 @@ const RESPONSE_CODES: Record<ReadStatus, number> = {
   OFFSET_TOO_SMALL: ResponseCode.PULL_OFFSET_MOVED,
 };
 
-type Pull = Omit<HeldPull, 'deadline'>;
+/** A pull before it waits. */
+type Pull = Pick<HeldPull, 'header' | 'channel' | 'respond' | 'subscription' | 'offset'>;
 
 /** PULL_MESSAGE and LITE_PULL_MESSAGE: answers at once, or holds the pull until messages come. */
 export class PullProcessor {
@@ -212,7 +213,7 @@ export class PullProcessor {
   }
 
   private finish(result: ReadResult, pull: Pull, wait: number, again: boolean): void {
-    const { header, channel, respond } = pull;
+    const { header, channel, respond, subscription } = pull;
     const code = codeOf(result, header.queueOffset);
     // Woken by messages that turned out to be for others: it waits on behind them, and nothing was sent to say so.
     const inVain = again && result.status === 'NO_MATCHED_MESSAGE' && result.nextBeginOffset === result.maxOffset;
@@ -228,7 +229,7 @@ export class PullProcessor {
     if (channel.closed) return;
     const deadline = this.platform.clock.monotonic() + wait;
     const offset = inVain ? result.nextBeginOffset : pull.offset;
-    if (!this.held.hold({ ...pull, offset, deadline })) {
+    if (!this.held.hold(new HeldPull(header, channel, respond, subscription, offset, deadline))) {
       respond(
         refusal(
           ResponseCode.SYSTEM_BUSY,

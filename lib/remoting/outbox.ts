@@ -24,6 +24,7 @@ export class Outbox {
   /** The part of the slab that is filled and not yet cut off as a chunk. */
   private slabFrom = 0;
   private slabTo = 0;
+  private usedSlab = false;
 
   constructor(
     private readonly socket: Socket,
@@ -63,17 +64,19 @@ export class Outbox {
 
   /** Gives back memory that only a burst needed; to be called now and then. */
   releaseMemory(): void {
-    if (this.unsentBytes === 0) this.slab = undefined;
+    if (this.unsentBytes === 0 && !this.usedSlab) this.slab = undefined;
+    this.usedSlab = false;
   }
 
   private copy(bytes: Buffer, room: number): void {
     if (this.slab === undefined || this.slabTo + room > this.slab.length) {
       this.cutSlab();
-      // A slab is never written to again behind what was cut off: the socket may still be sending that.
+      // What was cut off is not written to again until the socket has sent all of it.
       this.slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, room));
       this.slabFrom = 0;
       this.slabTo = 0;
     }
+    this.usedSlab = true;
     bytes.copy(this.slab, this.slabTo);
     this.slabTo += bytes.length;
   }
@@ -106,6 +109,9 @@ export class Outbox {
     // The socket reports its own failure; this channel is about to be closed by it.
     if (error) return;
     this.inFlight = 0;
+    // All is sent: the next frames take the same memory. A new slab for every fifty lone messages outlived young
+    // collections, and as memory outside of the heap it brought on those of the whole heap.
+    if (this.queued === 0) this.slabFrom = this.slabTo = 0;
     this.flush();
     this.onProgress();
   };
