@@ -4,6 +4,7 @@ export type OperationName =
   | 'write'
   | 'read'
   | 'datasync'
+  | 'syncRange'
   | 'truncate'
   | 'size'
   | 'close'
@@ -18,7 +19,10 @@ export type OperationName =
   | 'lock'
   | 'unlock';
 
-/** One operation on the simulated disk, in the order in which they are carried out; `number` counts from 0. */
+/**
+ * One operation on the simulated disk, in the order in which they are carried out; `number` counts from 0. A synced write
+ * is two: `write`, and `syncRange` of what that has written.
+ */
 export interface Operation {
   readonly number: number;
   readonly name: OperationName;
@@ -27,8 +31,8 @@ export interface Operation {
 
 export interface Fault {
   /**
-   * `EIO`: the operation fails and does nothing; a sync loses what it should have made durable. `ENOSPC`: writes, creations
-   * and growth fail. `short`: the first half of a write is done, then the disk is full.
+   * `EIO`: the operation fails and does nothing; a sync loses what it should have made durable. `ENOSPC`: writes, creations,
+   * growth and the sync of a synced write fail. `short`: the first half of a write is done, then the disk is full.
    */
   readonly kind: 'EIO' | 'ENOSPC' | 'short';
   /** Number of the operation from which on the fault waits for one that it can hit. */
@@ -41,7 +45,15 @@ export interface Fault {
   readonly path?: (path: string) => boolean;
 }
 
-const TAKES_SPACE: ReadonlySet<OperationName> = new Set(['create', 'write', 'truncate', 'makeDirectory', 'rename']);
+/** Some file systems look for room no sooner than when the bytes go to the disk; one that syncs its writes says so there. */
+const TAKES_SPACE: ReadonlySet<OperationName> = new Set([
+  'create',
+  'write',
+  'syncRange',
+  'truncate',
+  'makeDirectory',
+  'rename',
+]);
 
 /** The faults that a test has asked for. */
 export class FaultPlan {

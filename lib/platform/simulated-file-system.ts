@@ -14,11 +14,13 @@ export interface SimulatedDiskOptions {
   /** Bytes after which writes fail with ENOSPC; default one TiB, which no test reaches. */
   readonly capacityBytes?: number;
   readonly latency?: Latency;
+  /** Whether files have `writeSynced`, as those of Linux do; default false. */
+  readonly syncsWrites?: boolean;
 }
 
 /**
  * A disk that loses power. What is written is visible at once but survives a crash for certain only after `datasync` of
- * the file and `syncDirectory` of the directory that names it; what else survives is up to the policy of `crashImage`.
+ * the file (or `writeSynced`, for its own bytes) and `syncDirectory` of the directory that names it; what else survives is up to the policy of `crashImage`.
  *
  * Operations are numbered and carried out one after another, each a microtask (or `latency`) after it was asked for, so
  * that a run with the same input is the same run. Model: CockroachDB's pebble, `vfs.NewCrashableMem` and `errorfs`.
@@ -210,6 +212,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   private handle(file: SimulatedFile, path: string, writable: boolean): FileHandle {
     let open = true;
+    let openedToSync = false;
     const submit = <T>(
       name: OperationName,
       allowed: boolean,
@@ -223,15 +226,38 @@ export class SimulatedFileSystem implements FileSystem {
         }
         return perform(operation.number, fault);
       });
+    const write = (bytes: Uint8Array, position: number): Promise<void> =>
+      submit('write', writable, (number, fault) => {
+        if (fault === 'short') file.write(number, bytes.subarray(0, bytes.length >> 1), position);
+        if (fault !== undefined) throw new FileSystemError('ENOSPC', 'write', path);
+        if (this.options.capacityBytes !== undefined)
+          this.requireSpace(file.current.missingBytes(position, bytes.length), path);
+        file.write(number, bytes, position);
+      });
+    const syncRange = (position: number, length: number): Promise<void> =>
+      this.queue.submit('syncRange', path, (_operation, fault) => {
+        if (!open) throw new FileSystemError('EBADF', 'syncRange', path);
+        if (fault === undefined) {
+          file.syncRange(position, length);
+          return;
+        }
+        file.loseRange(position, length);
+        throw new FileSystemError(fault === 'EIO' ? 'EIO' : 'ENOSPC', 'syncRange', path);
+      });
+    const writeSynced: NonNullable<FileHandle['writeSynced']> = async (parts, position) => {
+      // Through a descriptor of its own, as that of the machine.
+      if (!openedToSync)
+        await submit('open', writable, () => {
+          if (this.find(normalPath(path)) !== file) throw new FileSystemError('ENOENT', 'open', path);
+          openedToSync = true;
+        });
+      const bytes = Buffer.concat(parts);
+      await write(bytes, position);
+      await syncRange(position, bytes.length);
+    };
     return {
-      write: (bytes, position) =>
-        submit('write', writable, (number, fault) => {
-          if (fault === 'short') file.write(number, bytes.subarray(0, bytes.length >> 1), position);
-          if (fault !== undefined) throw new FileSystemError('ENOSPC', 'write', path);
-          if (this.options.capacityBytes !== undefined)
-            this.requireSpace(file.current.missingBytes(position, bytes.length), path);
-          file.write(number, bytes, position);
-        }),
+      ...(this.options.syncsWrites === true && { writeSynced }),
+      write,
       read: (target, position) => submit('read', true, () => file.current.read(target, position)),
       datasync: () => submit('datasync', true, () => file.sync()),
       truncate: (size) =>

@@ -3,10 +3,16 @@ import { PagedBytes } from './paged-bytes.js';
 /** The unit in which a disk's cache is written back. */
 export const PAGE_BYTES = 4096;
 
+interface PendingWrite {
+  readonly operation: number;
+  readonly kind: 'write';
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
 /** A change of a file that no sync has covered yet. */
 export type PendingExtent =
-  | { readonly operation: number; readonly kind: 'write'; readonly position: number; readonly bytes: Uint8Array }
-  | { readonly operation: number; readonly kind: 'truncate'; readonly size: number };
+  PendingWrite | { readonly operation: number; readonly kind: 'truncate'; readonly size: number };
 
 /** What processes see (`current`), what a power loss leaves for certain (`durable`), and the way from one to the other. */
 export class SimulatedFile {
@@ -35,12 +41,56 @@ export class SimulatedFile {
   }
 
   /**
+   * Makes durable what is in the range now, and the size that reading it needs: all that a synced write promises (O_DSYNC). What
+   * was written elsewhere in the file stays pending.
+   */
+  syncRange(position: number, length: number): void {
+    const end = Math.min(position + length, this.current.size);
+    if (end <= position) return;
+    if (this.pending.some((extent) => extent.kind === 'truncate' && extent.size < end)) this.syncSize();
+    this.loseRange(position, end - position);
+    const bytes = Buffer.alloc(end - position);
+    this.current.read(bytes, position);
+    this.durable.write(bytes, position);
+  }
+
+  /** A sync of the range that failed: nothing of it waits any more, and nothing of it is on the disk. */
+  loseRange(position: number, length: number): void {
+    this.pending = this.pending.flatMap((extent): PendingExtent[] => {
+      if (extent.kind === 'truncate') return [extent];
+      const end = position + length - extent.position;
+      return [part(extent, 0, position - extent.position), part(extent, end, extent.bytes.length)].filter(
+        (rest) => rest.bytes.length > 0,
+      );
+    });
+  }
+
+  /** A journal takes the sizes of a file in order, and cuts what was written before behind each of them. */
+  private syncSize(): void {
+    let left: PendingWrite[] = [];
+    for (const extent of this.pending) {
+      if (extent.kind === 'write') {
+        left.push(extent);
+        continue;
+      }
+      this.durable.truncate(extent.size);
+      left = left.map((write) => part(write, 0, extent.size - write.position));
+    }
+    this.pending = left;
+  }
+
+  /**
    * A sync that failed: Linux marks the pages clean, so that they read as written, the next sync reports success, and
    * they are not on the disk (fsyncgate).
    */
   loseUnsynced(): void {
     this.pending = [];
   }
+}
+
+function part(write: PendingWrite, from: number, to: number): PendingWrite {
+  const start = Math.max(0, from);
+  return { ...write, position: write.position + start, bytes: write.bytes.subarray(start, Math.max(start, to)) };
 }
 
 export function applyExtent(target: PagedBytes, extent: PendingExtent): void {

@@ -128,6 +128,95 @@ describe('SimulatedFileSystem', () => {
     expect(disk.faultHits).toBe(1);
   });
 
+  describe('whose writes can be synced', () => {
+    beforeEach(async () => {
+      disk = new SimulatedFileSystem({ syncsWrites: true });
+      await disk.makeDirectory('/d');
+    });
+
+    const kept = (): string => disk.crashImage('none', random()).contents('/d/a').toString('latin1');
+    const mayBe = (): Set<string> =>
+      new Set(
+        Array.from({ length: 60 }, (_, seed) =>
+          disk.crashImage('random-pages', random(seed)).contents('/d/a').toString('latin1'),
+        ),
+      );
+
+    it('keeps what such a write has written, and the size that it needs, but nothing else of the file', async () => {
+      const file = await durableFile('/d/a', '0123456789');
+      await file.write(Buffer.from('ABCDEFGH'), 1);
+      await file.writeSynced!([Buffer.from('x'), Buffer.from('yz')], 3);
+      expect(disk.contents('/d/a').toString()).toBe('0ABxyzFGH9');
+      expect(kept()).toBe('012xyz6789');
+      expect(mayBe()).toEqual(new Set(['012xyz6789', '0ABxyz6789', '0ABxyzFGH9']));
+      await file.write(Buffer.from('lost'), 10);
+      await file.writeSynced!([Buffer.from('!')], 14);
+      expect(kept()).toBe('012xyz6789\0\0\0\0!');
+      await file.datasync();
+      expect(kept()).toBe('0ABxyzFGH9lost!');
+    });
+
+    it('keeps the sizes that the file had before, where what is synced lies behind them', async () => {
+      const file = await durableFile('/d/a', '0123456789');
+      await file.write(Buffer.from('AB'), 1);
+      await file.truncate(2);
+      await file.writeSynced!([Buffer.from('1')], 1);
+      expect(kept()).toBe('0123456789');
+      await file.writeSynced!([Buffer.from('z')], 4);
+      expect(kept()).toBe('01\0\0z');
+      expect(mayBe()).toEqual(new Set(['01\0\0z']));
+    });
+
+    it('may lose it, or a part of it, when the power fails within the call', async () => {
+      const file = await durableFile('/d/a', '');
+      const within: string[] = [];
+      disk.onOperation(({ name }) => {
+        if (name === 'syncRange') within.push(kept(), disk.crashImage('all', random()).contents('/d/a').toString());
+      });
+      await file.writeSynced!([Buffer.from('ab')], 0);
+      expect(within).toEqual(['', 'ab']);
+      disk.crashAt({ at: disk.operations.length + 1, done: true });
+      let answered = false;
+      void file.writeSynced!([Buffer.from('cd')], 2).then(() => (answered = true));
+      await disk.whenCrashed;
+      await new VirtualClock().settle();
+      expect([answered, kept()]).toEqual([false, 'abcd']);
+    });
+
+    it.each(['EIO', 'ENOSPC'] as const)('forgets what it could not sync (%s), for the next sync too', async (kind) => {
+      const file = await durableFile('/d/a', 'abcdef');
+      await file.write(Buffer.from('B'), 1);
+      disk.inject({ kind, at: 0, lasts: 'from', operations: ['syncRange'] });
+      await expect(file.writeSynced!([Buffer.from('DE')], 3)).rejects.toMatchObject({ code: kind });
+      disk.clearFaults();
+      await file.datasync();
+      expect(disk.contents('/d/a').toString()).toBe('aBcDEf');
+      expect(kept()).toBe('aBcdef');
+    });
+
+    it('can fail before anything is written, or half way', async () => {
+      const file = await durableFile('/d/a', '');
+      disk.inject({ kind: 'short', at: disk.operations.length + 1 });
+      await expect(file.writeSynced!([Buffer.from('ab'), Buffer.from('cd')], 0)).rejects.toMatchObject({
+        code: 'ENOSPC',
+      });
+      expect([disk.contents('/d/a').toString(), kept()]).toEqual(['ab', '']);
+      disk.inject({ kind: 'EIO', at: disk.operations.length, operations: ['write'] });
+      await expect(file.writeSynced!([Buffer.from('x')], 0)).rejects.toMatchObject({ code: 'EIO' });
+      expect(disk.contents('/d/a').toString()).toBe('ab');
+    });
+
+    it('needs the file where it was opened, and open', async () => {
+      const file = await durableFile('/d/a', '');
+      await disk.rename('/d/a', '/d/b');
+      await expect(file.writeSynced!([Buffer.from('x')], 0)).rejects.toMatchObject({ code: 'ENOENT' });
+      await disk.rename('/d/b', '/d/a');
+      await file.writeSynced!([Buffer.from('x')], 0);
+      await file.close();
+      await expect(file.writeSynced!([Buffer.from('x')], 0)).rejects.toMatchObject({ code: 'EBADF' });
+    });
+  });
+
   it('fails with ENOSPC, or after half of a write, from an operation on until the disk is well again', async () => {
     const file = await durableFile('/d/a', '');
     disk.inject({ kind: 'short', at: disk.operations.length });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { type FileHandle, SeededRandom, silentLogger, SimulatedFileSystem } from '../../lib/platform/index.js';
+import {
+  type FileHandle,
+  type OperationName,
+  SeededRandom,
+  silentLogger,
+  SimulatedFileSystem,
+} from '../../lib/platform/index.js';
 import { Segments } from '../../lib/store/commitlog/segments.js';
 import { HandlePool } from '../../lib/store/handle-pool.js';
 import { StorePaths } from '../../lib/store/paths.js';
@@ -84,76 +90,86 @@ describe('a failing disk', () => {
   });
 });
 
-/** Like the machine's own: one call writes the log and syncs what it has written, and can fail as a whole. */
-class OneCall extends SimulatedFileSystem {
-  calls = 0;
-  failure: string | undefined;
-
-  override async open(path: string, mode: 'create' | 'write' | 'read'): Promise<FileHandle> {
-    const handle = await super.open(path, mode);
-    if (!inLog(path)) return handle;
-    handle.writeSynced = async (parts, position) => {
-      this.calls++;
-      let at = position;
-      for (const part of parts) {
-        // The disk has taken half of it when it fails.
-        if (this.failure !== undefined) {
-          await handle.write(part.subarray(0, part.length >> 1), at);
-          throw Object.assign(new Error(this.failure), { code: this.failure });
-        }
-        await handle.write(part, at);
-        at += part.length;
-      }
-      await handle.datasync();
-    };
-    return handle;
-  }
-}
-
 describe('a disk that writes and syncs in one call', () => {
+  const oneCall = (): SimulatedFileSystem => new SimulatedFileSystem({ syncsWrites: true });
+  const count = (disk: SimulatedFileSystem, name: OperationName): number =>
+    disk.operations.filter((each) => each.name === name && inLog(each.path)).length;
+
   it('is asked for nothing else once there is room ahead, and for one call a batch', async () => {
-    const disk = new OneCall();
+    const disk = oneCall();
     const { store } = await openStore(disk);
     await putAll(store, ['first']);
-    const before = disk.operations.filter((each) => each.name === 'write' && inLog(each.path)).length;
+    const before = disk.operations.length;
+    const writes = count(disk, 'write');
     for (let at = 0; at < 20; at++) await putAll(store, texts(1, 100, at));
-    expect(disk.calls).toBe(20);
-    expect(disk.operations.filter((each) => each.name === 'write' && inLog(each.path))).toHaveLength(before + 20);
+    expect([count(disk, 'write') - writes, count(disk, 'syncRange')]).toEqual([20, 20]);
+    const others = disk.operations.slice(before).filter(({ name }) => name !== 'write' && name !== 'syncRange');
+    // The descriptor for such calls.
+    expect(others.map(({ name }) => name)).toEqual(['open']);
     await store.close();
   });
 
-  it('fences the store when the call fails', async () => {
-    const disk = new OneCall();
+  it.each(['open', 'write', 'syncRange'] as const)('fences the store when the %s of the call fails', async (name) => {
+    const disk = oneCall();
     const { store } = await openStore(disk);
     await putAll(store, texts(3));
-    disk.failure = 'EIO';
+    disk.inject({ kind: 'EIO', at: disk.operations.length, lasts: 'from', operations: [name], path: inLog });
     await expect(store.putAsync(message('lost'))).rejects.toMatchObject({ code: 'STORE_FENCED' });
     await store.close();
-    const again = await openStore(disk.crashImage('all', new SeededRandom(1)));
+    const again = await openStore(disk.crashImage('none', new SeededRandom(1)));
     expect(await readTexts(again.store)).toEqual(texts(3));
     await again.store.close();
   });
 
-  it('refuses what finds no room, goes on once there is some, and nothing of the refused comes back', async () => {
-    const disk = new OneCall();
-    const clock = new VirtualClock();
-    const { store } = await openStore(disk, {}, { clock });
-    await putAll(store, texts(3));
-    disk.failure = 'ENOSPC';
-    await expect(store.putAsync(message('refused'))).rejects.toMatchObject({ code: 'DISK_FULL' });
-    disk.failure = undefined;
-    await clock.advance(1_000);
+  it.each([
+    ['short', 'write'],
+    ['ENOSPC', 'syncRange'],
+  ] as const)(
+    'refuses what finds no room (%s in its %s), goes on once there is some, and nothing of the refused comes back',
+    async (kind, name) => {
+      const disk = oneCall();
+      const clock = new VirtualClock();
+      const { store } = await openStore(disk, {}, { clock });
+      await putAll(store, texts(3));
+      let hit = false;
+      disk.onOperation((operation) => {
+        if (hit || operation.name !== name || !inLog(operation.path)) return;
+        hit = true;
+        disk.inject({ kind, at: operation.number });
+      });
+      await expect(store.putAsync(message('refused'))).rejects.toMatchObject({ code: 'DISK_FULL' });
+      await clock.advance(1_000);
+      await putAll(store, ['after']);
+      for (const policy of ['none', 'all'] as const) {
+        const again = await openStore(disk.crashImage(policy, new SeededRandom(1)));
+        expect(await readTexts(again.store)).toEqual([...texts(3), 'after']);
+        await again.store.close();
+      }
+      await store.close();
+    },
+  );
+
+  it('keeps what a process that died had not synced before anything is appended behind it', async () => {
+    const disk = oneCall();
+    const before = await openStore(disk);
+    // This writes zeros ahead, so that whoever goes on needs no other sync than that of its own messages.
+    await putAll(before.store, texts(3));
+    await before.store.close();
+    const dead = await openStore(disk, { flush: 'async' }, { clock: new VirtualClock() });
+    await putAll(dead.store, texts(3, 20, 3));
+    const { store } = await openStore(disk);
+    expect(await readTexts(store)).toEqual(texts(6));
+    const syncs = count(disk, 'datasync');
     await putAll(store, ['after']);
-    for (const policy of ['none', 'all'] as const) {
-      const again = await openStore(disk.crashImage(policy, new SeededRandom(1)));
-      expect(await readTexts(again.store)).toEqual([...texts(3), 'after']);
-      await again.store.close();
-    }
+    expect(count(disk, 'datasync')).toBe(syncs);
+    const again = await openStore(disk.crashImage('none', new SeededRandom(1)));
+    expect(await readTexts(again.store)).toEqual([...texts(6), 'after']);
+    await again.store.close();
     await store.close();
   });
 
   it('is not taken at its word for what was written before without a sync', async () => {
-    const disk = new OneCall();
+    const disk = oneCall();
     const platform = platformOn(disk);
     await disk.makeDirectory('/store/commitlog');
     const segments = new Segments(platform, new StorePaths('/store'), new HandlePool(disk, 4), 1024 * 1024, []);
@@ -162,9 +178,9 @@ describe('a disk that writes and syncs in one call', () => {
     const part = Buffer.alloc(100 * 1024, 'x');
     await segments.write(0, [part], false);
     await segments.write(part.length, [part], true);
-    expect(disk.calls).toBe(0);
+    expect(count(disk, 'syncRange')).toBe(0);
     await segments.write(2 * part.length, [part], true);
-    expect(disk.calls).toBe(1);
+    expect(count(disk, 'syncRange')).toBe(1);
     await segments.close();
   });
 });

@@ -38,6 +38,23 @@ export const BROKEN_STORES = {
         path.includes('/commitlog/') ? { ...handle, datasync: () => Promise.resolve() } : handle,
       ),
   },
+  'acknowledges before its one call has synced': {
+    disk: (disk: SimulatedFileSystem) =>
+      withHandles(disk, (path, handle) =>
+        path.includes('/commitlog/')
+          ? { ...handle, writeSynced: (parts, position) => handle.write(Buffer.concat(parts), position) }
+          : handle,
+      ),
+  },
+  'takes a synced write for a sync of all before it': {
+    install: () => {
+      const { write } = Segments.prototype;
+      Segments.prototype.write = function (this: Segments, ...args) {
+        (this as unknown as { unsynced: boolean }).unsynced = false;
+        return write.apply(this, args);
+      };
+    },
+  },
   'dispatches what is not visible yet': { store: dispatchAtOnce },
   'has no CRC over the properties': { image: forgiveProperties, draws: 6 },
   'gives queue offsets again after retention': {

@@ -19,6 +19,7 @@ const CHANGES: ReadonlySet<string> = new Set([
   'create',
   'write',
   'datasync',
+  'syncRange',
   'truncate',
   'makeDirectory',
   'rename',
@@ -53,8 +54,9 @@ export interface CrashPoints {
 }
 
 /** Runs the workload once and crashes it at every operation that belongs to this shard, under every policy. */
-export async function crashPoints({ steps, shard, shards, flush }: ShardOrder, seam: Seam = {}): Promise<CrashPoints> {
-  const disk = new SimulatedFileSystem(flush === 'async' ? { latency: ONE_TURN } : {});
+export async function crashPoints(order: ShardOrder, seam: Seam = {}): Promise<CrashPoints> {
+  const { steps, shard, shards, flush, syncsWrites } = order;
+  const disk = new SimulatedFileSystem({ syncsWrites, ...(flush === 'async' && { latency: ONE_TURN }) });
   const clock = new VirtualClock();
   const history = new History();
   const states = new Map<string, CrashState>();
@@ -67,7 +69,7 @@ export async function crashPoints({ steps, shard, shards, flush }: ShardOrder, s
     if (changes++ % shards !== shard) return;
     for (const [at, policy] of policies.entries()) {
       crashes++;
-      const image = disk.crashImage(policy, new SeededRandom(operation * policies.length + at), {});
+      const image = disk.crashImage(policy, new SeededRandom(operation * policies.length + at), { syncsWrites });
       const key = digest(image);
       const known = states.get(key);
       if (known === undefined) {

@@ -7,6 +7,8 @@ export interface ShardOrder {
   readonly shard: number;
   readonly shards: number;
   readonly flush?: 'sync' | 'async';
+  /** Whether the disk writes and syncs in one call, as Linux does, or in two. */
+  readonly syncsWrites: boolean;
   /** A store with a mistake; the shard ends where `evidence` is found. */
   readonly broken?: BrokenStore;
   /** With `broken`: what has to be said about it. One mistake shows in several ways, and which comes first is chance. */

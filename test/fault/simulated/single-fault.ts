@@ -25,8 +25,11 @@ export interface LifeReport {
  * again; a store that is not fenced has to take messages then, without anybody's help. At last the power fails, and
  * what had been promised is looked for.
  */
-export async function liveWithFault(steps: number, fault: Fault | undefined): Promise<LifeReport> {
-  const disk = new SimulatedFileSystem();
+export async function liveWithFault(
+  { steps, syncsWrites }: Pick<FaultOrder, 'steps' | 'syncsWrites'>,
+  fault: Fault | undefined,
+): Promise<LifeReport> {
+  const disk = new SimulatedFileSystem({ syncsWrites });
   const clock = new VirtualClock();
   const history = new History();
   const faults: string[] = [];
@@ -73,6 +76,8 @@ export interface FaultOrder {
   readonly steps: number;
   readonly shard: number;
   readonly shards: number;
+  /** Whether the disk writes and syncs in one call, as Linux does, or in two. */
+  readonly syncsWrites: boolean;
 }
 
 export interface FaultsReport {
@@ -82,7 +87,7 @@ export interface FaultsReport {
   readonly faults: readonly string[];
 }
 
-const TAKES_SPACE: readonly OperationName[] = ['create', 'write', 'truncate', 'makeDirectory', 'rename'];
+const TAKES_SPACE: readonly OperationName[] = ['create', 'write', 'syncRange', 'truncate', 'makeDirectory', 'rename'];
 /** Where each kind of fault can hit; the list of operations is that of a life without faults. */
 const KINDS: readonly { kind: Fault['kind']; hits: (name: OperationName) => boolean }[] = [
   { kind: 'EIO', hits: () => true },
@@ -91,8 +96,9 @@ const KINDS: readonly { kind: Fault['kind']; hits: (name: OperationName) => bool
 ];
 
 /** Every fault at every operation that it can hit, once and from there on for a while: those of this shard. */
-export async function liveWithEveryFault({ steps, shard, shards }: FaultOrder): Promise<FaultsReport> {
-  const { operations, faults: without } = await liveWithFault(steps, undefined);
+export async function liveWithEveryFault(order: FaultOrder): Promise<FaultsReport> {
+  const { shard, shards } = order;
+  const { operations, faults: without } = await liveWithFault(order, undefined);
   const faults = without.map((fault) => `without a fault: ${fault}`);
   let number = 0;
   let lives = 0;
@@ -102,7 +108,7 @@ export async function liveWithEveryFault({ steps, shard, shards }: FaultOrder): 
       if (!hits(name)) continue;
       for (const lasts of ['once', 'from'] as const) {
         if (number++ % shards !== shard) continue;
-        const life = await liveWithFault(steps, { kind, at, lasts });
+        const life = await liveWithFault(order, { kind, at, lasts });
         lives++;
         if (life.fenced) fenced++;
         for (const fault of life.faults) faults.push(`${kind} ${lasts} at operation ${at} (${name}): ${fault}`);
