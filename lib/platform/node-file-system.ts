@@ -1,5 +1,5 @@
-import { fsync } from 'node:fs';
-import { access, mkdir, readdir, rename, rmdir, statfs, unlink } from 'node:fs/promises';
+import { fsync, mkdir } from 'node:fs';
+import { access, readdir, rename, rmdir, statfs, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { DiskSpace, FileHandle, FileLock, FileSystem } from './file-system.js';
 import { openNodeFile } from './node-file-handle.js';
@@ -31,16 +31,17 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    const missing: string[] = [];
-    for (let at = resolve(path); !(await this.exists(at)); at = dirname(at)) missing.push(at);
-    for (const directory of missing.toReversed()) {
-      try {
-        await mkdir(directory, { mode: 0o700 });
-      } catch (error) {
-        unless(error, 'EEXIST', undefined);
-      }
-      await this.syncDirectory(dirname(directory));
+    const directory = resolve(path);
+    const parent = dirname(directory);
+    // Not looked for first: an error costs less than that, and what is made is mostly not there.
+    let refused = await refusalOf(directory);
+    if (refused?.code === 'ENOENT' && parent !== directory) {
+      await this.makeDirectory(parent);
+      refused = await refusalOf(directory);
     }
+    if (refused === undefined) await this.syncDirectory(parent);
+    // Roots and read-only places are refused in other words.
+    else if (refused.code !== 'EEXIST' && !(await this.exists(directory))) throw refused;
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -84,6 +85,11 @@ export class NodeFileSystem implements FileSystem {
   lock(path: string): Promise<FileLock | { holder: string }> {
     return lockNodeFile(path);
   }
+}
+
+/** Makes it, or answers why not. */
+function refusalOf(directory: string): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((done) => mkdir(directory, { mode: 0o700 }, (error) => done(error ?? undefined)));
 }
 
 /** `value` when the error is the expected one, the error itself otherwise. */

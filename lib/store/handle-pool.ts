@@ -26,7 +26,7 @@ export class HandlePool {
     return this.open.size;
   }
 
-  async use<T>(path: string, mode: 'write' | 'read', work: (handle: FileHandle) => Promise<T>): Promise<T> {
+  async use<T>(path: string, mode: 'create' | 'write' | 'read', work: (handle: FileHandle) => Promise<T>): Promise<T> {
     let pooled = this.open.get(path);
     if (pooled === undefined) {
       pooled = { path, opening: this.fileSystem.open(path, mode), users: 0, idle: undefined };

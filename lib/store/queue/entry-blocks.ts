@@ -3,6 +3,8 @@ import { ENTRY_BYTES } from './queue-files.js';
 const SMALLEST = 16;
 const LARGEST = 4096;
 const TWO_32 = 0x1_0000_0000;
+const ENTRY_WORDS = ENTRY_BYTES / 4;
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** A run of consecutive entries in columns. */
 class EntryBlock {
@@ -19,6 +21,33 @@ class EntryBlock {
     this.physicalOffsets = new Float64Array(bytes, 0, capacity);
     this.tagsCodes = new Float64Array(bytes, capacity * 8, capacity);
     this.sizes = new Int32Array(bytes, capacity * 16, capacity);
+  }
+
+  /** By whole words, turned round all at once: a checkpoint writes a million of them (35 ns each field by field). */
+  encodeWords(target: Buffer, start: number, first: number, count: number): void {
+    const { physicalOffsets, sizes, tagsCodes } = this;
+    const words = new Uint32Array(target.buffer, target.byteOffset + start, count * ENTRY_WORDS);
+    let at = 0;
+    for (let position = first; position < first + count; position++) {
+      const physicalOffset = physicalOffsets[position]!;
+      const tagsCode = tagsCodes[position]!;
+      // What is stored into such an array is taken modulo 2^32.
+      words[at] = physicalOffset / TWO_32;
+      words[at + 1] = physicalOffset;
+      words[at + 2] = sizes[position]!;
+      words[at + 3] = Math.floor(tagsCode / TWO_32);
+      words[at + 4] = tagsCode;
+      at += ENTRY_WORDS;
+    }
+    if (LITTLE_ENDIAN) target.subarray(start, start + count * ENTRY_BYTES).swap32();
+  }
+
+  /** For a target that does not lie on a word. */
+  encodeBytes(target: Buffer, start: number, first: number, count: number): void {
+    for (let position = first; position < first + count; position++) {
+      const at = start + (position - first) * ENTRY_BYTES;
+      encodeEntry(target, at, this.physicalOffsets[position]!, this.sizes[position]!, this.tagsCodes[position]!);
+    }
   }
 }
 
@@ -96,12 +125,15 @@ export class EntryBlocks {
 
   /** The same, to where `target` has room for them. */
   encodeInto(target: Buffer, start: number, from: number, to: number): void {
-    let at = start;
-    for (let index = from; index < to; index++) {
+    const aligned = (target.byteOffset + start) % 4 === 0;
+    for (let index = from; index < to;) {
       const block = this.blockOf(index);
-      const position = index - block.first;
-      encodeEntry(target, at, block.physicalOffsets[position]!, block.sizes[position]!, block.tagsCodes[position]!);
-      at += ENTRY_BYTES;
+      const first = index - block.first;
+      const count = Math.min(block.count - first, to - index);
+      const at = start + (index - from) * ENTRY_BYTES;
+      if (aligned) block.encodeWords(target, at, first, count);
+      else block.encodeBytes(target, at, first, count);
+      index += count;
     }
   }
 

@@ -11,8 +11,9 @@ export const ENTRY_BYTES = 20;
  */
 export class QueueFiles {
   private readonly fileBytes: number;
-  /** Offsets of the files that exist; undefined until the directory was read. */
-  private files: Set<number> | undefined;
+  /** Offsets of files that exist: all of them once `listed`. */
+  private readonly files = new Set<number>();
+  private listed = false;
 
   constructor(
     private readonly fileSystem: FileSystem,
@@ -90,31 +91,39 @@ export class QueueFiles {
   async removeAll(): Promise<void> {
     for (const file of await this.existing()) await this.remove(file);
     await this.fileSystem.removeDirectory(this.directory);
-    this.files = undefined;
+    this.listed = false;
   }
 
   private async remove(file: number): Promise<void> {
     await this.pool.forget(this.path(file));
     await this.fileSystem.remove(this.path(file));
-    this.files?.delete(file);
+    this.files.delete(file);
   }
 
   private async existing(): Promise<number[]> {
-    if (this.files === undefined) {
-      const names = await this.fileSystem.list(this.directory);
-      this.files = new Set(names.map(offsetOfFileName).filter((offset) => offset !== undefined));
+    if (!this.listed) {
+      for (const name of await this.fileSystem.list(this.directory)) {
+        const offset = offsetOfFileName(name);
+        if (offset !== undefined) this.files.add(offset);
+      }
+      this.listed = true;
     }
     return [...this.files];
   }
 
   private async ensure(file: number): Promise<void> {
-    if (this.files?.has(file) === true) return;
-    await this.existing();
-    if (this.files!.has(file)) return;
+    if (this.files.has(file)) return;
+    // A queue's first file: nearly always there is none, and ten thousand queues are not all looked for first.
+    if (file > 0 && (await this.existing()).includes(file)) return;
     await this.fileSystem.makeDirectory(this.directory);
-    await (await this.fileSystem.open(this.path(file), 'create')).close();
+    try {
+      // It stays open for what is written next.
+      await this.pool.use(this.path(file), 'create', () => Promise.resolve());
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
     await this.fileSystem.syncDirectory(this.directory);
-    this.files!.add(file);
+    this.files.add(file);
   }
 
   private path(file: number): string {

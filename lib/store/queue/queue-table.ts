@@ -115,7 +115,7 @@ export class QueueTable {
     const { keptEntries } = this.limits;
     const fullness = Math.min(1, entries / Math.max(1, keptEntries));
     const arrived = (entries - this.keptBefore) / Math.max(1, keptEntries);
-    const share = fullness ** 2 * Math.min(MOST_SHARE, Math.max(0, 2 * arrived));
+    const share = fullness ** 4 * Math.min(MOST_SHARE, Math.max(0, arrived));
     const least = Math.max(queues, Math.floor(unflushed.length * share));
     this.keptBefore = 0;
     if (unflushed.length <= least) return unflushed;

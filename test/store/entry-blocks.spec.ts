@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import { encodeEntry, EntryBlocks } from '../../lib/store/queue/entry-blocks.js';
+import { ENTRY_BYTES } from '../../lib/store/queue/queue-files.js';
+
+const ENTRIES = 100;
+const offsetOf = (index: number): number => index * 0x3fff_ffff + (index % 2) * 0xffff_fff0;
+const tagsCodeOf = (index: number): number =>
+  [0, -1, -0x8000_0000, 0x7fff_ffff, -0x1_0000_0000, 1_700_000_000_000][index % 6]!;
+
+function filled(): EntryBlocks {
+  const entries = new EntryBlocks();
+  for (let index = 0; index < ENTRIES; index++) entries.push(index, offsetOf(index), index + 1, tagsCodeOf(index));
+  return entries;
+}
+
+describe('EntryBlocks', () => {
+  it.each([0, 1, 2, 3])('encodes all of its blocks as single entries are, %d bytes behind a word', (shift) => {
+    const expected = Buffer.alloc(ENTRIES * ENTRY_BYTES);
+    for (let index = 0; index < ENTRIES; index++)
+      encodeEntry(expected, index * ENTRY_BYTES, offsetOf(index), index + 1, tagsCodeOf(index));
+    const target = Buffer.from(new ArrayBuffer(shift + 4 * ENTRY_BYTES + ENTRIES * ENTRY_BYTES)).subarray(shift);
+    filled().encodeInto(target, 2 * ENTRY_BYTES, 3, ENTRIES - 2);
+    const end = target.length - 7 * ENTRY_BYTES;
+    expect(target.subarray(2 * ENTRY_BYTES, end)).toEqual(expected.subarray(3 * ENTRY_BYTES, -2 * ENTRY_BYTES));
+    expect(target.subarray(0, 2 * ENTRY_BYTES).every((byte) => byte === 0)).toBe(true);
+    expect(target.subarray(end).every((byte) => byte === 0)).toBe(true);
+  });
+});
