@@ -14,6 +14,8 @@ export class TailChunk {
 
 /** Chunks that are kept for re-use; more would be memory that the budget does not know of. */
 const SPARE = 4;
+/** Chunks that are asked for ahead; where more fit into the budget they are too small for the collector to care. */
+const MOST_RESERVED = 64;
 
 /**
  * The newest part of the log in memory, where more than nine reads in ten are answered. Contiguous from `start` to
@@ -25,6 +27,7 @@ export class LogTail {
   private held = 0;
   /** True when the next record must not go into the last chunk: it belongs to another segment. */
   private sealed = false;
+  private reserved = false;
 
   constructor(
     private readonly chunkBytes: number,
@@ -122,8 +125,20 @@ export class LogTail {
     this.sealed = true;
   }
 
+  /**
+   * Asks for the memory of all chunks to come with the second one, for who needs a second one will need all. The kernel hands it
+   * out as it is filled, but the collector counts it now: every 8 MiB outside of the heap make it go through the whole heap, which
+   * would be at each second chunk until the budget is reached.
+   */
+  private reserve(): void {
+    this.reserved = true;
+    const wanted = Math.min(MOST_RESERVED, Math.floor((this.keepBytes - this.held) / this.chunkBytes) + 1);
+    while (this.spare.length < wanted) this.spare.push(Buffer.allocUnsafeSlow(this.chunkBytes));
+  }
+
   private begin(size: number): TailChunk {
     const fits = size <= this.chunkBytes;
+    if (!this.reserved && this.chunks.length > 0) this.reserve();
     const bytes = (fits ? this.spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(fits ? this.chunkBytes : size);
     const chunk = new TailChunk(this.appendOffset, bytes);
     this.sealed = false;
