@@ -170,7 +170,7 @@ try {
     if (output !== 'SEND_OK') throw new Error(`it printed: ${output}`);
     return output;
   });
-  check('a microservice answers a request', () => {
+  await check('a microservice answers a request', () => {
     const output = run('node', ['out/microservice.js']).trim();
     if (output !== 'a quote for lanterns') throw new Error(`it printed: ${output}`);
     return output;
