@@ -106,6 +106,7 @@ describe('an application whose broker has a thread of its own', () => {
     expect(topics).toEqual(expect.arrayContaining(['orders', 'prices', 'steps']));
     const metrics = await app.get(MessagingMetrics).metrics();
     expect(metrics).toMatch(/mq_broker_hosted\{connection="default"\} 1/);
+    expect(metrics).toMatch(/mq_broker_thread_restarts_total\{connection="default"\} 0/);
     expect(metrics).toMatch(/mq_broker_put_total\{[^}]*\} 2\d/);
   });
 
@@ -133,6 +134,9 @@ describe('an application whose broker has a thread of its own', () => {
       20_000,
     );
     expect(await health()).toMatchObject({ status: 'up' });
+    expect(await app.get(MessagingMetrics).metrics()).toMatch(
+      /mq_broker_thread_restarts_total\{connection="default"\} 1/,
+    );
     expect(log.find('error', /thread of the broker has ended: exit code 1\. It is started again/)).toHaveLength(1);
     expect(log.find('warn', /the process has died/)).toEqual([]);
   });

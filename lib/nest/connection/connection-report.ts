@@ -18,6 +18,8 @@ export interface ConnectionReport {
   readonly host: HostHealth | undefined;
   /** Of a store that processes may share. */
   readonly sharing: SharingHealth | undefined;
+  /** How often its thread has crashed and was started again; undefined without a thread. */
+  readonly restarts: number | undefined;
   /** Of the idempotent listeners that have handled something. */
   readonly idempotency: readonly IdempotencyReport[];
   /** Undefined without an outbox. */
@@ -31,8 +33,9 @@ export async function reportOn(connection: MessagingConnection, patienceMillis: 
   const idempotency = connection.idempotency.reports();
   if (client === undefined) {
     const none = { counters: undefined, sends: new Map<string, SendCounts>(), groups: [], lags: undefined };
-    const { host, sharing } = await inside;
-    return { name, problem: 'the connection is not open', ...none, host, sharing, idempotency, outbox: undefined };
+    const { host, sharing, restarts } = await inside;
+    const problem = 'the connection is not open';
+    return { name, problem, ...none, host, sharing, restarts, idempotency, outbox: undefined };
   }
   const waited = new AbortController();
   const late = clock.sleep(patienceMillis, waited.signal).then(
@@ -49,7 +52,7 @@ export async function reportOn(connection: MessagingConnection, patienceMillis: 
   const asking = connection.outbox?.report(patienceMillis);
   const { failures, lags } = (await Promise.race([asked, late]))!;
   waited.abort();
-  const { host, sharing, problem } = await inside;
+  const { host, sharing, restarts, problem } = await inside;
   return {
     name,
     problem: problem ?? sharing?.problem ?? problemOf(host) ?? (failures.length > 0 ? failures.join('; ') : undefined),
@@ -59,6 +62,7 @@ export async function reportOn(connection: MessagingConnection, patienceMillis: 
     lags,
     host,
     sharing,
+    restarts,
     idempotency,
     outbox: await asking,
   };

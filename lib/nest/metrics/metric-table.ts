@@ -86,6 +86,10 @@ export const METRICS = {
     'Whether this process hosts the broker of its store: 1; 0 while another process does, or none.',
   ),
   brokerJoined: gauge('broker_joined_processes', 'Other processes that work with the broker inside.'),
+  brokerRestarts: counter(
+    'broker_thread_restarts_total',
+    "Times that the broker's own thread has crashed and was started again; absent without one.",
+  ),
   brokerPut: counter('broker_put_total', 'Messages stored by the broker inside.'),
   brokerGet: counter('broker_get_total', 'Messages handed out by the broker inside.'),
   brokerDeadLetters: counter('broker_dead_letters_total', 'Dead letters stored by the broker inside.'),

@@ -46,6 +46,7 @@ export class Samples {
       this.put(METRICS.brokerHosted, { connection }, report.sharing.role === 'host' ? 1 : 0);
       this.put(METRICS.brokerJoined, { connection }, report.sharing.joined.length);
     }
+    if (report.restarts !== undefined) this.put(METRICS.brokerRestarts, { connection }, report.restarts);
     if (report.host !== undefined) this.addHost(connection, report.host);
   }
 

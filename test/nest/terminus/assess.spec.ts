@@ -13,6 +13,7 @@ const calm: ConnectionReport = {
   lags: [],
   host: undefined,
   sharing: undefined,
+  restarts: undefined,
   idempotency: [],
   outbox: undefined,
 };
