@@ -287,7 +287,7 @@ export class Broker {
     return (request, channel, respond) => {
       if (this.stopped) respond(refusal(ResponseCode.SERVICE_NOT_AVAILABLE, 'SHUTTING_DOWN: the broker is stopping'));
       else if (request.version >= Version.V5_0_0) handler(request, channel, respond);
-      else handler(request, channel, (answer) => respond(inWordsOf(request.version, answer)));
+      else handler(request, channel, (answer, sent) => respond(inWordsOf(request.version, answer), sent));
     };
   }
 }

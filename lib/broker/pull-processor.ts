@@ -14,6 +14,7 @@ import {
 } from '../protocol/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
 import type { MessageStore, ReadResult, ReadStatus, TopicConfig } from '../store/index.js';
+import { type AnswerLease, AnswerMemory } from './answer-memory.js';
 import { failure, refusal } from './answers.js';
 import type { Consumers } from './consumers.js';
 import { HeldPull, HeldPulls } from './held-pulls.js';
@@ -59,6 +60,7 @@ export class PullProcessor {
   readonly held: HeldPulls;
   private readonly expressions = new Map<string, Subscription>();
   private expressionsCost = 0;
+  private readonly memory = new AnswerMemory();
   /** Messages handed out since the start. */
   delivered = 0;
 
@@ -187,6 +189,8 @@ export class PullProcessor {
     again: boolean,
   ): void {
     const { header, respond, subscription } = pull;
+    // In process the body is the consumer's, who keeps it as long as it likes.
+    const lease = pull.channel.givesBack === true ? this.memory.lease() : undefined;
     const result = this.store.read({
       topic: header.topic,
       queueId: header.queueId,
@@ -198,21 +202,22 @@ export class PullProcessor {
           : Math.min(header.maxMsgBytes, MOST_BYTES),
       matches: subscription.matches,
       accepts: subscription.accepts,
+      memory: lease,
     });
     if (!(result instanceof Promise)) {
-      this.finish(result, pull, wait, again);
+      this.finish(result, pull, lease, wait, again);
       return;
     }
     result
       .then((late) => {
         // The queue may have grown while the disk was read: to wait now would miss that, so the client asks again.
         const grown = this.store.maxOffset(header.topic, header.queueId) > late.maxOffset;
-        this.finish(late, pull, grown ? 0 : wait, again);
+        this.finish(late, pull, lease, grown ? 0 : wait, again);
       })
       .catch((error: unknown) => respond(failure(error)));
   }
 
-  private finish(result: ReadResult, pull: Pull, wait: number, again: boolean): void {
+  private finish(result: ReadResult, pull: Pull, lease: AnswerLease | undefined, wait: number, again: boolean): void {
     const { header, channel, respond, subscription } = pull;
     const code = codeOf(result, header.queueOffset);
     // Woken by messages that turned out to be for others: it waits on behind them, and nothing was sent to say so.
@@ -223,7 +228,7 @@ export class PullProcessor {
         result.status === 'OFFSET_OVERFLOW_BADLY'
           ? this.offsets.goOn(consumerGroup, topic, queueId)
           : result.nextBeginOffset;
-      this.answer(code, result, next, pull);
+      this.answer(code, result, next, pull, lease);
       return;
     }
     if (channel.closed) return;
@@ -290,7 +295,13 @@ export class PullProcessor {
     return true;
   }
 
-  private answer(code: number, result: ReadResult, nextBeginOffset: number, { header: asked, respond }: Pull): void {
+  private answer(
+    code: number,
+    result: ReadResult,
+    nextBeginOffset: number,
+    { header: asked, respond }: Pull,
+    lease: AnswerLease | undefined,
+  ): void {
     const header: PullMessageResponseHeader = {
       suggestWhichBrokerId: 0,
       nextBeginOffset,
@@ -303,7 +314,7 @@ export class PullProcessor {
       body = result.chunks.length === 1 ? result.chunks[0]! : Buffer.concat(result.chunks);
       this.traffic.delivered(asked.consumerGroup, asked.topic, result.messageCount, body.length);
     } else this.traffic.missed.add(1, 0);
-    respond(createResponse(code, header, result.status, body));
+    respond(createResponse(code, header, result.status, body), lease?.giveBack);
   }
 }
 

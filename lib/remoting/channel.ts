@@ -1,7 +1,11 @@
 import type { MessagingError, RemotingCommand } from '../protocol/index.js';
 
-/** Answers one request. Called once at the most; calling it for a oneway request does nothing. */
-export type Respond = (response: RemotingCommand) => void;
+/**
+ * Answers one request. Called once at the most; calling it for a oneway request does nothing. `sent` is called once nothing
+ * refers to the body of the answer any more, so that its memory can be used again. It is never called where the other end gets
+ * the body itself, as in process, nor when the channel closes before the body has left.
+ */
+export type Respond = (response: RemotingCommand, sent?: () => void) => void;
 
 /** Who asked: gets the answer to a request, or why there is none. */
 export interface Asker {
@@ -26,6 +30,8 @@ export interface Channel {
   /** `ip:port` of the other end; `in-process` without a network, `unix:path` through the file system. */
   readonly remoteAddress: string;
   readonly closed: boolean;
+  /** Whether bodies of answers are copied on their way, so that `sent` of `Respond` tells when they have left. */
+  readonly givesBack?: boolean;
   /** As `invoke`, for those who ask hundreds of thousands of times a second: no promise and no closure for each. */
   call(request: RemotingCommand, timeoutMillis: number, asker: Asker): void;
   /** Rejects with `TIMEOUT` after `timeoutMillis`, with `CHANNEL_CLOSED` when the channel closes first. */

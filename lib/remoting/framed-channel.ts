@@ -52,8 +52,8 @@ export abstract class FramedChannel extends ChannelBase {
 
   /** Bytes that the other end has not taken yet. */
   protected abstract get unsentBytes(): number;
-  /** Brings a frame on its way. `head` is copied; `body` must not change until it is sent. */
-  protected abstract put(head: Buffer, body: Buffer | undefined): void;
+  /** Brings a frame on its way. `head` is copied; `body` must not change until it is sent, see `Respond`. */
+  protected abstract put(head: Buffer, body: Buffer | undefined, sent: (() => void) | undefined): void;
   /** After an answer: looks whether the other end reads what it asks for. */
   protected abstract limitUnsent(): void;
 
@@ -94,12 +94,18 @@ export abstract class FramedChannel extends ChannelBase {
     return command.body === undefined || command.bodySpent === true;
   }
 
-  private answer(response: RemotingCommand, code: number, opaque: number, type: SerializeType): void {
+  private answer(
+    response: RemotingCommand,
+    sent: (() => void) | undefined,
+    code: number,
+    opaque: number,
+    type: SerializeType,
+  ): void {
     if (this.isClosed) return;
     response.opaque = opaque;
     try {
       response.body = responseBody(code, response);
-      this.send(response, type, responseFields(code));
+      this.send(response, type, responseFields(code), sent);
     } catch (error) {
       this.logger.error(`The answer to request ${code} of ${this.remoteAddress} cannot be sent`, error);
       const substitute = createResponse(ResponseCode.SYSTEM_ERROR, {}, (error as Error).message);
@@ -116,16 +122,16 @@ export abstract class FramedChannel extends ChannelBase {
   private answerTo({ code, opaque, serializeType }: RemotingCommand): Respond {
     const type = serializeType ?? SERIALIZE_JSON;
     let answered = false;
-    return (response) => {
+    return (response, sent) => {
       if (answered) return;
       answered = true;
       response.flag |= FLAG_RESPONSE;
-      this.answer(response, code, opaque, type);
+      this.answer(response, sent, code, opaque, type);
     };
   }
 
-  private send(command: RemotingCommand, type: SerializeType, fields: FieldSource): void {
-    this.put(encodeFrameHead(command, type, fields), command.body);
+  private send(command: RemotingCommand, type: SerializeType, fields: FieldSource, sent?: () => void): void {
+    this.put(encodeFrameHead(command, type, fields), command.body, sent);
   }
 
   private receiveAnswer(response: RemotingCommand): void {

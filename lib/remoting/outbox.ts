@@ -9,6 +9,11 @@ const SLAB_BYTES = 65_536;
  * and one that reads nothing does not; Node itself would make one write of all that is waiting.
  */
 const WRITE_BYTES = 262_144;
+/** What a write may have above that, so that the head of a large body does not need one of its own. */
+const HEADS_BYTES = 4_096;
+
+type Told = (() => void) | undefined;
+const NOBODY: readonly Told[] = [];
 
 /**
  * What waits to be written to one socket. Everything that is added in one turn of the event loop goes out in one write
@@ -16,6 +21,10 @@ const WRITE_BYTES = 262_144;
  */
 export class Outbox {
   private readonly chunks: Buffer[] = [];
+  /** For each chunk who is to be told that the socket has taken it; undefined for most. */
+  private readonly tellers: Told[] = [];
+  /** Those of the write at hand. */
+  private telling: readonly Told[] = NOBODY;
   private queued = 0;
   private inFlight = 0;
   private writeStarted = 0;
@@ -43,29 +52,44 @@ export class Outbox {
     return this.inFlight === 0 ? 0 : this.clock.monotonic() - this.writeStarted;
   }
 
-  /** `head` is copied; `body` is too if it is small, otherwise it must not change until it is sent. */
-  add(head: Buffer, body: Buffer | undefined): void {
+  /**
+   * `head` is copied; `body` is too if it is small, otherwise it must not change until it is sent. `sent` is called when nothing
+   * here refers to it any more: perhaps at once, never if the socket fails before.
+   */
+  add(head: Buffer, body: Buffer | undefined, sent?: () => void): void {
     const bodyBytes = body === undefined ? 0 : body.length;
     const copied = head.length + bodyBytes <= COPIED_BYTES;
     this.copy(head, copied ? head.length + bodyBytes : head.length);
     if (body !== undefined) {
       if (copied) this.copy(body, bodyBytes);
-      else {
-        this.cutSlab();
-        for (let from = 0; from < bodyBytes; from += WRITE_BYTES)
-          this.chunks.push(body.subarray(from, from + WRITE_BYTES));
-      }
+      else this.queueParts(body, sent);
     }
     this.queued += head.length + bodyBytes;
-    if (this.scheduled || this.inFlight > 0) return;
-    this.scheduled = true;
-    this.clock.defer(this.flush);
+    if (!this.scheduled && this.inFlight === 0) {
+      this.scheduled = true;
+      this.clock.defer(this.flush);
+    }
+    if (copied) sent?.();
   }
 
   /** Gives back memory that only a burst needed; to be called now and then. */
   releaseMemory(): void {
     if (this.unsentBytes === 0 && !this.usedSlab) this.slab = undefined;
     this.usedSlab = false;
+  }
+
+  private queueParts(body: Buffer, sent: Told): void {
+    this.cutSlab();
+    for (let from = 0; from < body.length; from += WRITE_BYTES) {
+      const part = body.subarray(from, from + WRITE_BYTES);
+      // They leave in their order: with the last one all have left.
+      this.queue(part, from + part.length === body.length ? sent : undefined);
+    }
+  }
+
+  private queue(chunk: Buffer, told: Told): void {
+    this.chunks.push(chunk);
+    this.tellers.push(told);
   }
 
   private copy(bytes: Buffer, room: number): void {
@@ -83,7 +107,7 @@ export class Outbox {
 
   private cutSlab(): void {
     if (this.slab === undefined || this.slabFrom === this.slabTo) return;
-    this.chunks.push(this.slab.subarray(this.slabFrom, this.slabTo));
+    this.queue(this.slab.subarray(this.slabFrom, this.slabTo), undefined);
     this.slabFrom = this.slabTo;
   }
 
@@ -93,9 +117,13 @@ export class Outbox {
     this.cutSlab();
     let count = 0;
     let bytes = 0;
-    while (count < this.chunks.length && (count === 0 || bytes + this.chunks[count]!.length <= WRITE_BYTES))
+    while (
+      count < this.chunks.length &&
+      (count === 0 || bytes + this.chunks[count]!.length <= WRITE_BYTES + HEADS_BYTES)
+    )
       bytes += this.chunks[count++]!.length;
     const batch = this.chunks.splice(0, count);
+    this.telling = this.tellers.splice(0, count);
     this.queued -= bytes;
     this.inFlight = bytes;
     this.writeStarted = this.clock.monotonic();
@@ -112,7 +140,10 @@ export class Outbox {
     // All is sent: the next frames take the same memory. A new slab for every fifty lone messages outlived young
     // collections, and as memory outside of the heap it brought on those of the whole heap.
     if (this.queued === 0) this.slabFrom = this.slabTo = 0;
+    const { telling } = this;
+    this.telling = NOBODY;
     this.flush();
+    for (const sent of telling) sent?.();
     this.onProgress();
   };
 }

@@ -29,6 +29,7 @@ const NEVER_ANSWERED =
 
 /** One TCP (or TLS) connection. */
 export class TcpChannel extends FramedChannel {
+  readonly givesBack = true;
   private readonly parser = new FrameParser((bytes, start, end) => {
     if (this.receive(bytes, start, end)) this.parser.letGo();
   });
@@ -83,8 +84,8 @@ export class TcpChannel extends FramedChannel {
     return this.outbox.unsentBytes;
   }
 
-  protected put(head: Buffer, body: Buffer | undefined): void {
-    this.outbox.add(head, body);
+  protected put(head: Buffer, body: Buffer | undefined, sent: (() => void) | undefined): void {
+    this.outbox.add(head, body, sent);
   }
 
   protected limitUnsent(): void {

@@ -4,6 +4,7 @@ export type { PutBatchCallback, PutManyCallback, PutOutcomes } from './put-outco
 export { readStoreHeader, STORE_FORMAT } from './store-header.js';
 export type { VisibleListener } from './dispatcher.js';
 export type {
+  AnswerRoom,
   DispatchEntry,
   DispatchTarget,
   LogAppender,

@@ -174,6 +174,12 @@ export interface LogReader {
   physicalOffsetFrom(topic: string, queueId: number, queueOffset: number): Promise<number | undefined>;
 }
 
+/** Memory for the answer to a read. */
+export interface AnswerRoom {
+  /** So many bytes that nobody else looks at. Called once at the most. */
+  room(bytes: number): Buffer;
+}
+
 export interface ReadQuery {
   topic: string;
   queueId: number;
@@ -185,6 +191,11 @@ export interface ReadQuery {
   matches?: ((tagsCode: number) => boolean) | undefined;
   /** Which of those are wanted, by the record that begins at `at`; it must not keep the bytes. All when absent. */
   accepts?: ((bytes: Buffer, at: number) => boolean) | undefined;
+  /**
+   * Where the answer is copied to; whoever gives it decides when that is used again. Default: new memory, or a view of memory
+   * of the store that is never used again. Answers of several chunks, which `accepts` may bring about, make no use of it.
+   */
+  memory?: AnswerRoom | undefined;
 }
 
 export type ReadStatus =
@@ -203,7 +214,7 @@ export interface ReadResult {
   readonly nextBeginOffset: number;
   readonly minOffset: number;
   readonly maxOffset: number;
-  /** Stored records, one behind the other; safe to keep, they are never overwritten. */
+  /** Stored records, one behind the other; safe to keep, they are never overwritten unless `ReadQuery.memory` is. */
   readonly chunks: Buffer[];
   readonly messageCount: number;
 }

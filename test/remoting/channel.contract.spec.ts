@@ -112,6 +112,21 @@ describe.each(kinds)('a channel %s', (name, make) => {
     await pair.stop();
   });
 
+  it('says whether memory of answers comes back, and gives it back when they have left', async () => {
+    const told: number[] = [];
+    server.onRequest((request, _channel, respond) => {
+      const body = Buffer.alloc(50_000, request.opaque);
+      respond(createResponse(0, {}, undefined, body), () => {
+        told.push(request.opaque);
+        body.fill(0xee);
+      });
+    });
+    const answers = await Promise.all([1, 2, 3].map(() => client.invoke(heartbeat(), 3000)));
+    expect(answers.every(({ opaque, body }) => body!.equals(Buffer.alloc(50_000, opaque)))).toBe(true);
+    await until(() => told.length === 3 || server.givesBack !== true, 'all of it back');
+    expect(told).toHaveLength(server.givesBack === true ? 3 : 0);
+  });
+
   it.each([RequestCode.SEND_MESSAGE, RequestCode.SEND_MESSAGE_V2])(
     'carries typed headers, body and remark both ways (code %d)',
     async (code) => {

@@ -29,6 +29,7 @@ export function createPortCounters(): SharedArrayBuffer {
 
 /** A connection to another thread of this process: frames with binary headers, coalesced per turn of the loop. */
 export class PortChannel extends FramedChannel {
+  readonly givesBack = true;
   private readonly outbox: PortOutbox;
   private readonly port: MessagePort;
   private readonly taken: Int32Array;
@@ -72,8 +73,9 @@ export class PortChannel extends FramedChannel {
     return this.outbox.waitingBytes + ((this.posted - Atomics.load(this.taken, 1 - this.own)) | 0);
   }
 
-  protected put(head: Buffer, body: Buffer | undefined): void {
+  protected put(head: Buffer, body: Buffer | undefined, sent: (() => void) | undefined): void {
     this.outbox.add(head, body);
+    sent?.();
   }
 
   protected limitUnsent(): void {

@@ -69,7 +69,7 @@ export class ColdAnswers {
     const spans = this.scattered(choice, queue);
     if (spans === undefined) await this.cold.bring(choice.blocks, choice.end, queue);
     else await spans.read(this.cold, queue);
-    const bytes = Buffer.allocUnsafeSlow(choice.bytes);
+    const bytes = query.memory?.room(choice.bytes) ?? Buffer.allocUnsafeSlow(choice.bytes);
     let filled = 0;
     let count = 0;
     for (let i = 0; i < choice.count; i++) {

@@ -2,7 +2,7 @@ import type { Logger } from '../../platform/index.js';
 import { isStoredRecord } from '../../protocol/index.js';
 import type { ColdReader } from '../commitlog/cold-reader.js';
 import type { LogTail, TailChunk } from '../commitlog/tail.js';
-import type { ReadQuery, ReadResult, ReadStatus } from '../types.js';
+import type { AnswerRoom, ReadQuery, ReadResult, ReadStatus } from '../types.js';
 import type { ConsumeQueue } from './consume-queue.js';
 import { ColdAnswers, ENTRIES_AT_A_TIME, MOST_SCANNED } from './cold-answer.js';
 import { ENTRY_BYTES } from './queue-files.js';
@@ -72,7 +72,7 @@ export class QueueReader {
       bytes += size;
       count++;
     }
-    return result(queue, count, index, count === 0 ? NO_CHUNKS : [together(runs, bytes)]);
+    return result(queue, count, index, count === 0 ? NO_CHUNKS : [together(runs, bytes, query.memory)]);
   }
 
   private async fromDisk(queue: ConsumeQueue, query: ReadQuery): Promise<ReadResult> {
@@ -157,14 +157,14 @@ interface Run {
   to: number;
 }
 
-/** One long run is a view; others are copied side by side, and their chunks stay free to be used again. */
-function together(runs: readonly Run[], bytes: number): Buffer {
+/** One long run is a view unless there is memory; others are copied side by side, and their chunks stay free to be used again. */
+function together(runs: readonly Run[], bytes: number, memory: AnswerRoom | undefined): Buffer {
   const { chunk, from, to } = runs[0]!;
-  if (runs.length === 1 && bytes >= SMALLEST_VIEW) {
+  if (runs.length === 1 && bytes >= SMALLEST_VIEW && memory === undefined) {
     chunk.lent = true;
     return chunk.bytes.subarray(from, to);
   }
-  const copy = Buffer.allocUnsafe(bytes);
+  const copy = memory?.room(bytes) ?? Buffer.allocUnsafe(bytes);
   let at = 0;
   for (const run of runs) at += run.chunk.bytes.copy(copy, at, run.from, run.to);
   return copy;
