@@ -26,13 +26,13 @@ const CONTROLS: Record<BrokenStore, Control> = {
     on: { flush: 'async', syncsWrites: true },
   },
   'dispatches what is not visible yet': { evidence: /the consumer saw .* there is nothing/, told: [0, 57] },
-  'has no CRC over the properties': { evidence: /its properties are not what was sent/, told: [0, 1082] },
+  'has no CRC over the properties': { evidence: /its properties are not what was sent/, told: [0, 1088] },
   'gives queue offsets again after retention': { evidence: /was given to .* and again to/, told: [0, 639] },
   'lets half messages expire': { evidence: /the half message .* is lost/, told: [0, 640] },
   'does not see that a transaction was ended': { evidence: /is open although it was ended/, told: [0, 36] },
-  'takes a snapshot of the de-duplication for all there is': { evidence: /the id .* is forgotten/, told: [0, 144] },
+  'takes a snapshot of the de-duplication for all there is': { evidence: /the id .* is forgotten/, told: [0, 146] },
   'mixes up the entries that a checkpoint has kept': { evidence: /leads to \d+, the log has it at/, told: [0, 45] },
-  'zeroes nothing behind the cut': { evidence: /had been cut off and is back/, told: [0, 1240] },
+  'zeroes nothing behind the cut': { evidence: /had been cut off and is back/, told: [0, 1252] },
 };
 
 describe('The crash harness', () => {
