@@ -5,6 +5,15 @@ import { Coalesced } from './coalesced.js';
 import { SnapshotFile } from './snapshot-file.js';
 import { writeFailure } from './write-failure.js';
 
+/** A snapshot that is put together while it is written. */
+export interface SnapshotPieces {
+  readonly length: number;
+  /** Each is asked for once the one before is written; all of them are of the moment of `encode`. */
+  readonly pieces: Iterable<Uint8Array>;
+  /** Called when no more are asked for, in whatever way that came about. */
+  release(): void;
+}
+
 /** What is particular about the snapshot of a state. */
 export interface Snapshot {
   /** Name of its file. */
@@ -12,7 +21,7 @@ export interface Snapshot {
   /** For the log, as in "half messages are read from the log instead". */
   readonly what: string;
   /** The state as it is now: everything that lies in front of the log offset `until`. */
-  encode(until: number): Uint8Array;
+  encode(until: number): Uint8Array | SnapshotPieces;
   /** Takes over what `encode` has written; returns its `until`. */
   restore(payload: Buffer): number;
 }
@@ -88,13 +97,22 @@ export class DerivedState {
 
   private async write(): Promise<void> {
     const until = this.followed;
-    const payload = this.snapshot.encode(until);
-    await this.syncLog?.();
+    const encoded = this.snapshot.encode(until);
     try {
-      await this.file.write(payload);
+      await this.syncLog?.();
+      await this.replace(encoded);
+    } finally {
+      if (!(encoded instanceof Uint8Array)) encoded.release();
+    }
+    this.safe = until;
+  }
+
+  private async replace(encoded: Uint8Array | SnapshotPieces): Promise<void> {
+    try {
+      if (encoded instanceof Uint8Array) await this.file.write(encoded);
+      else await this.file.writePieces(encoded.length, encoded.pieces);
     } catch (error) {
       throw writeFailure(`${this.directory}/${this.snapshot.file}`, error);
     }
-    this.safe = until;
   }
 }

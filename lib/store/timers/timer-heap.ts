@@ -1,25 +1,19 @@
-const DEAD = 0;
-const WAITING = 1;
-const TAKEN = 2;
+import { DEAD, TAKEN, TimerRows, type TimerView, WAITING } from './timer-rows.js';
 
-const FIRST_CAPACITY = 1024;
-/** Above this many entries arrays grow by a quarter instead of doubling: 5 M timers stay below 250 MB while they grow. */
-const DOUBLING_LIMIT = 1 << 20;
+const SHIFT = 16;
+const CHUNK = 1 << SHIFT;
+const MASK = CHUNK - 1;
 
 /**
- * Pending timers by time, then by log offset. Parallel typed arrays in the order of the log (offsets only rise, so an
- * offset is found by bisection) and a binary heap of indices into them: 25 bytes a timer.
+ * Pending timers by time, then by log offset. Rows in the order of the log (offsets only rise, so an offset is found by
+ * bisection) and a binary heap of their numbers, in chunks as well: 25 bytes a timer.
  *
- * What is removed without being first stays in the heap as a dead index until it surfaces or half of the entries are dead.
+ * What is removed without being first stays in the heap as a dead row until it surfaces or half of the rows are dead.
  */
 export class TimerHeap {
-  private offsets = new Float64Array(FIRST_CAPACITY);
-  private times = new Float64Array(FIRST_CAPACITY);
-  private sizes = new Uint32Array(FIRST_CAPACITY);
-  private states = new Uint8Array(FIRST_CAPACITY);
-  private used = 0;
+  private readonly rows = new TimerRows();
   private live = 0;
-  private heap = new Uint32Array(FIRST_CAPACITY);
+  private readonly heap: Uint32Array[] = [];
   private heapSize = 0;
 
   /** Pending timers, those being delivered included. */
@@ -30,27 +24,26 @@ export class TimerHeap {
   /** When the next one that waits is due; Infinity when none waits. */
   get nextTime(): number {
     this.dropDead();
-    return this.heapSize === 0 ? Infinity : (this.times[this.heap[0] as number] as number);
+    return this.heapSize === 0 ? Infinity : this.rows.time(this.rowAt(0));
   }
 
   /** Adds a timer; an offset that is not above all earlier ones is ignored (it has been added before). */
   add(offset: number, time: number, size: number): boolean {
-    if (this.used > 0 && offset <= (this.offsets[this.used - 1] as number)) return false;
-    if (this.used === this.offsets.length) this.makeRoom();
-    const index = this.used++;
-    this.offsets[index] = offset;
-    this.times[index] = time;
-    this.sizes[index] = size;
-    this.states[index] = WAITING;
+    const { rows } = this;
+    if (rows.length > 0 && offset <= rows.offset(rows.length - 1)) return false;
+    if (rows.length === rows.capacity && this.live <= rows.length / 2 && rows.movable) {
+      rows.compact();
+      this.rebuild();
+    }
+    this.push(rows.add(offset, time, size));
     this.live++;
-    this.push(index);
     return true;
   }
 
   remove(offset: number): boolean {
-    const index = this.find(offset);
-    if (index < 0) return false;
-    this.states[index] = DEAD;
+    const row = this.find(offset);
+    if (row < 0) return false;
+    this.rows.setState(row, DEAD);
     this.live--;
     return true;
   }
@@ -61,8 +54,8 @@ export class TimerHeap {
 
   /** Time of a pending timer; undefined when there is none at this offset. */
   timeOf(offset: number): number | undefined {
-    const index = this.find(offset);
-    return index < 0 ? undefined : this.times[index];
+    const row = this.find(offset);
+    return row < 0 ? undefined : this.rows.time(row);
   }
 
   /**
@@ -70,169 +63,142 @@ export class TimerHeap {
    * They stay pending until removed, but are not handed out again unless given back.
    */
   takeDue(now: number, maximum: number, maxBytes: number): { offset: number; time: number }[] {
+    const { rows } = this;
     const due: { offset: number; time: number }[] = [];
     let bytes = 0;
     while (due.length < maximum && this.nextTime <= now && this.heapSize > 0) {
-      const index = this.heap[0] as number;
-      bytes += this.sizes[index] as number;
+      const row = this.rowAt(0);
+      bytes += rows.size(row);
       if (bytes > maxBytes && due.length > 0) break;
       this.pop();
-      this.states[index] = TAKEN;
-      due.push({ offset: this.offsets[index] as number, time: this.times[index] as number });
+      rows.setState(row, TAKEN);
+      due.push({ offset: rows.offset(row), time: rows.time(row) });
     }
     return due;
   }
 
   /** Takes one, due or not; false when it is taken already or not there. */
   take(offset: number): boolean {
-    const index = this.find(offset);
-    if (index < 0 || this.states[index] !== WAITING) return false;
-    this.states[index] = TAKEN;
+    const row = this.find(offset);
+    if (row < 0 || this.rows.state(row) !== WAITING) return false;
+    this.rows.setState(row, TAKEN);
     return true;
   }
 
   /** Lets one that was taken wait again. */
   giveBack(offset: number): void {
-    const index = this.find(offset);
-    if (index < 0 || this.states[index] !== TAKEN) return;
-    this.states[index] = WAITING;
-    this.push(index);
+    const row = this.find(offset);
+    if (row < 0 || this.rows.state(row) !== TAKEN) return;
+    this.rows.setState(row, WAITING);
+    this.push(row);
   }
 
   /** Offsets of pending timers in [from, to), in the order of the log. */
   offsetsIn(from: number, to: number): number[] {
+    const { rows } = this;
     const found: number[] = [];
-    for (let index = this.lowerBound(from); index < this.used; index++) {
-      const offset = this.offsets[index] as number;
+    for (let row = rows.lowerBound(from); row < rows.length; row++) {
+      const offset = rows.offset(row);
       if (offset >= to) break;
-      if (this.states[index] !== DEAD) found.push(offset);
+      if (rows.state(row) !== DEAD) found.push(offset);
     }
     return found;
   }
 
   /** Calls back for every pending timer in the order of the log. */
   forEach(visit: (offset: number, time: number, size: number) => void): void {
-    for (let index = 0; index < this.used; index++) {
-      if (this.states[index] !== DEAD) {
-        visit(this.offsets[index] as number, this.times[index] as number, this.sizes[index] as number);
-      }
-    }
+    const { rows } = this;
+    for (let row = 0; row < rows.length; row++)
+      if (rows.state(row) !== DEAD) visit(rows.offset(row), rows.time(row), rows.size(row));
   }
 
-  /** Copies the pending timers in the order of the log; each target has room for `size` of them. */
-  copyTo(offsets: Float64Array, times: Float64Array, sizes: Uint32Array): void {
-    gather(this.offsets, offsets, this.states, this.used);
-    gather(this.times, times, this.states, this.used);
-    gather(this.sizes, sizes, this.states, this.used);
+  /** The pending timers as they are now, in the order of the log. Whoever asks releases it: until then no memory is given back. */
+  view(): TimerView {
+    return this.rows.view();
   }
 
   /** Drops everything from this offset on. */
   truncate(offset: number): void {
-    for (let index = this.lowerBound(offset); index < this.used; index++) {
-      if (this.states[index] !== DEAD) this.live--;
-      this.states[index] = DEAD;
-    }
-    this.compact(this.offsets.length);
+    const { rows } = this;
+    const first = rows.lowerBound(offset);
+    for (let row = first; row < rows.length; row++) if (rows.state(row) !== DEAD) this.live--;
+    rows.cut(first);
+    this.rebuild();
   }
 
   private find(offset: number): number {
-    const index = this.lowerBound(offset);
-    return index < this.used && this.offsets[index] === offset && this.states[index] !== DEAD ? index : -1;
+    const { rows } = this;
+    const row = rows.lowerBound(offset);
+    return row < rows.length && rows.offset(row) === offset && rows.state(row) !== DEAD ? row : -1;
   }
 
-  private lowerBound(offset: number): number {
-    let low = 0;
-    let high = this.used;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.offsets[middle] as number) < offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  private makeRoom(): void {
-    if (this.live <= this.used / 2) {
-      this.compact(this.offsets.length);
-      return;
-    }
-    const capacity = this.used < DOUBLING_LIMIT ? this.used * 2 : Math.ceil(this.used * 1.25);
-    this.compact(capacity);
-  }
-
-  /** Moves the living entries together and rebuilds the heap, which is linear; one array at a time is held twice. */
-  private compact(capacity: number): void {
-    const { states, used } = this;
-    const living = this.live;
-    this.offsets = gather(this.offsets, new Float64Array(capacity), states, used);
-    this.times = gather(this.times, new Float64Array(capacity), states, used);
-    this.sizes = gather(this.sizes, new Uint32Array(capacity), states, used);
-    const compacted = gather(states, new Uint8Array(capacity), states, used);
-    this.states = compacted;
-    this.used = living;
-    this.heap = new Uint32Array(capacity);
+  /** After rows have moved; linear. */
+  private rebuild(): void {
+    const { rows } = this;
     this.heapSize = 0;
-    for (let index = 0; index < living; index++) if (compacted[index] === WAITING) this.heap[this.heapSize++] = index;
+    for (let row = 0; row < rows.length; row++) {
+      if (rows.state(row) !== WAITING) continue;
+      this.makeRoom();
+      this.put(this.heapSize++, row);
+    }
+    this.heap.length = Math.ceil(this.heapSize / CHUNK);
     for (let at = (this.heapSize >>> 1) - 1; at >= 0; at--) this.sink(at);
   }
 
   private dropDead(): void {
-    while (this.heapSize > 0 && this.states[this.heap[0] as number] !== WAITING) this.pop();
+    while (this.heapSize > 0 && this.rows.state(this.rowAt(0)) !== WAITING) this.pop();
+  }
+
+  private rowAt(at: number): number {
+    return this.heap[at >>> SHIFT]![at & MASK]!;
+  }
+
+  private put(at: number, row: number): void {
+    this.heap[at >>> SHIFT]![at & MASK] = row;
+  }
+
+  /** An entry that was taken out of turn and given back is in the heap twice, which then has more entries than there are rows. */
+  private makeRoom(): void {
+    if (this.heapSize === this.heap.length * CHUNK) this.heap.push(new Uint32Array(CHUNK));
   }
 
   private before(a: number, b: number): boolean {
-    const difference = (this.times[a] as number) - (this.times[b] as number);
+    const difference = this.rows.time(a) - this.rows.time(b);
     return difference < 0 || (difference === 0 && a < b);
   }
 
-  private push(index: number): void {
-    // An entry that was taken out of turn and given back is in the heap twice; the second one surfaces dead or taken.
-    if (this.heapSize === this.heap.length) {
-      const grown = new Uint32Array(Math.ceil(this.heap.length * 1.25));
-      grown.set(this.heap);
-      this.heap = grown;
-    }
-    const heap = this.heap;
+  private push(row: number): void {
+    this.makeRoom();
     let at = this.heapSize++;
     while (at > 0) {
       const parent = (at - 1) >>> 1;
-      if (!this.before(index, heap[parent] as number)) break;
-      heap[at] = heap[parent] as number;
+      const above = this.rowAt(parent);
+      if (!this.before(row, above)) break;
+      this.put(at, above);
       at = parent;
     }
-    heap[at] = index;
+    this.put(at, row);
   }
 
   private pop(): void {
-    const last = this.heap[--this.heapSize] as number;
+    const last = this.rowAt(--this.heapSize);
     if (this.heapSize === 0) return;
-    this.heap[0] = last;
+    this.put(0, last);
     this.sink(0);
   }
 
   private sink(start: number): void {
-    const heap = this.heap;
-    const moved = heap[start] as number;
+    const moved = this.rowAt(start);
     let at = start;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= this.heapSize) break;
-      if (child + 1 < this.heapSize && this.before(heap[child + 1] as number, heap[child] as number)) child++;
-      if (!this.before(heap[child] as number, moved)) break;
-      heap[at] = heap[child] as number;
+      if (child + 1 < this.heapSize && this.before(this.rowAt(child + 1), this.rowAt(child))) child++;
+      const below = this.rowAt(child);
+      if (!this.before(below, moved)) break;
+      this.put(at, below);
       at = child;
     }
-    heap[at] = moved;
+    this.put(at, moved);
   }
-}
-
-function gather<A extends Float64Array | Uint32Array | Uint8Array>(
-  from: A,
-  to: A,
-  states: Uint8Array,
-  used: number,
-): A {
-  let next = 0;
-  for (let index = 0; index < used; index++) if (states[index] !== DEAD) to[next++] = from[index] as number;
-  return to;
 }

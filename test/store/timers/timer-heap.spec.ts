@@ -5,6 +5,12 @@ import { TimerHeap } from '../../../lib/store/timers/timer-heap.js';
 const drain = (heap: TimerHeap, now = Infinity): number[] =>
   heap.takeDue(now, Infinity, Infinity).map(({ offset }) => offset);
 
+/** As `toEqual`, which takes seconds for so many. */
+function expectSame(values: readonly number[], expected: readonly number[]): void {
+  expect(values).toHaveLength(expected.length);
+  expect(values.findIndex((value, at) => value !== expected[at])).toBe(-1);
+}
+
 describe('TimerHeap', () => {
   it('hands out what is due in the order of time, then of the log', () => {
     const heap = new TimerHeap();
@@ -107,6 +113,63 @@ describe('TimerHeap', () => {
     expect(left).toEqual([...model.keys()].sort((a, b) => a - b));
     heap.truncate(left[left.length >> 1] as number);
     expect(heap.size).toBe(left.length >> 1);
+  });
+
+  it('keeps what a view has seen, and moves what lives together once nobody looks', () => {
+    const random = new SeededRandom(3);
+    const heap = new TimerHeap();
+    const model = new Map<number, number>();
+    let offset = 0;
+    const add = (count: number): void => {
+      for (let at = 0; at < count; at++) {
+        const time = random.below(1_000_000_000);
+        model.set((offset += 1 + random.below(300)), time);
+        heap.add(offset, time, offset % 1000);
+      }
+    };
+    const removeMost = (): void => {
+      for (const at of model.keys()) if (random.below(10) > 0 && heap.remove(at)) model.delete(at);
+    };
+    const check = (view: ReturnType<TimerHeap['view']>, expected: ReadonlyMap<number, number>): void => {
+      const column = (name: 'offsets' | 'times' | 'sizes'): number[] => {
+        const values: number[] = [];
+        for (const piece of view.column(name)) for (const value of piece) values.push(value);
+        return values;
+      };
+      const offsets = [...expected.keys()];
+      expect(view.count).toBe(expected.size);
+      expectSame(column('offsets'), offsets);
+      expectSame(column('times'), [...expected.values()]);
+      expectSame(
+        column('sizes'),
+        offsets.map((at) => at % 1000),
+      );
+    };
+    add(80_000);
+    const before = new Map(model);
+    const held = heap.view();
+    removeMost();
+    add(80_000);
+    check(held, before);
+    held.release();
+    const cutAt = [...model.keys()][model.size >> 1]!;
+    const full = new Map(model);
+    const again = heap.view();
+    heap.truncate(cutAt);
+    for (const at of model.keys()) if (at >= cutAt) model.delete(at);
+    offset = cutAt - 1;
+    add(70_000);
+    check(again, full);
+    again.release();
+    removeMost();
+    add(140_000);
+    const last = heap.view();
+    check(last, model);
+    last.release();
+    expect(heap.size).toBe(model.size);
+    const due = heap.takeDue(500_000_000, Infinity, Infinity).map(({ time }) => time);
+    const expected = [...model.values()].filter((time) => time <= 500_000_000).sort((a, b) => a - b);
+    expectSame(due, expected);
   });
 
   it('takes a million timers in well under a few seconds and hands them out in order', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CRASH_POLICIES, SeededRandom, SimulatedFileSystem } from '../../../lib/platform/index.js';
 import { encodeProperties, SCHEDULE_TOPIC, TIMER_TOPIC } from '../../../lib/protocol/index.js';
+import { emptyDispatchEntry } from '../../../lib/store/dispatch-entry.js';
 import { TimerIndex } from '../../../lib/store/timers/timer-index.js';
 import { flip, memoryWorld, STATE, world } from '../state/world.js';
 import { FakeLog } from './fake-log.js';
@@ -152,5 +153,68 @@ describe('TimerIndex', () => {
       log.replay(restored);
       expect(contents(restored)).toEqual(contents(index));
     }
+  });
+
+  it('writes a large snapshot of one moment, whatever comes while it is written, and restores one after any crash', async () => {
+    const disk = new SimulatedFileSystem();
+    await disk.makeDirectory(STATE);
+    const platform = world(disk);
+    const index = await TimerIndex.open(platform, STATE, SEGMENT);
+    const entry = { ...emptyDispatchEntry(), topic: TIMER_TOPIC, size: 100 };
+    let end = 0;
+    const park = (): void => {
+      index.dispatch({ ...entry, physicalOffset: end, properties: exact(end) });
+      end += 100;
+    };
+    const settle = (offset: number): void => {
+      index.dispatch({ ...entry, topic: 'orders', physicalOffset: end, properties: delivers(offset) });
+      end += 100;
+    };
+    const states = new Map<number, string>([[0, '']]);
+    const random = new SeededRandom(4);
+    const images: { image: SimulatedFileSystem; atLeast: number }[] = [];
+    let settled = 0;
+    disk.onOperation(() => {
+      for (const policy of CRASH_POLICIES)
+        images.push({ image: disk.crashImage(policy, random), atLeast: index.safeOffset });
+      for (let at = 0; at < 50; at++) settle(settled++ * 100);
+      for (let at = 0; at < 60; at++) park();
+    });
+    for (let at = 0; at < 9_000; at++) park();
+    for (let round = 0; round < 3; round++) {
+      states.set(index.state.dispatchedOffset, String(contents(index)));
+      await index.state.save();
+    }
+    expect(states.has(index.safeOffset)).toBe(true);
+    expect(images.length).toBeGreaterThan(100);
+    for (const { image, atLeast } of images) {
+      const restored = await TimerIndex.open(world(image), STATE, SEGMENT);
+      expect(restored.safeOffset).toBeGreaterThanOrEqual(atLeast);
+      expect(String(contents(restored)) === states.get(restored.safeOffset)).toBe(true);
+    }
+  });
+
+  it('lets its rows move again when a large snapshot could not be written', async () => {
+    const platform = await memoryWorld();
+    const index = await TimerIndex.open(platform, STATE, SEGMENT);
+    const released: boolean[] = [];
+    const { heap } = index;
+    const view = heap.view.bind(heap);
+    heap.view = () => {
+      const one = view();
+      return Object.assign(Object.create(one) as typeof one, {
+        release: () => {
+          released.push(true);
+          one.release();
+        },
+      });
+    };
+    for (let at = 0; at < 9_000; at++) heap.add(at * 100, at, 100);
+    index.state.follow({ ...emptyDispatchEntry(), physicalOffset: 900_000, size: 100 });
+    index.state.syncLog = () => Promise.reject(new Error('EIO'));
+    await expect(index.state.save()).rejects.toThrow('EIO');
+    index.state.syncLog = undefined;
+    await index.state.save();
+    expect(released).toEqual([true, true]);
   });
 });
