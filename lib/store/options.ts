@@ -18,7 +18,7 @@ export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions
     consumeQueueFileEntries: options.consumeQueueFileEntries ?? 300_000,
     checkpointMillis: options.checkpointMillis ?? 5_000,
     queuesPerCheckpoint: options.queuesPerCheckpoint ?? 128,
-    keptEntryBytes: options.keptEntryBytes ?? 32 * MIB,
+    keptEntryBytes: options.keptEntryBytes ?? 64 * MIB,
     retention: options.retention ?? {},
     dedupMemoryBytes: options.dedupMemoryBytes ?? 64 * MIB,
     index: options.index ?? false,

@@ -68,7 +68,7 @@ export interface StoreOptions {
    * the others stand in the checkpoint itself. Default 128.
    */
   queuesPerCheckpoint?: number;
-  /** Most bytes of entries that stand in the checkpoint; beyond them it writes the files of more queues. Default 32 MiB. */
+  /** Most bytes of entries that stand in the checkpoint; beyond them it writes the files of more queues. Default 64 MiB. */
   keptEntryBytes?: number;
   retention?: RetentionOptions;
   /** Memory for the ids of all topics that de-duplicate, in bytes; beyond it the oldest go. Default 64 MiB. */

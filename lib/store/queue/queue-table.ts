@@ -115,6 +115,8 @@ export class QueueTable {
     const { keptEntries } = this.limits;
     const fullness = Math.min(1, entries / Math.max(1, keptEntries));
     const arrived = (entries - this.keptBefore) / Math.max(1, keptEntries);
+    // With no room left as many entries go as have come; well before that next to none, as a file is the cheaper the
+    // more go into it at once (0.1 ms, the first one of a queue 0.4 ms).
     const share = fullness ** 4 * Math.min(MOST_SHARE, Math.max(0, arrived));
     const least = Math.max(queues, Math.floor(unflushed.length * share));
     this.keptBefore = 0;
