@@ -2,6 +2,7 @@ import type { RemotingCommand } from '../protocol/index.js';
 import { frameInvalid } from './frame-error.js';
 import type { HeaderBuffer } from './header-buffer.js';
 import type { FieldSource } from './header-fields.js';
+import { JsonFields } from './json-fields.js';
 import { languageName, languageOf } from './languages.js';
 
 /*
@@ -13,6 +14,7 @@ import { languageName, languageOf } from './languages.js';
 
 const INT32_MAX = 2 ** 31 - 1;
 const INT32_MIN = -(2 ** 31);
+const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 
 export function encodeJsonHeader(command: RemotingCommand, fields: FieldSource, into: HeaderBuffer): void {
   // Only relayed fields come from the wire, where one may be named `__proto__`; an object without a prototype takes it,
@@ -70,15 +72,9 @@ function int32(header: Record<string, unknown>, name: string, absent?: number): 
   return value | 0;
 }
 
-function extFieldsOf(value: unknown): Map<string, string> {
-  const fields = new Map<string, string>();
-  if (value === undefined || value === null) return fields;
+function extFieldsOf(value: unknown): ReadonlyMap<string, string> {
+  if (value === undefined || value === null) return NO_FIELDS;
   if (typeof value !== 'object' || Array.isArray(value))
     throw frameInvalid('extFields of its JSON header is no object');
-  for (const [name, field] of Object.entries(value)) {
-    if (typeof field === 'string') fields.set(name, field);
-    else if (typeof field === 'number' || typeof field === 'boolean') fields.set(name, String(field));
-    else if (field !== null) throw frameInvalid(`the extension field ${JSON.stringify(name.slice(0, 40))} is no text`);
-  }
-  return fields;
+  return new JsonFields(value as Record<string, unknown>);
 }

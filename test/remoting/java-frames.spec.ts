@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { decodeFrame, encodeFrame, FrameParser, type SerializeType } from '../../lib/remoting/index.js';
+import { mapped } from './support.js';
 
 /** Frames as Java's RemotingCommand wrote them. */
 interface JavaFrame {
@@ -46,7 +47,7 @@ describe('frames of the Java client and broker', () => {
     const written = encodeFrame(read, frame.serializeType, (from, put) => {
       for (const [name, value] of from.extFields!) put(name, value);
     });
-    expect(decodeFrame(written, 0, written.length)).toEqual(read);
+    expect(mapped(decodeFrame(written, 0, written.length))).toEqual(mapped(read));
     // Java's order of the fields is that of its hash table; in the binary form all else is fixed, and so the length.
     if (frame.serializeType === 1) expect(written.length).toBe(bytes.length);
   });

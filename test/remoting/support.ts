@@ -17,6 +17,11 @@ export function heartbeat(body?: Buffer): RemotingCommand {
   return createRequest(RequestCode.HEART_BEAT, {}, body);
 }
 
+/** The command with its fields in a `Map`, to be compared: how they are kept depends on the form they came in. */
+export function mapped(command: RemotingCommand): RemotingCommand {
+  return { ...command, extFields: new Map(command.extFields) };
+}
+
 export class MemoryLogger implements Logger {
   readonly lines: string[] = [];
   error = (message: string): void => void this.lines.push(message);
