@@ -9,6 +9,7 @@ const OWNER_ONLY = 0o600;
  * sync: macOS leaves the bytes in the drive's cache.
  */
 const WRITES_SYNCED = process.platform === 'linux' ? constants.O_RDWR | constants.O_DSYNC : undefined;
+const NONE_LEFT: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE']);
 
 /**
  * A file of the machine. The calls go to Node's thread pool by numeric descriptor, one promise each: fs.promises keeps
@@ -29,12 +30,21 @@ export class NodeFileHandle implements FileHandle {
 
   /** The file must still be where it was opened. */
   async writeSynced(parts: readonly Uint8Array[], position: number): Promise<void> {
-    if (WRITES_SYNCED === undefined) {
-      await this.writeAll(this.fd, parts, position);
-      return this.datasync();
+    this.synced ??= await this.openSynced();
+    if (this.synced !== undefined) return this.writeAll(this.synced, parts, position);
+    await this.writeAll(this.fd, parts, position);
+    return this.datasync();
+  }
+
+  /** Undefined where there is no such descriptor, or none is left: the process may have used up all that it is allowed. */
+  private async openSynced(): Promise<number | undefined> {
+    if (WRITES_SYNCED === undefined) return undefined;
+    try {
+      return (await openNodeFile(this.path, WRITES_SYNCED)).fd;
+    } catch (error) {
+      if (NONE_LEFT.has((error as NodeJS.ErrnoException).code)) return undefined;
+      throw error;
     }
-    this.synced ??= (await openNodeFile(this.path, WRITES_SYNCED)).fd;
-    return this.writeAll(this.synced, parts, position);
   }
 
   read(target: Uint8Array, position: number): Promise<number> {
