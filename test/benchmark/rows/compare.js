@@ -22,7 +22,7 @@ export const COMPARISONS = [
     title: `end to end at ${RATE.toLocaleString('en-US')}/s, sender and receiver in one process`,
     call: 'latency',
     spec: { ratePerSecond: RATE, inFlight: PEERS_IN_FLIGHT, bytes: BYTES },
-    plan: { windows: 5, seconds: 2, warmUpSeconds: 8 },
+    plan: { windows: 5, seconds: 2, warmUpSeconds: 12 },
     figures: [
       { key: 'p50', lessIsBetter: true },
       { key: 'p99', lessIsBetter: true },
