@@ -3,6 +3,7 @@ import {
   appendProperty,
   closeProperties,
   createUniqueIdFactory,
+  joinedProperties,
   LIMITS,
   MessagingError,
   Permission,
@@ -24,6 +25,10 @@ export class Intake {
   private readonly nextUniqueId: () => string;
   /** Whether clients can be in other processes. */
   private readonly reachable: boolean;
+  /** See `plainRest`; with the one that was asked for last in front. */
+  private readonly rests = new Map<string, string | undefined>();
+  private lastRest: string | undefined;
+  private lastKept: string | undefined;
 
   constructor(
     private readonly keys: KeyHolds,
@@ -64,6 +69,32 @@ export class Intake {
     return scanProperties(properties);
   }
 
+  /**
+   * Of properties in parts: `rest` as it is kept, when all that `check` and `clean` would see is an id and texts for
+   * consumers; otherwise undefined. Looked at once for all messages with the same one.
+   */
+  plainRest(topic: TopicConfig, rest: string): string | undefined {
+    if (this.keys.watches(topic)) return undefined;
+    if (rest === this.lastRest) return this.lastKept;
+    let kept = this.rests.get(rest);
+    if (kept === undefined && !this.rests.has(rest)) {
+      if (this.rests.size >= RESTS_REMEMBERED) this.rests.clear();
+      this.rests.set(rest, (kept = this.keptRest(rest)));
+    }
+    this.lastRest = rest;
+    this.lastKept = kept;
+    return kept;
+  }
+
+  private keptRest(rest: string): string | undefined {
+    if (rest.length > LONGEST_REST) return undefined;
+    const sample = joinedProperties('', 0, rest);
+    const traits = scanProperties(sample);
+    if ((traits & ~(PropertyTrait.UNIQUE_KEY | PropertyTrait.REGION)) !== 0) return undefined;
+    const kept = this.clean(sample, traits, false).slice(sample.length - rest.length);
+    return Buffer.from(kept, 'utf8').toString('utf8');
+  }
+
   /** Drops what only a broker may say, names the message if nobody has. */
   clean(properties: string, traits: number, retry: boolean): string {
     const unwanted = traits & (retry ? PropertyTrait.FORGED : PropertyTrait.FORGED | PropertyTrait.RETRY);
@@ -77,6 +108,10 @@ export class Intake {
     return clean;
   }
 }
+
+/** Longer ones are hardly shared. */
+const LONGEST_REST = 512;
+const RESTS_REMEMBERED = 256;
 
 const REGION_ENTRY = appendProperty('', PropertyName.MSG_REGION, REGION);
 

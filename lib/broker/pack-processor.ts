@@ -19,6 +19,7 @@ import { notDeduplicated } from './dedup/refusals.js';
 import { parkIfDelayed } from './delays.js';
 import { PropertyTrait } from './incoming-properties.js';
 import { checkBody, type Intake, isTransaction, SENDER_FLAGS } from './intake.js';
+import { PlainMessage } from './plain-message.js';
 import type { SendProcessor } from './send-processor.js';
 import type { Traffic } from './traffic/traffic.js';
 
@@ -82,8 +83,23 @@ export class PackProcessor {
   ): StoreMessage {
     const sysFlag = pack.sysFlags[i]!;
     const body = pack.bodies[i]!;
-    const properties = pack.properties[i]!;
     checkBody(topic.name, body.length);
+    const parts = sysFlag === 0 ? pack.parts?.[i] : undefined;
+    const rest = parts?.rest === undefined ? undefined : this.intake.plainRest(topic, parts.rest);
+    if (rest !== undefined) {
+      const { idBegin, idEnd } = parts!;
+      return new PlainMessage(
+        topic.name,
+        queueId,
+        pack.bornTimestamps[i]!,
+        channel.remoteAddress,
+        idBegin,
+        idEnd,
+        rest,
+        body,
+      );
+    }
+    const properties = pack.properties[i]!;
     const traits = this.intake.check(topic, queueId, properties);
     const message = new PackedMessage(
       topic.name,

@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/index.js';
 import {
   batchBytes,
+  type BatchItem,
   checkGroup,
   createResponse,
   deadLetterProperties,
@@ -22,7 +23,7 @@ import {
   type SendMessageResponseHeader,
 } from '../protocol/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
-import type { MessageStore, PutResult, StoreMessage, TopicConfig } from '../store/index.js';
+import type { MessageStore, PutResult, StoreMessage, StoreMessages, TopicConfig } from '../store/index.js';
 import { failure, refusal } from './answers.js';
 import type { DuplicateFilter } from './dedup/duplicate-filter.js';
 import { notDeduplicated, unknownToDedup, wantsDedup } from './dedup/refusals.js';
@@ -31,6 +32,7 @@ import { dropTraits, PropertyTrait } from './incoming-properties.js';
 import { checkBody, type Intake, isTransaction, REGION, SENDER_FLAGS } from './intake.js';
 import { hideAsHalf } from './transactions/half-message.js';
 import type { ResolvedBrokerOptions } from './options.js';
+import { PlainBatch } from './plain-message.js';
 import type { QueueLocks } from './queue-locks.js';
 import type { TopicManager } from './topic-manager.js';
 import type { Traffic } from './traffic/traffic.js';
@@ -223,6 +225,51 @@ export class SendProcessor {
     const items = handed ?? decodeBatchBody(body);
     if (items.length === 0)
       throw new MessagingError('PROPERTIES_INVALID', `A batch to topic ${topic.name} has no message.`);
+    const messages =
+      this.plainBatch(topic, queueId, header, items, channel) ??
+      this.checkedBatch(topic, queueId, header, items, channel);
+    this.store.putBatch(messages, (error, outcomes) => {
+      if (outcomes === undefined) {
+        respond(failure(error));
+        return;
+      }
+      const { count } = outcomes;
+      const { address } = this.options;
+      let bytes = 0;
+      let ids = '';
+      for (let place = 0; place < count; place++) {
+        bytes += outcomes.size(place);
+        if (place > 0) ids += ',';
+        ids += encodeOffsetMessageId(address, outcomes.physicalOffset(place));
+      }
+      this.stored += count;
+      this.traffic.stored(topic.name, count, bytes);
+      respond(this.answer(queueId, { queueOffset: outcomes.queueOffset(0) }, ids));
+    });
+  }
+
+  /** Undefined when any of the messages has to be looked at by itself. */
+  private plainBatch(
+    topic: TopicConfig,
+    queueId: number,
+    { sysFlag, bornTimestamp }: SendMessageRequestHeader,
+    items: readonly BatchItem[],
+    channel: Channel,
+  ): StoreMessages | undefined {
+    const { rest } = items[0]!;
+    if (sysFlag !== 0 || rest === undefined || !items.every((item) => item.rest === rest)) return undefined;
+    const kept = this.intake.plainRest(topic, rest);
+    if (kept === undefined) return undefined;
+    return new PlainBatch(topic.name, queueId, bornTimestamp, channel.remoteAddress, kept, items);
+  }
+
+  private checkedBatch(
+    topic: TopicConfig,
+    queueId: number,
+    header: SendMessageRequestHeader,
+    items: readonly BatchItem[],
+    channel: Channel,
+  ): StoreMessages {
     const messages: StoreMessage[] = [];
     for (const item of items) {
       const traits = this.intake.check(topic, queueId, item.properties);
@@ -250,24 +297,7 @@ export class SendProcessor {
       message.flag = item.flag ?? 0;
       messages.push(message);
     }
-    this.store.putBatch(messages, (error, outcomes) => {
-      if (outcomes === undefined) {
-        respond(failure(error));
-        return;
-      }
-      const { count } = outcomes;
-      const { address } = this.options;
-      let bytes = 0;
-      let ids = '';
-      for (let place = 0; place < count; place++) {
-        bytes += outcomes.size(place);
-        if (place > 0) ids += ',';
-        ids += encodeOffsetMessageId(address, outcomes.physicalOffset(place));
-      }
-      this.stored += count;
-      this.traffic.stored(topic.name, count, bytes);
-      respond(this.answer(queueId, { queueOffset: outcomes.queueOffset(0) }, ids));
-    });
+    return messages;
   }
 
   private messageOf(

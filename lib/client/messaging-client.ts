@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import type { Platform, Timer } from '../platform/index.js';
 import {
   checkTopic,
-  createUniqueIdFactory,
+  UniqueIdSource,
   DEFAULT_TOPIC,
   LIMITS,
   MessagingError,
@@ -77,7 +77,7 @@ export class MessagingClient {
     this.clientId = `${ip}@${process.pid}#${random.below(RANDOM_ID).toString(16).padStart(8, '0')}`;
     const { namespace } = settings;
     const producerGroup = producerGroupOf(settings.application, namespace);
-    const createId = createUniqueIdFactory({
+    const ids = new UniqueIdSource({
       ip,
       pid: process.pid,
       now: () => clock.now(),
@@ -86,7 +86,8 @@ export class MessagingClient {
     const { clientId } = this;
     const send = (message: OutgoingMessage): Promise<unknown> => this.producer.sendTrace(message);
     const tracer =
-      settings.trace && new MessageTracer(settings.trace, { clientId, producerGroup, createId, send }, platform);
+      settings.trace &&
+      new MessageTracer(settings.trace, { clientId, producerGroup, createId: () => ids.next(), send }, platform);
     const around = [tracer, settings.interceptor].filter((interceptor) => interceptor !== undefined);
     this.settings = { ...settings, interceptor: combineInterceptors(around) };
     const monotonic = (): number => clock.monotonic();
@@ -128,7 +129,7 @@ export class MessagingClient {
       suspects: new Suspects(platform, this.counters),
       tracer,
     };
-    this.producer = new Producer(this.core, createId);
+    this.producer = new Producer(this.core, ids);
     this.transactions = new Transactions(this.core, this.producer);
     this.parts = { core: this.core, nameServers, producer: this.producer };
     this.admin = new MessagingAdmin(() => this.administration());

@@ -1,9 +1,10 @@
 import { MessagingError } from './errors.js';
 import { readInt16, readInt32, writeInt16, writeInt32 } from './int64.js';
 import { LIMITS } from './names.js';
+import { propertiesLength, type PropertyParts } from './property-parts.js';
 
 /** One message of a batch; topic, queue and times are the batch's. */
-export interface BatchItem {
+export interface BatchItem extends Partial<PropertyParts> {
   /** The user's; absent is 0. */
   readonly flag?: number;
   readonly body: Buffer;
@@ -29,7 +30,7 @@ const SMALLEST_ITEM = 22;
  */
 export function batchBytes(messages: readonly BatchItem[], most: number): number {
   let bound = 0;
-  for (const { body, properties } of messages) bound += SMALLEST_ITEM + body.length + 3 * properties.length;
+  for (const message of messages) bound += SMALLEST_ITEM + message.body.length + 3 * propertiesLength(message);
   if (bound <= most) return bound;
   let bytes = 0;
   for (const { body, properties } of messages) bytes += SMALLEST_ITEM + body.length + Buffer.byteLength(properties);

@@ -1,12 +1,7 @@
 import { MessagingError } from './errors.js';
 import { addressBytes, hostBytes, hostText } from './host.js';
 import { readInt64 } from './int64.js';
-
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).toUpperCase().padStart(2, '0'));
-
-function hex16(value: number): string {
-  return HEX[(value >>> 8) & 0xff]! + HEX[value & 0xff]!;
-}
+import { hex16 } from './property-parts.js';
 
 function hex32(value: number): string {
   return hex16(value >>> 16) + hex16(value);
@@ -75,34 +70,51 @@ export interface UniqueIdOptions {
  */
 export type UniqueIds = (tick?: number) => string;
 
-export function createUniqueIdFactory(options: UniqueIdOptions): UniqueIds {
-  const address = addressBytes(options.ip) ?? Uint8Array.of(127, 0, 0, 1);
-  const prefix = Buffer.from(address).toString('hex').toUpperCase() + hex16(options.pid) + hex32(options.hash);
-  const { now } = options;
-  let monthStart = 0;
-  let monthEnd = -1;
-  let lastTime = NaN;
-  let timed = prefix;
-  let counter = 0;
-  let lastTick: number | undefined;
-  const look = (): void => {
-    const time = now();
-    if (time === lastTime) return;
-    if (time < monthStart || time >= monthEnd) {
+/** The same, for who wants to know of which two parts the last id was made; see PropertyParts. */
+export class UniqueIdSource {
+  /** Of the last id: all but its last four digits. */
+  idBegin: string;
+  /** Of the last id: those digits. */
+  idEnd = 0;
+  private readonly prefix: string;
+  private readonly now: () => number;
+  private monthStart = 0;
+  private monthEnd = -1;
+  private lastTime = NaN;
+  private counter = 0;
+  private lastTick: number | undefined;
+
+  constructor(options: UniqueIdOptions) {
+    const address = addressBytes(options.ip) ?? Uint8Array.of(127, 0, 0, 1);
+    this.prefix = Buffer.from(address).toString('hex').toUpperCase() + hex16(options.pid) + hex32(options.hash);
+    this.idBegin = this.prefix;
+    this.now = options.now;
+  }
+
+  next(tick?: number): string {
+    if (tick === undefined || tick !== this.lastTick) {
+      this.lastTick = tick;
+      this.look();
+    }
+    this.idEnd = this.counter;
+    this.counter = (this.counter + 1) & 0xffff;
+    return this.idBegin + hex16(this.idEnd);
+  }
+
+  private look(): void {
+    const time = this.now();
+    if (time === this.lastTime) return;
+    if (time < this.monthStart || time >= this.monthEnd) {
       const date = new Date(time);
-      monthStart = new Date(date.getFullYear(), date.getMonth(), 1).getTime();
-      monthEnd = new Date(date.getFullYear(), date.getMonth() + 1, 1).getTime();
+      this.monthStart = new Date(date.getFullYear(), date.getMonth(), 1).getTime();
+      this.monthEnd = new Date(date.getFullYear(), date.getMonth() + 1, 1).getTime();
     }
-    lastTime = time;
-    timed = prefix + hex32(time - monthStart);
-  };
-  return (tick) => {
-    if (tick === undefined || tick !== lastTick) {
-      lastTick = tick;
-      look();
-    }
-    const id = timed + hex16(counter);
-    counter = (counter + 1) & 0xffff;
-    return id;
-  };
+    this.lastTime = time;
+    this.idBegin = this.prefix + hex32(time - this.monthStart);
+  }
+}
+
+export function createUniqueIdFactory(options: UniqueIdOptions): UniqueIds {
+  const source = new UniqueIdSource(options);
+  return (tick) => source.next(tick);
 }

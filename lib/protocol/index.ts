@@ -34,6 +34,7 @@ export { decodeSendPack, encodeSendPack, MOST_IN_PACK, type SendPackHeader, topi
 export * from './signature.js';
 export * from './properties.js';
 export * from './property-names.js';
+export { hex16, joinedProperties, propertiesLength, type PropertyParts } from './property-parts.js';
 export { BLANK_BYTES, BLANK_MAGIC, CRC_PROPERTY_BYTES, LARGEST_RECORD, SMALLEST_RECORD } from './record/layout.js';
 export { encodeBlank, encodeRecord, propertiesByteLength, recordSize, recordSizeOf } from './record/encode.js';
 export type { RecordFields } from './record/encode.js';
@@ -41,6 +42,7 @@ export { decodeRecord, decodeRecords } from './record/decode.js';
 export type { MessageRecord } from './record/decode.js';
 export { renameRecords } from './record/rename.js';
 export { inspectRecord, isStoredRecord } from './record/inspect.js';
+export { RecordStencil } from './record/stencil.js';
 export { RecordView } from './record/view.js';
 export type { Inspection } from './record/inspect.js';
 export {

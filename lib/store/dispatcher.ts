@@ -73,7 +73,13 @@ export class Dispatcher {
       entry.tagsCode = pending.tagsCodes[at]!;
       entry.storeTimestamp = storeTimestamp;
       entry.sysFlag = pending.sysFlags[at]!;
-      entry.properties = pending.properties[at]!;
+      const likeness = pending.likenesses[at];
+      if (likeness === undefined) entry.properties = pending.properties[at]!;
+      else {
+        entry.idBegin = pending.properties[at]!;
+        entry.idEnd = pending.idEnds[at]!;
+        entry.rest = likeness.rest;
+      }
       pending.shift();
       if (last < 0) this.segments.note(physicalOffset, storeTimestamp);
       last = physicalOffset;

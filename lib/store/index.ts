@@ -19,6 +19,7 @@ export type {
   SegmentInfo,
   StoreHealth,
   StoreMessage,
+  StoreMessages,
   StoreOptions,
   StoreState,
 } from './types.js';

@@ -27,6 +27,7 @@ import type {
   ReadResult,
   StoreHealth,
   StoreMessage,
+  StoreMessages,
   StoreOptions,
   StoreState,
 } from './types.js';
@@ -174,7 +175,7 @@ export class MessageStore {
   }
 
   /** See Puts: all of them or none, one behind the other in the log. */
-  putBatch(messages: readonly StoreMessage[], done: PutBatchCallback): void {
+  putBatch(messages: StoreMessages, done: PutBatchCallback): void {
     this.puts.putBatch(messages, done);
   }
 

@@ -3,7 +3,7 @@ import type { CommitLog } from './commitlog/commit-log.js';
 import type { StoreParts } from './open-store.js';
 import { type PutBatchCallback, type PutManyCallback, PutOutcomes } from './put-outcomes.js';
 import type { ConsumeQueue } from './queue/consume-queue.js';
-import type { PutCallback, StoreMessage } from './types.js';
+import type { PutCallback, StoreMessage, StoreMessages } from './types.js';
 
 /** The ways into the log, and what keeps a message out of it. */
 export class Puts {
@@ -29,12 +29,19 @@ export class Puts {
    * As `put`; the messages lie in the log one behind the other, and `done` comes once all of them are visible. A write that
    * fails keeps none of them. A crash before `done` may leave the first ones, as it may leave any unacknowledged message.
    */
-  putBatch(messages: readonly StoreMessage[], done: PutBatchCallback): void {
+  putBatch(messages: StoreMessages, done: PutBatchCallback): void {
+    const count = messages.length;
+    // Nearly always the same for all of them.
+    let queue: ConsumeQueue | undefined;
     try {
-      if (messages.length === 0) throw new MessagingError('BAD_ARGUMENT', 'A batch without messages cannot be stored.');
+      if (count === 0) throw new MessagingError('BAD_ARGUMENT', 'A batch without messages cannot be stored.');
       // Before the first is appended: a batch is refused as a whole.
       let most = 0;
-      for (const message of messages) most += this.log.verify(message, this.queueFor(message, false));
+      for (let place = 0; place < count; place++) {
+        const message = messages.at(place)!;
+        if (queue?.topic !== message.topic || queue.queueId !== message.queueId) queue = this.queueFor(message, false);
+        most += this.log.verify(message, queue);
+      }
       this.log.together(most);
     } catch (error) {
       const refusal = asMessagingError(error);
@@ -43,11 +50,12 @@ export class Puts {
     }
     const settled = (outcomes: PutOutcomes): void =>
       outcomes.failed ? done(outcomes.firstError, undefined) : done(undefined, outcomes);
-    const outcomes = new PutOutcomes(messages.length, settled, true);
+    const outcomes = new PutOutcomes(count, settled, true);
     const now = this.parts.platform.clock.now();
-    for (let place = 0; place < messages.length; place++) {
-      const message = messages[place]!;
-      this.log.append(message, this.queueFor(message, false), outcomes, place, true, now);
+    for (let place = 0; place < count; place++) {
+      const message = messages.at(place)!;
+      if (queue?.topic !== message.topic || queue.queueId !== message.queueId) queue = this.queueFor(message, false);
+      this.log.append(message, queue, outcomes, place, true, now);
     }
   }
 

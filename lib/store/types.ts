@@ -1,9 +1,9 @@
 import type { MessagingError } from '../protocol/index.js';
-import type { MessageRecord } from '../protocol/index.js';
+import type { MessageRecord, PropertyParts } from '../protocol/index.js';
 import type { FlushTimes } from './commitlog/flush-times.js';
 
 /** What a producer hands to the store. Everything but the offsets and the store's own time and address. */
-export interface StoreMessage {
+export interface StoreMessage extends Partial<PropertyParts> {
   topic: string;
   queueId: number;
   flag: number;
@@ -15,10 +15,16 @@ export interface StoreMessage {
   reconsumeTimes: number;
   /** Log offset of the half message for committed transactions, otherwise 0. */
   preparedTransactionOffset: number;
-  /** Wire form, without the CRC property. */
+  /** Wire form, without the CRC property. Read only when it has to be, where they are in parts as well. */
   properties: string;
   /** Read before `put` returns, never kept. */
   body: Buffer;
+}
+
+/** Messages that are read one at a time, each before the next: `at` may fill and return the same object every time. */
+export interface StoreMessages {
+  readonly length: number;
+  at(place: number): StoreMessage | undefined;
 }
 
 /** Where an acknowledged message lies. */
@@ -104,6 +110,13 @@ export interface DispatchEntry {
   sysFlag: number;
   /** Wire form, without the CRC property. */
   properties: string;
+  /**
+   * The same in parts, where it was written like that; then there are neither keys among them nor what only a broker writes.
+   * See PropertyParts.
+   */
+  idBegin?: string;
+  idEnd?: number;
+  rest?: string | undefined;
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   decodeSendPack,
   encodePackAnswer,
   encodeSendPack,
+  joinedProperties,
   MOST_IN_PACK,
   type SendPackHeader,
   topicsOfPack,
@@ -44,11 +45,57 @@ describe('packs', () => {
       fc.property(topics, fc.array(message, { maxLength: 6 }), (names, messages) => {
         const pack = packOf(names, messages);
         const bytes = encodeSendPack(pack);
-        expect(decodeSendPack(bytes)).toEqual(pack);
+        expect(decodeSendPack(bytes)).toMatchObject(pack);
         expect(topicsOfPack(bytes)).toEqual(names);
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('tell properties in parts where they are those of the first message but for the id', () => {
+    const id = (time: string, end: string) => `UNIQ_KEY\x010A01020305D92A3B4C5D${time}${end}`;
+    const rest = '\x02WAIT\x01true\x02';
+    const texts = [
+      `${id('00000001', '00FF')}${rest}`,
+      `${id('00000001', '0100')}${rest}`,
+      `${id('00000002', 'ABCD')}${rest}`,
+      `${id('00000002', 'ABCE')}${rest}TAGS\x01t\x02`,
+      `${id('00000002', 'abcf')}${rest}`,
+      `${id('0000000\x02', '0001')}${rest}`,
+      `TAGS\x01t\x02`,
+      '',
+      `${id('00000002', '0002')}${rest}`,
+    ];
+    const pack = packOf(
+      ['t'],
+      texts.map((text) => [0, 0, 0, 0, text, Buffer.alloc(1)] as const),
+    );
+    // Twice, as what was learned stays; after others, whose rest is another one.
+    for (const others of [[], ['', `${id('00000003', '0001')}\x02ключ\x01x\x02`], [`${id('00000003', '0001')}\x02`]]) {
+      decodeSendPack(
+        encodeSendPack(
+          packOf(
+            ['t'],
+            others.map((text) => [0, 0, 0, 0, text, Buffer.alloc(1)] as const),
+          ),
+        ),
+      );
+      const { parts, properties } = decodeSendPack(encodeSendPack(pack));
+      expect(properties).toEqual(texts);
+      expect(parts!.map((each) => each !== undefined)).toEqual([
+        true,
+        true,
+        true,
+        false,
+        false,
+        false,
+        false,
+        false,
+        true,
+      ]);
+      for (const [at, each] of parts!.entries())
+        if (each !== undefined) expect(joinedProperties(each.idBegin, each.idEnd, each.rest!)).toBe(texts[at]);
+    }
   });
 
   it('are read in place: bodies are views of the frame', () => {

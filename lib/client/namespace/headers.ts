@@ -33,7 +33,8 @@ export function wrapHeader(code: number, header: object, namespace: Namespace): 
   );
   const { properties, topics } = fields;
   if (code === ExtensionCode.SEND_PACK)
-    return { ...renamed, topics: (topics as readonly string[]).map((name) => namespace.wrapTopic(name)) };
+    // Named, as spreading leaves out what a pack puts together only when it is asked for.
+    return { ...renamed, properties, topics: (topics as readonly string[]).map((name) => namespace.wrapTopic(name)) };
   if (typeof properties !== 'string' || !namesInProperties(fields, topic)) return renamed;
   return { ...renamed, properties: namespace.wrapProperties(properties) };
 }

@@ -1,4 +1,4 @@
-import { MessagingError } from '../../protocol/index.js';
+import { MessagingError, propertiesLength } from '../../protocol/index.js';
 import type { SendResult } from './messages.js';
 import { asMessagingError } from '../connection/response-error.js';
 import { batchUnit, resultsWithin, type SendUnit } from './send-unit.js';
@@ -115,7 +115,7 @@ function takeGroup(lane: Lane): Waiting[] {
   let count = 0;
   for (const { unit } of lane.waiting) {
     if (unit.batch !== undefined || unit.delayed || unit.dedupId !== undefined || count === BATCH_MESSAGES) break;
-    bytes += unit.body.length + unit.properties.length;
+    bytes += unit.body.length + propertiesLength(unit);
     if (bytes > BATCH_BYTES) break;
     count++;
   }

@@ -9,22 +9,25 @@ import {
   MAX_DELAY_LEVEL,
   MessagingError,
   PropertyName,
-  type UniqueIds,
+  type UniqueIdSource,
 } from '../../protocol/index.js';
 import type { OutgoingMessage } from './messages.js';
 import type { SentAgain } from './sent-again.js';
 import { SendUnit } from './send-unit.js';
 
 const TOPICS_REMEMBERED = 10_000;
+const TAGS_REMEMBERED = 1000;
 
 /** Checks what is to be sent, before anything is: a typed error here costs no round trip and leaves no trace. */
 export class MessagePreparer {
   /** Topics whose name is fine. Bounded, since names may be made up per message. */
   private readonly topics = new Set<string>();
   private readonly copies = new BodyCopies();
+  /** By what precedes the tag, then by tag. Bounded for the same reason. */
+  private readonly rests = new Map<string, Map<string, string>>();
 
   constructor(
-    private readonly createId: UniqueIds,
+    private readonly ids: UniqueIdSource,
     private readonly maxMessageBytes: number,
     private readonly compressOverBytes: number,
     private readonly now: () => number,
@@ -44,10 +47,18 @@ export class MessagePreparer {
     this.checkBody(topic, body);
     // Whole, so that it needs no box of its own on the heap while thousands wait.
     const begunAt = Math.floor(begun);
-    const messageId = message.messageId ?? this.createId(begunAt);
-    const properties = encodeMessageProperties(message, messageId, transactionGroup, this.now);
+    const { ids } = this;
+    const messageId = message.messageId ?? ids.next(begunAt);
+    const rest = transactionGroup === undefined && isPlain(message) ? this.restOf(message) : undefined;
+    const properties =
+      rest === undefined ? encodeMessageProperties(message, messageId, transactionGroup, this.now) : '';
     // The caller's buffer may change while the message waits for its turn, for the socket or for another attempt.
     const unit = new SendUnit(topic, this.copies.copy(body), properties, messageId, begunAt, deadline, retries);
+    if (rest !== undefined) {
+      unit.idBegin = ids.idBegin;
+      unit.idEnd = ids.idEnd;
+      unit.rest = rest;
+    }
     unit.shardingKey = message.shardingKey;
     unit.dedupId = message.dedupId;
     unit.compressible = body.length >= this.compressOverBytes;
@@ -65,20 +76,35 @@ export class MessagePreparer {
     const { topic, body } = message;
     if (!this.topics.has(topic)) this.checkNewTopic(topic);
     this.checkBody(topic, body);
-    encodeMessageProperties(message, message.messageId ?? this.createId(), undefined, this.now);
+    encodeMessageProperties(message, message.messageId ?? this.ids.next(), undefined, this.now);
   }
 
   /** @internal A resend or a replay. Its body is taken as it is. */
   again(message: SentAgain, begun: number, deadline: number, retries: number): SendUnit {
     const { topic, body, shardingKey } = message;
     if (!this.topics.has(topic)) this.checkNewTopic(topic);
-    const messageId = this.createId();
+    const messageId = this.ids.next();
     const properties = entry(PropertyName.UNIQUE_KEY, messageId) + message.properties;
     checkSize(properties);
     const unit = new SendUnit(topic, body, properties, messageId, Math.floor(begun), deadline, retries);
     unit.shardingKey = shardingKey;
     unit.compressible = body.length >= this.compressOverBytes;
     return unit;
+  }
+
+  /** What follows the id of messages with nothing but a content type and a tag: the same string for the same two. */
+  private restOf({ contentType, tag }: OutgoingMessage): string {
+    const end = endOfId(contentType);
+    if (tag === undefined || tag === '') return end;
+    let ofType = this.rests.get(end);
+    if (ofType === undefined) this.rests.set(end, (ofType = new Map<string, string>()));
+    let rest = ofType.get(tag);
+    if (rest === undefined) {
+      rest = flat(end + entry(PropertyName.TAGS, checkTag(tag)));
+      if (ofType.size >= TAGS_REMEMBERED) ofType.clear();
+      ofType.set(tag, rest);
+    }
+    return rest;
   }
 
   private checkNewTopic(topic: string): void {
@@ -107,10 +133,29 @@ export class MessagePreparer {
 }
 
 const UNIQUE_KEY_NAME = `${PropertyName.UNIQUE_KEY}\x01`;
-const AFTER_ID = `\x02${PropertyName.WAIT_STORE_MSG_OK}\x01true\x02`;
+const AFTER_ID = flat(`\x02${PropertyName.WAIT_STORE_MSG_OK}\x01true\x02`);
 const AFTER_ID_BY_TYPE: ReadonlyMap<string, string> = new Map(
-  ['text', 'json', 'binary'].map((type) => [type, `${AFTER_ID}${ExtensionProperty.CONTENT_TYPE}\x01${type}\x02`]),
+  ['text', 'json', 'binary'].map((type) => [type, flat(`${AFTER_ID}${ExtensionProperty.CONTENT_TYPE}\x01${type}\x02`)]),
 );
+
+/** In one piece: whoever reads a text that was put together of others makes it one first. */
+function flat(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
+}
+
+/** Whether nothing but content type and tag follows an id that is made here: then many messages share what does. */
+function isPlain(message: OutgoingMessage): boolean {
+  return (
+    message.messageId === undefined &&
+    message.keys === undefined &&
+    message.properties === undefined &&
+    message.shardingKey === undefined &&
+    message.delay === undefined &&
+    message.expiresAt === undefined &&
+    message.dedupId === undefined &&
+    message.request === undefined
+  );
+}
 
 /** What follows the id of every message: put together once, not per message. */
 function endOfId(contentType: string | undefined): string {

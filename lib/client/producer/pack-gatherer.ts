@@ -3,6 +3,8 @@ import {
   DEFAULT_TOPIC,
   ExtensionCode,
   PACKS_SINCE,
+  propertiesLength,
+  type PropertyParts,
   type RemotingCommand,
   type SendPackHeader,
 } from '../../protocol/index.js';
@@ -63,7 +65,7 @@ export class PackGatherer implements PackWay {
     }
     this.waiting[this.gathered++] = call;
     this.unanswered++;
-    this.bytes += unit.body.length + unit.properties.length;
+    this.bytes += unit.body.length + propertiesLength(unit);
     if (this.gathered >= MOST_MESSAGES || this.bytes >= MOST_BYTES) this.flush();
     else if (!this.scheduled) {
       this.scheduled = true;
@@ -117,7 +119,7 @@ export class PackGatherer implements PackWay {
       sameTopic ? ZEROS : calls.map(({ unit }) => placeIn(topics, unit.topic)),
       calls.map(queueIdOf),
       calls.map(() => born),
-      calls.map(propertiesOf),
+      calls.map(partsOf),
       calls.map(bodyOf),
     );
     const request = createRequest(ExtensionCode.SEND_PACK, pack);
@@ -147,6 +149,7 @@ export class PackGatherer implements PackWay {
 class Pack implements SendPackHeader {
   readonly defaultTopic = DEFAULT_TOPIC;
   readonly sysFlags = ZEROS;
+  private texts: readonly string[] | undefined = undefined;
 
   constructor(
     readonly producerGroup: string,
@@ -155,17 +158,23 @@ class Pack implements SendPackHeader {
     readonly topicOf: readonly number[],
     readonly queueIds: readonly number[],
     readonly bornTimestamps: readonly number[],
-    readonly properties: readonly string[],
+    readonly parts: readonly (PropertyParts & { readonly properties: string })[],
     readonly bodies: readonly Buffer[],
   ) {}
+
+  /** For the wire. */
+  get properties(): readonly string[] {
+    this.texts ??= this.parts.map(({ properties }) => properties);
+    return this.texts;
+  }
 }
 
 function queueIdOf({ queue }: SendCall): number {
   return queue!.queueId;
 }
 
-function propertiesOf({ unit }: SendCall): string {
-  return unit.properties;
+function partsOf({ unit }: SendCall): SendUnit {
+  return unit;
 }
 
 function bodyOf({ unit }: SendCall): Buffer {

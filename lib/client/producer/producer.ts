@@ -1,4 +1,4 @@
-import { batchBytes, MessagingError, type UniqueIds } from '../../protocol/index.js';
+import { batchBytes, MessagingError, type UniqueIdSource } from '../../protocol/index.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { keepBytes } from '../interceptor.js';
 import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
@@ -31,11 +31,11 @@ export class Producer {
   /** @internal */
   constructor(
     private readonly core: ClientCore,
-    createId: UniqueIds,
+    ids: UniqueIdSource,
   ) {
     const { settings, platform } = core;
     this.preparer = new MessagePreparer(
-      createId,
+      ids,
       settings.maxMessageBytes,
       settings.compressOverBytes,
       () => platform.clock.now(),

@@ -1,4 +1,4 @@
-import { type BatchItem, RequestCode } from '../../protocol/index.js';
+import { type BatchItem, joinedProperties, type PropertyParts, RequestCode } from '../../protocol/index.js';
 import type { SendResult } from './messages.js';
 import { Stored } from './stored.js';
 
@@ -10,7 +10,7 @@ import { Stored } from './stored.js';
  * part of the heap from then on, where they keep all that they point to until the whole heap is collected (measured: a
  * third of the processor time of a send). What is not given to the constructor is set where a unit is made, nowhere else.
  */
-export class SendUnit {
+export class SendUnit implements PropertyParts {
   requestCode: number = RequestCode.SEND_MESSAGE_V2;
   /** The ids of all messages of a batch; undefined for a single message. */
   batch: readonly string[] | undefined = undefined;
@@ -24,13 +24,16 @@ export class SendUnit {
   compressible = false;
   /** The producer group of a transactional message. */
   transactionGroup: string | undefined = undefined;
+  idBegin = '';
+  idEnd = 0;
+  rest: string | undefined = undefined;
 
   constructor(
     readonly topic: string,
     /** Belongs to the client; empty for a batch. */
     readonly body: Buffer,
-    /** Wire form of all properties; empty for a batch, whose messages have their own. */
-    readonly properties: string,
+    /** Wire form of all properties; empty where they are in parts, and for a batch, whose messages have their own. */
+    private readonly text: string,
     /** Of the message, or the first one of the batch. */
     readonly messageId: string,
     /** When the call came, on the monotonic clock, in whole milliseconds. */
@@ -40,6 +43,18 @@ export class SendUnit {
     /** Attempts after the first. */
     readonly retries: number,
   ) {}
+
+  /** Wire form of all properties. */
+  get properties(): string {
+    return this.rest === undefined ? this.text : joinedProperties(this.idBegin, this.idEnd, this.rest);
+  }
+
+  /** The same with other properties. */
+  withProperties(text: string): SendUnit {
+    const { topic, body, messageId, begunAt, deadline, retries } = this;
+    const unit = new SendUnit(topic, body, text, messageId, begunAt, deadline, retries);
+    return Object.assign(unit, this, { text, rest: undefined });
+  }
 }
 
 export function countOf(unit: SendUnit): number {

@@ -316,7 +316,7 @@ export class Sender implements FirstAttempts, PackedAttempts {
     const profile = await this.within(this.core.capabilities.of(address), unit);
     const at = keptTime(profile, unit.deliverAt, this.core.platform.clock.now(), unit.topic);
     if (at === unit.deliverAt) return unit;
-    return { ...unit, properties: setProperty(unit.properties, PropertyName.TIMER_DELIVER_MS, String(at)) };
+    return unit.withProperties(setProperty(unit.properties, PropertyName.TIMER_DELIVER_MS, String(at)));
   }
 
   private request(unit: SendUnit, queue: MessageQueue, body: Buffer, sysFlag: number): RemotingCommand {

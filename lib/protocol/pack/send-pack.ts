@@ -1,6 +1,8 @@
 import { MessagingError } from '../errors.js';
 import { readInt32, readInt64, readUint16, writeInt16, writeInt32, writeInt64 } from '../int64.js';
 import { LIMITS } from '../names.js';
+import type { PropertyParts } from '../property-parts.js';
+import { PartsReader } from './parts-reader.js';
 import { writeCounted, writeText } from './texts.js';
 
 /**
@@ -24,6 +26,8 @@ export interface SendPackHeader {
   readonly bornTimestamps: readonly number[];
   /** Wire form, see `encodeProperties`. */
   readonly properties: readonly string[];
+  /** The same in parts, where they are known to have such. Not on the wire. */
+  readonly parts?: readonly (PropertyParts | undefined)[];
   readonly bodies: readonly Buffer[];
 }
 
@@ -58,6 +62,8 @@ const FIXED_BYTES = 20;
 const LATEST = 2 ** 52;
 /** So many messages have a place in one pack: more would hold up all others of the broker while they are looked at. */
 export const MOST_IN_PACK = 4096;
+
+const partsReader = new PartsReader();
 
 /** Lengths of the properties of the pack at hand, so that they are counted once. */
 let lengths = new Int32Array(1024);
@@ -134,21 +140,28 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
   const queueIds = new Array<number>(count);
   const sysFlags = new Array<number>(count);
   const bornTimestamps = new Array<number>(count);
-  const properties = new Array<string>(count);
+  const propertiesAt = new Array<number>(count);
+  let parts: (PropertyParts | undefined)[] | undefined;
   const bodies = new Array<Buffer>(count);
+  let texts: string[] | undefined;
   let at = reader.at;
   for (let i = 0; i < count; i++) {
     if (end - at < FIXED_BYTES) throw noPack(at, end);
     const topic = readUint16(bytes, at);
     const bodyLength = readInt32(bytes, at + AT_BODY_LENGTH);
-    const propertiesAt = at + FIXED_BYTES;
-    const bodyAt = propertiesAt + readUint16(bytes, at + AT_PROPERTIES_LENGTH);
+    const textAt = at + FIXED_BYTES;
+    const bodyAt = textAt + readUint16(bytes, at + AT_PROPERTIES_LENGTH);
     if (topic >= topics.length || bodyLength < 0 || bodyAt + bodyLength > end) throw noPack(at, end);
     topicOf[i] = topic;
     queueIds[i] = readInt32(bytes, at + AT_QUEUE);
     sysFlags[i] = readInt32(bytes, at + AT_SYS_FLAG);
     bornTimestamps[i] = born + readInt32(bytes, at + AT_BORN);
-    properties[i] = bytes.toString('utf8', propertiesAt, bodyAt);
+    propertiesAt[i] = textAt;
+    const inParts = partsReader.read(bytes, textAt, bodyAt, i === 0);
+    if (inParts !== undefined) {
+      parts ??= new Array<undefined>(count).fill(undefined);
+      parts[i] = inParts;
+    }
     at = bodyAt + bodyLength;
     bodies[i] = bytes.subarray(bodyAt, at);
   }
@@ -162,9 +175,18 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
     queueIds,
     sysFlags,
     bornTimestamps,
-    properties,
+    parts,
+    // Of most packs nobody asks for the texts. Who does, does it while the bytes are there.
+    get properties(): string[] {
+      texts ??= propertiesAt.map((from) => textOf(bytes, from));
+      return texts;
+    },
     bodies,
   };
+}
+
+function textOf(bytes: Buffer, from: number): string {
+  return bytes.toString('utf8', from, from + readUint16(bytes, from - FIXED_BYTES + AT_PROPERTIES_LENGTH));
 }
 
 /** The topics that an encoded pack names, without looking at its messages. Throws BAD_ARGUMENT as `decodeSendPack` does. */

@@ -16,6 +16,7 @@ const X_8 = 0x0080_0000;
  * 57 against 138 ns, 190 bytes 112 against 188, 350 bytes 214 against 212).
  */
 const SHORT = 256;
+export const SHORT_IN_VIEW = 400;
 const STEP = 16;
 
 /** Row k holds the CRC of each byte with k zero bytes behind it: 16 bytes are then 16 look-ups that do not wait for each other. */
@@ -65,32 +66,128 @@ export function crcOf(bytes: Buffer, from: number, to: number, previous = 0): nu
   return ~crc;
 }
 
-/** The CRC of two stretches of which the second one has so many bytes, from the CRCs of both. */
-export function joinedCrc(first: number, second: number, secondBytes: number): number {
-  const shift = shiftOver(secondBytes);
-  let crc = second;
-  for (let bit = 0, at = shift; bit < 32; bit++, at++) crc ^= shifts[at]! & -((first >>> (31 - bit)) & 1);
-  return crc;
+/**
+ * The same of bytes under a view, which are read a word at a time: 100 bytes take 47 ns instead of 68. Up to `SHORT_IN_VIEW` of
+ * them it beats the call into zlib.
+ */
+export function crcInView(view: DataView, from: number, to: number): number {
+  const table = TABLE;
+  let crc = -1;
+  let at = from;
+  for (const end = to - STEP; at <= end; at += STEP) {
+    const a = view.getInt32(at, true) ^ crc;
+    const b = view.getInt32(at + 4, true);
+    const c = view.getInt32(at + 8, true);
+    const d = view.getInt32(at + 12, true);
+    crc =
+      table[3840 | (a & 255)]! ^
+      table[3584 | ((a >>> 8) & 255)]! ^
+      table[3328 | ((a >>> 16) & 255)]! ^
+      table[3072 | (a >>> 24)]! ^
+      table[2816 | (b & 255)]! ^
+      table[2560 | ((b >>> 8) & 255)]! ^
+      table[2304 | ((b >>> 16) & 255)]! ^
+      table[2048 | (b >>> 24)]! ^
+      table[1792 | (c & 255)]! ^
+      table[1536 | ((c >>> 8) & 255)]! ^
+      table[1280 | ((c >>> 16) & 255)]! ^
+      table[1024 | (c >>> 24)]! ^
+      table[768 | (d & 255)]! ^
+      table[512 | ((d >>> 8) & 255)]! ^
+      table[256 | ((d >>> 16) & 255)]! ^
+      table[d >>> 24]!;
+  }
+  for (const end = to - 4; at <= end; at += 4) {
+    const a = view.getInt32(at, true) ^ crc;
+    crc =
+      table[768 | (a & 255)]! ^ table[512 | ((a >>> 8) & 255)]! ^ table[256 | ((a >>> 16) & 255)]! ^ table[a >>> 24]!;
+  }
+  for (; at < to; at++) crc = table[(crc ^ view.getUint8(at)) & 255]! ^ (crc >>> 8);
+  return ~crc;
 }
 
-/** x^(8 × bytes) times each power of x, for the lengths that came last: bodies are mostly of a few sizes, or of similar ones. */
-const KNOWN = 256;
-const shifts = new Int32Array(KNOWN * 32);
-const shiftLengths = new Int32Array(KNOWN).fill(-1);
+/** The CRC of two stretches of which the second one has so many bytes, from the CRCs of both. */
+export function joinedCrc(first: number, second: number, secondBytes: number): number {
+  const place = secondBytes & (KNOWN - 1);
+  if (lengths[place] !== secondBytes) {
+    lengths[place] = secondBytes;
+    known[place] = 0;
+  } else if (known[place] === 0) {
+    // Only for a length that comes again: filling a table takes as long as two of the products that it saves.
+    fillByBits(tables16, place * WORD_TABLE, powersFrom(powerOf(secondBytes)));
+    known[place] = 1;
+  }
+  if (known[place] === 0) return product(first, powerOf(secondBytes)) ^ second;
+  return byNibbles(tables16, place * WORD_TABLE, first) ^ second;
+}
 
-/** Where in `shifts` the 32 numbers for this length begin. */
-function shiftOver(bytes: number): number {
-  const place = bytes & (KNOWN - 1);
-  const start = place * 32;
-  if (shiftLengths[place] !== bytes) {
-    shiftLengths[place] = bytes;
-    let power = powerOf(bytes);
-    for (let at = start; at < start + 32; at++) {
-      shifts[at] = power;
-      power = (power >>> 1) ^ (POLYNOMIAL & -(power & 1));
+/** Lengths that came last: bodies are mostly of a few sizes, or of similar ones. */
+const KNOWN = 256;
+/**
+ * A linear function of 32 bits as eight rows of sixteen: its value is the sum of one number of each row. Eight look-ups take
+ * 5 ns, a sum over 32 bits 30.
+ */
+export const WORD_TABLE = 8 * 16;
+const tables16 = new Int32Array(KNOWN * WORD_TABLE);
+const lengths = new Int32Array(KNOWN).fill(-1);
+/** Whether the table of a length is filled. */
+const known = new Uint8Array(KNOWN);
+
+/** The value of such a function, whose table begins at `start`. */
+export function byNibbles(table: Int32Array, start: number, word: number): number {
+  return (
+    table[start + (word & 15)]! ^
+    table[start + 16 + ((word >>> 4) & 15)]! ^
+    table[start + 32 + ((word >>> 8) & 15)]! ^
+    table[start + 48 + ((word >>> 12) & 15)]! ^
+    table[start + 64 + ((word >>> 16) & 15)]! ^
+    table[start + 80 + ((word >>> 20) & 15)]! ^
+    table[start + 96 + ((word >>> 24) & 15)]! ^
+    table[start + 112 + (word >>> 28)]!
+  );
+}
+
+/** Fills a table from what the function makes of each single bit. */
+function fillByBits(table: Int32Array, start: number, ofBit: Int32Array): void {
+  for (let row = 0; row < 8; row++) {
+    for (let value = 1; value < 16; value++) {
+      const top = 31 - Math.clz32(value);
+      const rest = table[start + row * 16 + (value ^ (1 << top))]!;
+      table[start + row * 16 + value] = rest ^ ofBit[row * 4 + top]!;
     }
   }
-  return start;
+}
+
+const bits = new Int32Array(32);
+
+/** What each bit of a CRC becomes behind so many bytes, from what becomes of x^0; overwritten by the next call. */
+function powersFrom(power: number): Int32Array {
+  for (let bit = 31; bit >= 0; bit--) {
+    bits[bit] = power;
+    power = (power >>> 1) ^ (POLYNOMIAL & -(power & 1));
+  }
+  return bits;
+}
+
+/** A table that moves a CRC past so many bytes. */
+export function shiftTable(bytes: number): Int32Array {
+  const table = new Int32Array(WORD_TABLE);
+  fillByBits(table, 0, powersFrom(powerOf(bytes)));
+  return table;
+}
+
+/** What a byte with so many behind it adds to the CRC of a stretch in which it was zero. */
+export function crcOfByte(byte: number, bytesBehind: number): number {
+  return product(TABLE[byte]!, powerOf(bytesBehind));
+}
+
+/** The same of a big-endian word, as a table. */
+export function wordTable(bytesBehind: number): Int32Array {
+  const table = new Int32Array(WORD_TABLE);
+  const ofBit = new Int32Array(32);
+  for (let bit = 0; bit < 32; bit++) ofBit[bit] = crcOfByte(1 << (bit & 7), bytesBehind + (bit >>> 3));
+  fillByBits(table, 0, ofBit);
+  return table;
 }
 
 const LOW_BITS = 10;

@@ -45,7 +45,7 @@ export interface RecordFields {
   properties: string;
 }
 
-const NO_CRC_BIT = 0x7fff_ffff;
+export const NO_CRC_BIT = 0x7fff_ffff;
 const PROPERTY_END = 0x02;
 /** Below it a loop over the characters beats the call into the native encoder. */
 const SHORT_TEXT = 48;
@@ -212,7 +212,7 @@ const CRC_NAME_END = readInt32(CRC_NAME, 4);
 /** The digits of each number below 1000, the least significant first: ten divisions one after the other took 60 ns a record. */
 const DIGITS = Uint8Array.from({ length: 3000 }, (_, at) => 48 + (Math.floor(at / 3 / 10 ** (at % 3)) % 10));
 
-function writeCrc(target: Buffer, at: number, crc: number): void {
+export function writeCrc(target: Buffer, at: number, crc: number): void {
   writeInt32(target, at, CRC_NAME_START);
   writeInt32(target, at + 4, CRC_NAME_END);
   target[at + 8] = CRC_NAME[8]!;

@@ -50,7 +50,7 @@ export const AT_BORN_HOST = 48;
 /** What an IPv6 host takes more than an IPv4 one. */
 const V6_EXTRA = 12;
 /** From the start to the body's length with two IPv4 hosts. */
-const AT_BODY_LENGTH = 84;
+export const AT_BODY_LENGTH = 84;
 /** All lengths and fixed fields of a v1 record with two IPv4 hosts; a record with nothing in it. */
 export const SMALLEST_RECORD = AT_BODY_LENGTH + 4 + 1 + 2;
 /** Above it a size is no size but damage. */

@@ -1,13 +1,12 @@
 import type { Clock, Logger, Timer } from '../../platform/index.js';
-import { BLANK_BYTES, encodeBlank, encodeRecord, MessagingError, recordSysFlag } from '../../protocol/index.js';
-import type { RecordFields } from '../../protocol/index.js';
+import { BLANK_BYTES, encodeBlank, MessagingError } from '../../protocol/index.js';
 import type { Dispatcher } from '../dispatcher.js';
 import type { ConsumeQueue } from '../queue/consume-queue.js';
-import { queueTagsCode } from '../queue/queue-tags-code.js';
 import type { StoreMessage } from '../types.js';
 import { type LogWriter, SyncError } from './log-writer.js';
 import { type Acknowledged, PendingAppends } from './pending-appends.js';
-import { checkMessage, emptyFields, mostRecordBytes } from './record-fields.js';
+import { checkMessage, mostRecordBytes } from './record-fields.js';
+import { RecordWriter } from './record-writer.js';
 import type { LogTail } from './tail.js';
 
 /** How long bytes may lie unsynced in `async` mode. */
@@ -55,6 +54,8 @@ export class CommitLog {
   private written: number;
   private durable: number;
   private visible: number;
+  /** Log offset behind the segment that is appended to, as it was last looked at. */
+  private segmentEnd = 0;
   private running = false;
   private scheduled = false;
   /** True while a further part of the written records waits for its turn to be released. */
@@ -63,7 +64,7 @@ export class CommitLog {
   private failure: MessagingError | undefined;
   private readonly syncTimer: Timer | undefined;
   private waiting: (() => void)[] = [];
-  private readonly fields: RecordFields;
+  private readonly records: RecordWriter;
   /** Batches written, for `health` and for tests of the group commit. */
   batches = 0;
 
@@ -78,7 +79,7 @@ export class CommitLog {
   ) {
     this.sync = options.flush === 'sync';
     this.written = this.durable = this.visible = tail.end;
-    this.fields = emptyFields(options.storeHost);
+    this.records = new RecordWriter(options.storeHost);
     if (!this.sync)
       this.syncTimer = clock.every(ASYNC_SYNC_MILLIS, () => {
         // A fenced log has told its owner already.
@@ -122,29 +123,14 @@ export class CommitLog {
     storeTimestamp = this.clock.now(),
   ): void {
     const most = mostRecordBytes(message, queue.topicBytes);
-    if (!verified) this.check(message, most);
-    const segmentBytes = this.options.segmentBytes;
-    const inSegment = this.tail.end % segmentBytes;
-    if (inSegment + most + BLANK_BYTES > segmentBytes) this.endSegment(segmentBytes - inSegment);
+    if (!verified) {
+      this.check(message, most);
+      this.stayInSegment(most);
+    }
     const chunk = this.tail.room(most);
-    const at = chunk.length;
     const physicalOffset = this.tail.end;
-    const fields = this.fields;
-    fields.queueId = queue.queueId;
-    fields.flag = message.flag;
-    fields.queueOffset = queue.nextOffset;
-    fields.physicalOffset = physicalOffset;
-    fields.sysFlag = message.sysFlag;
-    fields.bornTimestamp = message.bornTimestamp;
-    fields.bornHost = message.bornHost;
-    fields.storeTimestamp = storeTimestamp;
-    fields.reconsumeTimes = message.reconsumeTimes;
-    fields.preparedTransactionOffset = message.preparedTransactionOffset;
-    fields.body = message.body;
-    fields.topic = queue.topic;
-    fields.properties = message.properties;
-    const size = encodeRecord(chunk.bytes, at, fields);
-    const tagsCode = queueTagsCode(queue.topic, message.properties, storeTimestamp);
+    const records = this.records;
+    const size = records.write(chunk, message, queue, physicalOffset, storeTimestamp);
     // Nothing below throws: an offset that is given out is in the log.
     this.tail.filled(chunk, size);
     this.pending.push(
@@ -152,10 +138,11 @@ export class CommitLog {
       queue.nextOffset++,
       physicalOffset,
       size,
-      tagsCode,
+      records.tagsCode,
       storeTimestamp,
-      recordSysFlag(chunk.bytes, at),
-      message.properties,
+      records.sysFlag,
+      message,
+      records.likeness,
       done,
       place,
     );
@@ -185,8 +172,7 @@ export class CommitLog {
         'MESSAGE_TOO_LARGE',
         `A batch takes up to ${most} bytes and the store's segments have ${segmentBytes}. Send it in parts, or create the store with larger segments.`,
       );
-    const inSegment = this.tail.end % segmentBytes;
-    if (inSegment + most + BLANK_BYTES > segmentBytes) this.endSegment(segmentBytes - inSegment);
+    this.stayInSegment(most);
     this.tail.room(most);
   }
 
@@ -233,6 +219,17 @@ export class CommitLog {
         'BROKER_BUSY',
         `${waiting} bytes wait for the disk. Send again later, or with fewer messages at a time.`,
       );
+  }
+
+  /** Begins another segment where so many bytes, and a blank behind them, would reach beyond this one. */
+  private stayInSegment(bytes: number): void {
+    const { end } = this.tail;
+    const { segmentBytes } = this.options;
+    // A remainder of numbers above 2^31 takes as long as the rest of an append's bookkeeping; what cannot be written moves the end back.
+    if (end >= this.segmentEnd || end < this.segmentEnd - segmentBytes)
+      this.segmentEnd = end - (end % segmentBytes) + segmentBytes;
+    const left = this.segmentEnd - end;
+    if (bytes + BLANK_BYTES > left) this.endSegment(left);
   }
 
   /** Closes the segment with a record that says how much is left of it; the next record begins a new one. */

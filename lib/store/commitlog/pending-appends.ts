@@ -1,7 +1,8 @@
 import type { MessagingError } from '../../protocol/index.js';
 import type { ConsumeQueue } from '../queue/consume-queue.js';
 import type { PutOutcomes } from '../put-outcomes.js';
-import type { PutCallback } from '../types.js';
+import type { PutCallback, StoreMessage } from '../types.js';
+import type { Likeness } from './stencils.js';
 
 const SMALLEST = 1024;
 
@@ -28,7 +29,10 @@ export class PendingAppends {
   /** Place of the message among those of its outcomes. */
   places = new Int32Array(SMALLEST);
   queues: (ConsumeQueue | undefined)[] = new Array<undefined>(SMALLEST).fill(undefined);
+  /** Where there is a likeness: the id but for its last digits. */
   properties: string[] = new Array<string>(SMALLEST).fill('');
+  idEnds = new Int32Array(SMALLEST);
+  likenesses: (Likeness | undefined)[] = new Array<undefined>(SMALLEST).fill(undefined);
   callbacks: Acknowledged[] = new Array<undefined>(SMALLEST).fill(undefined);
 
   get length(): number {
@@ -67,7 +71,8 @@ export class PendingAppends {
     tagsCode: number,
     storeTimestamp: number,
     sysFlag: number,
-    properties: string,
+    message: StoreMessage,
+    likeness: Likeness | undefined,
     done: Acknowledged,
     place: number,
   ): void {
@@ -80,7 +85,12 @@ export class PendingAppends {
     this.sizes[at] = size;
     this.sysFlags[at] = sysFlag;
     this.queues[at] = queue;
-    this.properties[at] = properties;
+    if (likeness === undefined) this.properties[at] = message.properties;
+    else {
+      this.properties[at] = message.idBegin!;
+      this.idEnds[at] = message.idEnd!;
+    }
+    this.likenesses[at] = likeness;
     this.callbacks[at] = done;
     this.places[at] = place;
   }
@@ -119,12 +129,14 @@ export class PendingAppends {
     this.sizes = Int32Array.from({ length: this.capacity }, (_, index) => this.sizes[order[index] ?? 0]!);
     this.sysFlags = Int32Array.from({ length: this.capacity }, (_, index) => this.sysFlags[order[index] ?? 0]!);
     this.places = Int32Array.from({ length: this.capacity }, (_, index) => this.places[order[index] ?? 0]!);
+    this.idEnds = Int32Array.from({ length: this.capacity }, (_, index) => this.idEnds[order[index] ?? 0]!);
     const padded = <T>(column: T[], empty: T): T[] => [
       ...order.map((at) => column[at]!),
       ...new Array<T>(this.capacity - count).fill(empty),
     ];
     this.queues = padded(this.queues, undefined);
     this.properties = padded(this.properties, '');
+    this.likenesses = padded(this.likenesses, undefined);
     this.callbacks = padded(this.callbacks, undefined);
     this.gone = 0;
     this.taken = count;

@@ -1,4 +1,11 @@
-import { BLANK_BYTES, CRC_PROPERTY_BYTES, LIMITS, MessagingError, type RecordFields } from '../../protocol/index.js';
+import {
+  BLANK_BYTES,
+  CRC_PROPERTY_BYTES,
+  LIMITS,
+  MessagingError,
+  propertiesLength,
+  type RecordFields,
+} from '../../protocol/index.js';
 import type { StoreMessage } from '../types.js';
 
 /** All of a record but body, topic and properties, at the most: two IPv6 hosts, an open properties string, the CRC. */
@@ -9,7 +16,7 @@ const MOST_OVERHEAD = 84 + 2 * 12 + 4 + 2 + 2 + 1 + CRC_PROPERTY_BYTES;
  * as the rest of the bookkeeping.
  */
 export function mostRecordBytes(message: StoreMessage, topicBytes: number): number {
-  return MOST_OVERHEAD + message.body.length + topicBytes + message.properties.length * 3;
+  return MOST_OVERHEAD + message.body.length + topicBytes + propertiesLength(message) * 3;
 }
 
 /** @throws MessagingError MESSAGE_TOO_LARGE, PROPERTIES_INVALID for a message that no log of such segments can take. */
@@ -20,10 +27,10 @@ export function checkMessage(message: StoreMessage, mostBytes: number, segmentBy
       `The body of a message for ${message.topic} has ${message.body.length} bytes; ${LIMITS.bodyBytes} are allowed.`,
     );
   const properties = LIMITS.propertiesBytes - CRC_PROPERTY_BYTES;
-  if (message.properties.length > properties)
+  if (propertiesLength(message) > properties)
     throw new MessagingError(
       'PROPERTIES_INVALID',
-      `The properties of a message for ${message.topic} have ${message.properties.length} characters; ${properties} bytes are allowed. Move data into the body.`,
+      `The properties of a message for ${message.topic} have ${propertiesLength(message)} characters; ${properties} bytes are allowed. Move data into the body.`,
     );
   if (mostBytes + BLANK_BYTES > segmentBytes)
     throw new MessagingError(

@@ -4,12 +4,16 @@ export class TailChunk {
   length = 0;
   /** True once a view of it was handed out: its memory then belongs to the garbage collector, never to a next chunk. */
   lent = false;
+  /** The same bytes: what is written through it is written a word at a time. */
+  readonly view: DataView;
 
   constructor(
     /** Log offset of its first byte. */
     readonly base: number,
     readonly bytes: Buffer,
-  ) {}
+  ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
 }
 
 /** Chunks that are kept for re-use; more would be memory that the budget does not know of. */

@@ -7,7 +7,7 @@ import { type IndexFile, IndexDamage } from './index-file.js';
 import { IndexFiles } from './index-files.js';
 import { type IndexQuery, IndexSearch } from './index-search.js';
 import { IndexTable } from './index-table.js';
-import { enterKeys } from './key-hash.js';
+import { enterKeys, type Keyed } from './key-hash.js';
 
 /** Entries of one file: 4 MiB in memory until it is written, about 130,000 messages with one key each. */
 const FILE_ENTRIES = 262_144;
@@ -108,7 +108,7 @@ export class MessageIndex implements DispatchTarget {
     this.dispatched = physicalOffset + entry.size;
     if (this.lagging) return;
     const waiting = this.full.length;
-    this.enter(entry.topic, entry.properties, physicalOffset, entry.size, entry.storeTimestamp);
+    this.enter(entry.topic, entry, physicalOffset, entry.size, entry.storeTimestamp);
     if (this.full.length === waiting) return;
     this.lagging = this.full.length > MOST_WAITING;
     this.do(() => (this.lagging ? this.catchUp() : this.writeFull()));
@@ -162,13 +162,13 @@ export class MessageIndex implements DispatchTarget {
     }
   }
 
-  private enter(topic: string, properties: string, offset: number, size: number, time: number): void {
+  private enter(topic: string, message: Keyed, offset: number, size: number, time: number): void {
     if (this.table.count >= this.fileEntries) {
       this.full.push(this.table);
       this.table = new IndexTable(this.table.to);
     }
     // Waiting messages are found once they are delivered; a half message must not be seen.
-    if (!isHiddenTopic(topic)) enterKeys(this.table, topic, properties, offset, time);
+    if (!isHiddenTopic(topic)) enterKeys(this.table, topic, message, offset, time);
     this.table.to = offset + size;
   }
 
@@ -182,8 +182,8 @@ export class MessageIndex implements DispatchTarget {
       const until = this.dispatched;
       await log.scan(this.table.to, until, (record) => {
         this.checkOpen();
-        const { topic, properties, physicalOffset, size, storeTimestamp } = record;
-        this.enter(topic, properties, physicalOffset, size, storeTimestamp);
+        const { topic, physicalOffset, size, storeTimestamp } = record;
+        this.enter(topic, record, physicalOffset, size, storeTimestamp);
         if (this.full.length > 0) return this.writeFull();
       });
       this.table.to = until;
@@ -208,12 +208,12 @@ export class MessageIndex implements DispatchTarget {
     let table = new IndexTable(from);
     await this.log!.scan(from, to, async (record) => {
       this.checkOpen();
-      const { topic, properties, physicalOffset, size, storeTimestamp } = record;
+      const { topic, physicalOffset, size, storeTimestamp } = record;
       if (table.count >= this.fileEntries) {
         this.files.add(await this.store(table));
         table = new IndexTable(table.to);
       }
-      if (!isHiddenTopic(topic)) enterKeys(table, topic, properties, physicalOffset, storeTimestamp);
+      if (!isHiddenTopic(topic)) enterKeys(table, topic, record, physicalOffset, storeTimestamp);
       table.to = physicalOffset + size;
     });
     table.to = to;

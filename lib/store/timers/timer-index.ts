@@ -67,9 +67,10 @@ export class TimerIndex implements DispatchTarget {
 
   dispatch(entry: DispatchEntry): void {
     if (!this.state.follow(entry)) return;
-    const { topic, properties } = entry;
+    const { topic } = entry;
     if (topic === SCHEDULE_TOPIC || topic === TIMER_TOPIC) this.parked(entry);
-    else if (this.heap.size > 0 && properties.includes(ExtensionProperty.TIMER_SOURCE)) this.settled(properties);
+    else if (this.heap.size === 0 || entry.rest !== undefined) return;
+    else if (entry.properties.includes(ExtensionProperty.TIMER_SOURCE)) this.settled(entry.properties);
   }
 
   /**

@@ -116,11 +116,11 @@ export class HalfIndex implements DispatchTarget {
 
   dispatch(entry: DispatchEntry): void {
     if (!this.state.follow(entry)) return;
-    const { topic, properties } = entry;
+    const { topic } = entry;
     if (topic === TRANSACTION_HALF_TOPIC) this.arrived(entry);
-    else if (this.halves.size === 0) return;
+    else if (this.halves.size === 0 || entry.rest !== undefined) return;
     else if (topic === TRANSACTION_OP_TOPIC && this.checked(entry)) return;
-    else if (properties.includes(ExtensionProperty.TRANSACTION_SOURCE)) this.settled(properties);
+    else if (entry.properties.includes(ExtensionProperty.TRANSACTION_SOURCE)) this.settled(entry.properties);
   }
 
   /** Small as long as transactions end: ten thousand open ones are 480 KB. */

@@ -193,7 +193,7 @@ export const clientMutations = [
     id: 'client/one-id',
     says: 'ids repeat',
     file: 'lib/protocol/ids.ts',
-    find: 'counter = (counter + 1) & 0xffff;',
+    find: 'this.counter = (this.counter + 1) & 0xffff;',
     replace: '',
   },
   {

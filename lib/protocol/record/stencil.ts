@@ -1,0 +1,216 @@
+import { HOST_V4_BYTES, hostBytes } from '../host.js';
+import { readInt32, writeInt16, writeInt32, writeInt64 } from '../int64.js';
+import { ID_DIGITS, ID_NAME } from '../property-parts.js';
+import { byNibbles, crcInView, crcOf, crcOfByte, joinedCrc, SHORT_IN_VIEW, shiftTable, wordTable } from './crc.js';
+import { NO_CRC_BIT, writeCrc } from './encode.js';
+import {
+  AT_BODY_CRC,
+  AT_BODY_LENGTH,
+  AT_BORN_HOST,
+  AT_BORN_TIMESTAMP,
+  AT_MAGIC,
+  AT_PHYSICAL_OFFSET,
+  AT_QUEUE_ID,
+  AT_QUEUE_OFFSET,
+  CRC_PROPERTY_BYTES,
+  MAGIC_V1,
+  topicLengthBytes,
+} from './layout.js';
+
+/*
+ * Of most records all but a few numbers is known before they are written: those of one topic whose properties differ in the id
+ * alone. A stencil has the rest of them as words, and the CRC of the rest, so that a record's own CRC is a sum of what each of
+ * its numbers adds. That leaves the body's CRC, and 36 look-ups for 190 other bytes.
+ */
+
+const AT_STORE_TIMESTAMP = 56;
+const AT_STORE_HOST = 64;
+const AT_BODY = AT_BODY_LENGTH + 4;
+const FRONT_WORDS = AT_BODY / 4;
+/** From this word on to the body's length all is known before. */
+const SHARED_FROM = (AT_PHYSICAL_OFFSET + 8) / 4;
+const TWO_32 = 0x1_0000_0000;
+
+/** What the numbers in front of the body add to the CRC of the bytes up to the body. */
+const SIZE = wordTable(AT_BODY - 4);
+const BODY_CRC = wordTable(AT_BODY - 4 - AT_BODY_CRC);
+const QUEUE_ID = wordTable(AT_BODY - 4 - AT_QUEUE_ID);
+const QUEUE_OFFSET_HIGH = wordTable(AT_BODY - 4 - AT_QUEUE_OFFSET);
+const QUEUE_OFFSET_LOW = wordTable(AT_BODY - 8 - AT_QUEUE_OFFSET);
+const PHYSICAL_OFFSET_HIGH = wordTable(AT_BODY - 4 - AT_PHYSICAL_OFFSET);
+const PHYSICAL_OFFSET_LOW = wordTable(AT_BODY - 8 - AT_PHYSICAL_OFFSET);
+const BODY_LENGTH = wordTable(0);
+
+/** Two digits of each byte, as they stand in the record. */
+const HEX = Uint16Array.from({ length: 256 }, (_, byte) => {
+  const text = byte.toString(16).toUpperCase().padStart(2, '0');
+  return (text.charCodeAt(0) << 8) | text.charCodeAt(1);
+});
+
+/** Writes the records of one topic whose properties have the same `rest`; see PropertyParts. */
+export class RecordStencil {
+  /** Bytes of a record beside its body. */
+  readonly overhead: number;
+  private readonly front = Buffer.alloc(AT_BODY);
+  private readonly frontWords = new Int32Array(FRONT_WORDS);
+  private frontCrc = 0;
+  private bornTimestamp = -1;
+  private storeTimestamp = -1;
+  private bornHost: string;
+  /** Topic and properties, without the record's CRC; of the id's last digits zeros. */
+  private readonly tail: Buffer;
+  private readonly tailWords: Int32Array;
+  private tailCrc = 0;
+  private readonly idLength: number;
+  private readonly idAt: number;
+  private readonly digitsAt: number;
+  private idBegin = '';
+  /** Of the last body, and with what it adds the CRC of the bytes in front of it. */
+  private bodyLength = -1;
+  private sizedCrc = 0;
+  /** What each of the id's last digits adds to the CRC, sixteen numbers a digit. */
+  private readonly digits: Int32Array;
+  private readonly pastTail: Int32Array;
+
+  /** Only where `fits` says so. */
+  constructor(topic: string, idBegin: string, rest: string, storeHost: string, bornHost: string) {
+    this.idLength = idBegin.length + ID_DIGITS;
+    const properties = ID_NAME.length + this.idLength + rest.length;
+    const tail = Buffer.alloc(1 + topic.length + 2 + properties);
+    tail[0] = topic.length;
+    tail.write(topic, 1, 'latin1');
+    writeInt16(tail, 1 + topic.length, properties + CRC_PROPERTY_BYTES);
+    const propertiesAt = 1 + topic.length + 2;
+    tail.write(ID_NAME, propertiesAt, 'latin1');
+    this.idAt = propertiesAt + ID_NAME.length;
+    this.digitsAt = this.idAt + idBegin.length;
+    tail.write(rest, this.digitsAt + ID_DIGITS, 'latin1');
+    this.tail = tail;
+    this.tailWords = new Int32Array(Math.ceil(tail.length / 4));
+    this.digits = new Int32Array(ID_DIGITS * 16);
+    for (let digit = 0; digit < this.digits.length; digit++) {
+      const behind = tail.length - this.digitsAt - 1 - (digit >>> 4);
+      this.digits[digit] = crcOfByte((digit & 15).toString(16).toUpperCase().charCodeAt(0), behind);
+    }
+    this.pastTail = shiftTable(tail.length);
+    this.overhead = AT_BODY + tail.length + CRC_PROPERTY_BYTES;
+    this.bornHost = bornHost;
+    writeInt32(this.front, AT_MAGIC, MAGIC_V1);
+    this.front.set(hostBytes(storeHost), AT_STORE_HOST);
+    this.front.set(hostBytes(bornHost), AT_BORN_HOST);
+  }
+
+  /** Whether records can be written like this: short names in ASCII, and hosts of four bytes. */
+  static fits(topic: string, rest: string, storeHost: string, bornHost: string): boolean {
+    return (
+      topicLengthBytes(topic.length) === 1 &&
+      rest.length < 1024 &&
+      isAscii(topic) &&
+      isAscii(rest) &&
+      hostBytes(storeHost).length === HOST_V4_BYTES &&
+      hostBytes(bornHost).length === HOST_V4_BYTES
+    );
+  }
+
+  /** What the records that follow have in common. False when the id is of another length than those that this is made for. */
+  begin(idBegin: string, bornTimestamp: number, bornHost: string, storeTimestamp: number): boolean {
+    if (idBegin !== this.idBegin) {
+      if (idBegin.length + ID_DIGITS !== this.idLength) return false;
+      this.idBegin = idBegin;
+      this.tail.write(idBegin, this.idAt, 'latin1');
+      this.tailCrc = crcOf(this.tail, 0, this.tail.length);
+      toWords(this.tail, this.tailWords);
+    }
+    if (bornTimestamp !== this.bornTimestamp || storeTimestamp !== this.storeTimestamp || bornHost !== this.bornHost) {
+      this.bornTimestamp = bornTimestamp;
+      this.storeTimestamp = storeTimestamp;
+      writeInt64(this.front, AT_BORN_TIMESTAMP, bornTimestamp);
+      writeInt64(this.front, AT_STORE_TIMESTAMP, storeTimestamp);
+      if (bornHost !== this.bornHost) {
+        this.bornHost = bornHost;
+        this.front.set(hostBytes(bornHost), AT_BORN_HOST);
+      }
+      this.frontCrc = crcOf(this.front, 0, AT_BODY);
+      this.bodyLength = -1;
+      toWords(this.front, this.frontWords);
+    }
+    return true;
+  }
+
+  private measure(bodyLength: number, size: number): void {
+    this.bodyLength = bodyLength;
+    this.sizedCrc = this.frontCrc ^ byNibbles(SIZE, 0, size) ^ byNibbles(BODY_LENGTH, 0, bodyLength);
+  }
+
+  /** The CRC of all that stands before the tail, moved past it. A function of its own, so that it is compiled in one piece. */
+  private crcPastTail(bodyCrc: number, queueId: number, queueOffset: number, physicalOffset: number): number {
+    const queueOffsetHigh = Math.floor(queueOffset / TWO_32);
+    const physicalOffsetHigh = Math.floor(physicalOffset / TWO_32);
+    let front =
+      this.sizedCrc ^
+      byNibbles(BODY_CRC, 0, bodyCrc & NO_CRC_BIT) ^
+      byNibbles(QUEUE_OFFSET_LOW, 0, queueOffset - queueOffsetHigh * TWO_32) ^
+      byNibbles(PHYSICAL_OFFSET_LOW, 0, physicalOffset - physicalOffsetHigh * TWO_32) ^
+      (queueId < 16 ? QUEUE_ID[queueId]! : byNibbles(QUEUE_ID, 0, queueId));
+    if (queueOffsetHigh !== 0) front ^= byNibbles(QUEUE_OFFSET_HIGH, 0, queueOffsetHigh);
+    if (physicalOffsetHigh !== 0) front ^= byNibbles(PHYSICAL_OFFSET_HIGH, 0, physicalOffsetHigh);
+    return byNibbles(this.pastTail, 0, joinedCrc(front, bodyCrc, this.bodyLength));
+  }
+
+  /** Writes a record of `overhead` and the body's bytes; the caller has seen to the room. `view` is over the same bytes as `target`. */
+  write(
+    target: Buffer,
+    view: DataView,
+    at: number,
+    body: Buffer,
+    queueId: number,
+    queueOffset: number,
+    physicalOffset: number,
+    idEnd: number,
+  ): number {
+    const bodyLength = body.length;
+    const size = this.overhead + bodyLength;
+    if (bodyLength !== this.bodyLength) this.measure(bodyLength, size);
+    const bodyAt = at + AT_BODY;
+    target.set(body, bodyAt);
+    const bodyCrc =
+      bodyLength <= SHORT_IN_VIEW ? crcInView(view, bodyAt, bodyAt + bodyLength) : crcOf(body, 0, bodyLength);
+    const queueOffsetHigh = Math.floor(queueOffset / TWO_32);
+    const physicalOffsetHigh = Math.floor(physicalOffset / TWO_32);
+    const { frontWords, tailWords } = this;
+    view.setInt32(at, size);
+    view.setInt32(at + AT_MAGIC, MAGIC_V1);
+    view.setInt32(at + AT_BODY_CRC, bodyCrc & NO_CRC_BIT);
+    view.setInt32(at + AT_QUEUE_ID, queueId);
+    view.setInt32(at + AT_QUEUE_ID + 4, 0);
+    view.setInt32(at + AT_QUEUE_OFFSET, queueOffsetHigh);
+    view.setInt32(at + AT_QUEUE_OFFSET + 4, queueOffset - queueOffsetHigh * TWO_32);
+    view.setInt32(at + AT_PHYSICAL_OFFSET, physicalOffsetHigh);
+    view.setInt32(at + AT_PHYSICAL_OFFSET + 4, physicalOffset - physicalOffsetHigh * TWO_32);
+    for (let word = SHARED_FROM; word < FRONT_WORDS - 1; word++) view.setInt32(at + word * 4, frontWords[word]!);
+    view.setInt32(at + AT_BODY_LENGTH, bodyLength);
+    const tailAt = bodyAt + bodyLength;
+    // The last word ends behind the tail, where the CRC is written later.
+    for (let word = 0; word < tailWords.length; word++) view.setInt32(tailAt + word * 4, tailWords[word]!);
+    view.setInt32(tailAt + this.digitsAt, (HEX[(idEnd >>> 8) & 255]! << 16) | HEX[idEnd & 255]!);
+    const { digits } = this;
+    const tailCrc =
+      this.tailCrc ^
+      digits[(idEnd >>> 12) & 15]! ^
+      digits[16 | ((idEnd >>> 8) & 15)]! ^
+      digits[32 | ((idEnd >>> 4) & 15)]! ^
+      digits[48 | (idEnd & 15)]!;
+    const crc = this.crcPastTail(bodyCrc, queueId, queueOffset, physicalOffset) ^ tailCrc;
+    writeCrc(target, tailAt + this.tail.length, crc & NO_CRC_BIT);
+    return size;
+  }
+}
+
+function toWords(bytes: Buffer, words: Int32Array): void {
+  for (let word = 0; word < words.length; word++) words[word] = readInt32(bytes, word * 4);
+}
+
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 127) return false;
+  return true;
+}
