@@ -9,6 +9,8 @@ interface TopicQueues {
   readonly number: number;
   readonly createdAt: number;
   readonly queues: (ConsumeQueue | undefined)[];
+  /** Generation of the topics in which these were found to be those of the name. */
+  seenIn: number;
 }
 
 export interface QueueLimits {
@@ -186,7 +188,13 @@ export class QueueTable {
   /** A topic that was deleted, or deleted and created anew, has none of its former queues. */
   private current(topic: string): TopicQueues | undefined {
     const known = this.topics.get(topic);
-    return known !== undefined && this.table.get(topic)?.number === known.number ? known : undefined;
+    if (known === undefined) return undefined;
+    // With ten thousand topics each look-up misses the processor's caches, and this one is for every message.
+    const { generation } = this.table;
+    if (known.seenIn === generation) return known;
+    if (this.table.get(topic)?.number !== known.number) return undefined;
+    known.seenIn = generation;
+    return known;
   }
 
   private adopt(config: TopicConfig): TopicQueues {
@@ -194,7 +202,7 @@ export class QueueTable {
     if (known === undefined || known.number !== config.number) {
       // Deleted and created anew since the last flush: its files would lie there until the next start.
       if (known !== undefined) this.gone.add(known.number);
-      known = { number: config.number, createdAt: config.createdAt, queues: [] };
+      known = { number: config.number, createdAt: config.createdAt, queues: [], seenIn: -1 };
       this.topics.set(config.name, known);
     }
     return known;

@@ -63,6 +63,8 @@ export class TopicTable {
   private readonly byNumber = new Map<number, TopicConfig>();
   private readonly creating = new Map<string, Promise<TopicConfig>>();
   private nextNumber = 1;
+  /** Another one whenever a name means another topic than before, or none. */
+  generation = 0;
   /** Smallest `since` of the topics that de-duplicate; Infinity while none does. */
   dedupSince = Number.POSITIVE_INFINITY;
 
@@ -198,6 +200,7 @@ export class TopicTable {
     if (before === undefined) throw notFound(name);
     await this.table.set(name, { tombstone: { number: before.number, deletedAt } });
     if (this.topics.get(name)?.number === before.number) this.topics.delete(name);
+    this.generation++;
     this.byNumber.delete(before.number);
     this.findDedupSince();
   }
@@ -245,6 +248,7 @@ export class TopicTable {
   private adopt(topic: TopicConfig): void {
     const before = this.topics.get(topic.name);
     this.topics.set(topic.name, topic);
+    if (before?.number !== topic.number) this.generation++;
     this.byNumber.set(topic.number, topic);
     if (before?.dedup !== topic.dedup) this.findDedupSince();
   }
