@@ -22,21 +22,24 @@ const run = fc.record({
   bornHost: fc.constantFrom('in-process', '192.168.7.9:54321'),
   storeTimestamp: fc.integer({ min: 0, max: 4e12 }),
   time: id16,
+  topic: fc.nat({ max: 2 }),
   records: fc.array(one, { maxLength: 5 }),
 });
 
 describe('a stencil', () => {
-  it('writes the very bytes of the record, also behind others with other times, hosts and ids', () => {
+  it('writes the very bytes of the record, also behind others with other topics, times, hosts and ids', () => {
     fc.assert(
       fc.property(
         fc.stringMatching(/^[a-zA-Z0-9_-]{1,127}$/),
         fc.constantFrom(REST, '\x02'),
         fc.array(run),
-        (topic, rest, runs) => {
-          const stencil = new RecordStencil(topic, BEGIN, rest, STORE, 'in-process');
-          for (const { time, bornTimestamp, bornHost, storeTimestamp, records } of runs) {
+        (name, rest, runs) => {
+          const topics = [name, name.toLowerCase(), `${name.slice(1)}%`];
+          const stencil = new RecordStencil(name.length, BEGIN, rest, STORE);
+          for (const { time, topic: place, bornTimestamp, bornHost, storeTimestamp, records } of runs) {
+            const topic = topics[place]!;
             const idBegin = BEGIN.slice(4) + hex16(time);
-            expect(stencil.begin(idBegin, bornTimestamp, bornHost, storeTimestamp)).toBe(true);
+            expect(stencil.begin(topic, idBegin, bornTimestamp, bornHost, storeTimestamp)).toBe(true);
             for (const { at, body, idEnd, ...numbers } of records) {
               const properties = joinedProperties(idBegin, idEnd, rest);
               const wanted = Buffer.alloc(at + stencil.overhead + body.length, '.');
@@ -55,20 +58,31 @@ describe('a stencil', () => {
     );
   });
 
-  it('is not for an id of another length', () => {
-    const stencil = new RecordStencil('orders', BEGIN, REST, STORE, 'in-process');
-    expect(stencil.begin(`${BEGIN}00`, 1, 'in-process', 1)).toBe(false);
+  it.each([
+    ['an id of another length', 'orders', `${BEGIN}00`, 'in-process'],
+    ['a topic of another length', 'order', BEGIN, 'in-process'],
+    ['a topic beyond ASCII', 'orderß', BEGIN, 'in-process'],
+    ['a born host with an IPv6 address', 'orders', BEGIN, '[::1]:1'],
+  ])('is not for %s, and writes what follows as before', (_, topic, idBegin, bornHost) => {
+    const stencil = new RecordStencil('orders'.length, BEGIN, REST, STORE);
+    const written = (): Buffer => {
+      expect(stencil.begin('orders', BEGIN, 1, '1.2.3.4:5', 2)).toBe(true);
+      const bytes = Buffer.alloc(stencil.overhead + 1);
+      stencil.write(bytes, new DataView(bytes.buffer, bytes.byteOffset), 0, Buffer.from('x'), 0, 7, 8, 9);
+      return bytes;
+    };
+    const before = written();
+    expect(stencil.begin(topic, idBegin, 3, bornHost, 4)).toBe(false);
+    expect(written().equals(before)).toBe(true);
   });
 
   it.each([
-    ['a topic beyond ASCII', 'заказы', REST, STORE, 'in-process'],
-    ['a topic with a length of two bytes', 'x'.repeat(128), REST, STORE, 'in-process'],
-    ['a tag beyond ASCII', 'orders', '\x02TAGS\x01ж\x02', STORE, 'in-process'],
-    ['a long rest', 'orders', `\x02TAGS\x01${'x'.repeat(1024)}\x02`, STORE, 'in-process'],
-    ['a store host with an IPv6 address', 'orders', REST, '[::1]:10911', 'in-process'],
-    ['a born host with an IPv6 address', 'orders', REST, STORE, '[::1]:1'],
-  ])('does not fit %s', (_, topic, rest, storeHost, bornHost) => {
-    expect(RecordStencil.fits(topic, rest, storeHost, bornHost)).toBe(false);
-    expect(RecordStencil.fits('orders', REST, STORE, 'in-process')).toBe(true);
+    ['a topic with a length of two bytes', 128, REST, STORE],
+    ['a tag beyond ASCII', 6, '\x02TAGS\x01ж\x02', STORE],
+    ['a long rest', 6, `\x02TAGS\x01${'x'.repeat(1024)}\x02`, STORE],
+    ['a store host with an IPv6 address', 6, REST, '[::1]:10911'],
+  ])('does not fit %s', (_, topicLength, rest, storeHost) => {
+    expect(RecordStencil.fits(topicLength, rest, storeHost)).toBe(false);
+    expect(RecordStencil.fits(6, REST, STORE)).toBe(true);
   });
 });

@@ -106,6 +106,14 @@ export function crcInView(view: DataView, from: number, to: number): number {
   return ~crc;
 }
 
+/**
+ * One byte more behind others of which this is what they add to a CRC, 0 of none: a term of a sum, without what every CRC begins
+ * and ends with.
+ */
+export function crcBehind(others: number, byte: number): number {
+  return TABLE[(others ^ byte) & 255]! ^ (others >>> 8);
+}
+
 /** The CRC of two stretches of which the second one has so many bytes, from the CRCs of both. */
 export function joinedCrc(first: number, second: number, secondBytes: number): number {
   const place = secondBytes & (KNOWN - 1);

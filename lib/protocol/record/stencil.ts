@@ -1,7 +1,17 @@
 import { HOST_V4_BYTES, hostBytes } from '../host.js';
 import { readInt32, writeInt16, writeInt32, writeInt64 } from '../int64.js';
 import { ID_DIGITS, ID_NAME } from '../property-parts.js';
-import { byNibbles, crcInView, crcOf, crcOfByte, joinedCrc, SHORT_IN_VIEW, shiftTable, wordTable } from './crc.js';
+import {
+  byNibbles,
+  crcBehind,
+  crcInView,
+  crcOf,
+  crcOfByte,
+  joinedCrc,
+  SHORT_IN_VIEW,
+  shiftTable,
+  wordTable,
+} from './crc.js';
 import { NO_CRC_BIT, writeCrc } from './encode.js';
 import {
   AT_BODY_CRC,
@@ -18,9 +28,10 @@ import {
 } from './layout.js';
 
 /*
- * Of most records all but a few numbers is known before they are written: those of one topic whose properties differ in the id
- * alone. A stencil has the rest of them as words, and the CRC of the rest, so that a record's own CRC is a sum of what each of
- * its numbers adds. That leaves the body's CRC, and 36 look-ups for 190 other bytes.
+ * Of most records all but a few numbers is known before they are written: those whose properties differ in the id alone. A
+ * stencil has the rest of them as words, and the CRC of the rest, so that a record's own CRC is a sum of what each of its numbers
+ * adds. That leaves the body's CRC, and 36 look-ups for 190 other bytes. Topics whose names are equally long share a stencil, as
+ * a pack may bring a message to each of hundreds: the name is a number of its own kind, only a longer one.
  */
 
 const AT_STORE_TIMESTAMP = 56;
@@ -47,7 +58,7 @@ const HEX = Uint16Array.from({ length: 256 }, (_, byte) => {
   return (text.charCodeAt(0) << 8) | text.charCodeAt(1);
 });
 
-/** Writes the records of one topic whose properties have the same `rest`; see PropertyParts. */
+/** Writes the records whose properties have the same `rest`, and whose topics' names the same length; see PropertyParts. */
 export class RecordStencil {
   /** Bytes of a record beside its body. */
   readonly overhead: number;
@@ -56,15 +67,21 @@ export class RecordStencil {
   private frontCrc = 0;
   private bornTimestamp = -1;
   private storeTimestamp = -1;
-  private bornHost: string;
+  private bornHost: string | undefined;
   /** Topic and properties, without the record's CRC; of the id's last digits zeros. */
   private readonly tail: Buffer;
   private readonly tailWords: Int32Array;
   private tailCrc = 0;
+  private topic: string | undefined;
+  /** What the topic adds to the CRC of the tail, in which it was zeros. */
+  private topicCrc = 0;
+  private readonly pastTopic: Int32Array;
+  /** The words that the topic reaches into. */
+  private readonly topicWords: number;
   private readonly idLength: number;
   private readonly idAt: number;
   private readonly digitsAt: number;
-  private idBegin = '';
+  private idBegin: string | undefined;
   /** Of the last body, and with what it adds the CRC of the bytes in front of it. */
   private bodyLength = -1;
   private sizedCrc = 0;
@@ -72,15 +89,19 @@ export class RecordStencil {
   private readonly digits: Int32Array;
   private readonly pastTail: Int32Array;
 
-  /** Only where `fits` says so. */
-  constructor(topic: string, idBegin: string, rest: string, storeHost: string, bornHost: string) {
+  /** Only where `fits` says so, for ids as long as one that begins like this. */
+  constructor(
+    private readonly topicLength: number,
+    idBegin: string,
+    rest: string,
+    storeHost: string,
+  ) {
     this.idLength = idBegin.length + ID_DIGITS;
     const properties = ID_NAME.length + this.idLength + rest.length;
-    const tail = Buffer.alloc(1 + topic.length + 2 + properties);
-    tail[0] = topic.length;
-    tail.write(topic, 1, 'latin1');
-    writeInt16(tail, 1 + topic.length, properties + CRC_PROPERTY_BYTES);
-    const propertiesAt = 1 + topic.length + 2;
+    const tail = Buffer.alloc(1 + topicLength + 2 + properties);
+    tail[0] = topicLength;
+    writeInt16(tail, 1 + topicLength, properties + CRC_PROPERTY_BYTES);
+    const propertiesAt = 1 + topicLength + 2;
     tail.write(ID_NAME, propertiesAt, 'latin1');
     this.idAt = propertiesAt + ID_NAME.length;
     this.digitsAt = this.idAt + idBegin.length;
@@ -93,47 +114,74 @@ export class RecordStencil {
       this.digits[digit] = crcOfByte((digit & 15).toString(16).toUpperCase().charCodeAt(0), behind);
     }
     this.pastTail = shiftTable(tail.length);
+    this.pastTopic = shiftTable(tail.length - 1 - topicLength);
+    this.topicWords = Math.ceil((1 + topicLength) / 4);
     this.overhead = AT_BODY + tail.length + CRC_PROPERTY_BYTES;
-    this.bornHost = bornHost;
     writeInt32(this.front, AT_MAGIC, MAGIC_V1);
     this.front.set(hostBytes(storeHost), AT_STORE_HOST);
-    this.front.set(hostBytes(bornHost), AT_BORN_HOST);
   }
 
-  /** Whether records can be written like this: short names in ASCII, and hosts of four bytes. */
-  static fits(topic: string, rest: string, storeHost: string, bornHost: string): boolean {
+  /** Whether records can be written like this: short names, in ASCII all of it, and a host of four bytes. */
+  static fits(topicLength: number, rest: string, storeHost: string): boolean {
     return (
-      topicLengthBytes(topic.length) === 1 &&
+      topicLengthBytes(topicLength) === 1 &&
       rest.length < 1024 &&
-      isAscii(topic) &&
       isAscii(rest) &&
-      hostBytes(storeHost).length === HOST_V4_BYTES &&
-      hostBytes(bornHost).length === HOST_V4_BYTES
+      hostBytes(storeHost).length === HOST_V4_BYTES
     );
   }
 
-  /** What the records that follow have in common. False when the id is of another length than those that this is made for. */
-  begin(idBegin: string, bornTimestamp: number, bornHost: string, storeTimestamp: number): boolean {
+  /**
+   * What the records that follow have in common. False for what this is not made for: a topic or an id of another length, a
+   * topic beyond ASCII, a host with an IPv6 address.
+   */
+  begin(topic: string, idBegin: string, bornTimestamp: number, bornHost: string, storeTimestamp: number): boolean {
+    if (topic !== this.topic && !this.name(topic)) return false;
     if (idBegin !== this.idBegin) {
       if (idBegin.length + ID_DIGITS !== this.idLength) return false;
       this.idBegin = idBegin;
       this.tail.write(idBegin, this.idAt, 'latin1');
       this.tailCrc = crcOf(this.tail, 0, this.tail.length);
-      toWords(this.tail, this.tailWords);
+      toWords(this.tail, this.tailWords, this.tailWords.length);
     }
     if (bornTimestamp !== this.bornTimestamp || storeTimestamp !== this.storeTimestamp || bornHost !== this.bornHost) {
+      if (bornHost !== this.bornHost) {
+        const host = hostBytes(bornHost);
+        if (host.length !== HOST_V4_BYTES) return false;
+        this.bornHost = bornHost;
+        this.front.set(host, AT_BORN_HOST);
+      }
       this.bornTimestamp = bornTimestamp;
       this.storeTimestamp = storeTimestamp;
       writeInt64(this.front, AT_BORN_TIMESTAMP, bornTimestamp);
       writeInt64(this.front, AT_STORE_TIMESTAMP, storeTimestamp);
-      if (bornHost !== this.bornHost) {
-        this.bornHost = bornHost;
-        this.front.set(hostBytes(bornHost), AT_BORN_HOST);
-      }
       this.frontCrc = crcOf(this.front, 0, AT_BODY);
       this.bodyLength = -1;
-      toWords(this.front, this.frontWords);
+      toWords(this.front, this.frontWords, FRONT_WORDS);
     }
+    return true;
+  }
+
+  /** In one go: with a message for each of many topics this is done for every record. */
+  private name(topic: string): boolean {
+    const { tail, topicLength } = this;
+    // Until it is known to be one: what stands in the tail is then no topic's, and the next call writes it anew.
+    this.topic = undefined;
+    if (topic.length !== topicLength) return false;
+    let all = 0;
+    let crc = 0;
+    for (let at = 0; at < topicLength; at++) {
+      const byte = topic.charCodeAt(at);
+      all |= byte;
+      tail[1 + at] = byte;
+      crc = crcBehind(crc, byte);
+    }
+    if (all > 127) return false;
+    this.topic = topic;
+    toWords(tail, this.tailWords, this.topicWords);
+    crc = byNibbles(this.pastTopic, 0, crc);
+    this.tailCrc ^= this.topicCrc ^ crc;
+    this.topicCrc = crc;
     return true;
   }
 
@@ -206,8 +254,8 @@ export class RecordStencil {
   }
 }
 
-function toWords(bytes: Buffer, words: Int32Array): void {
-  for (let word = 0; word < words.length; word++) words[word] = readInt32(bytes, word * 4);
+function toWords(bytes: Buffer, words: Int32Array, count: number): void {
+  for (let word = 0; word < count; word++) words[word] = readInt32(bytes, word * 4);
 }
 
 function isAscii(text: string): boolean {

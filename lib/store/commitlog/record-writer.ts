@@ -30,8 +30,8 @@ export class RecordWriter {
   ): number {
     const at = chunk.length;
     const { body, bornTimestamp, bornHost } = message;
-    const likeness = this.stencils.of(queue.topic, message);
-    if (likeness?.stencil.begin(message.idBegin!, bornTimestamp, bornHost, storeTimestamp) === true) {
+    const likeness = this.stencils.of(queue.topic, queue.topicBytes, message);
+    if (likeness?.stencil.begin(queue.topic, message.idBegin!, bornTimestamp, bornHost, storeTimestamp) === true) {
       this.likeness = likeness;
       this.sysFlag = 0;
       this.tagsCode = likeness.tagsCode;
