@@ -45,7 +45,7 @@ export const backlog = {
     const settings = { topics: [{ name: 'backlog', queues: QUEUES }] };
     const stand = await bench.stand(settings);
     const { producer } = await stand.client('curve');
-    const puller = new Puller(await stand.channel(), 'backlog');
+    let puller = new Puller(await stand.channel(), 'backlog');
     const batch = Array.from({ length: BATCH }, () => ({ topic: 'backlog', body: BODY }));
     const fill = async (count) => {
       const sent = await load(() => producer.sendBatch(batch), { inFlight: BATCHES_IN_FLIGHT, count: count / BATCH });
@@ -58,6 +58,8 @@ export const backlog = {
     let stored = await total(puller);
     for (const size of sizes) {
       const filled = await costs(stand, () => fill(Math.max(BATCH, Math.ceil((size - stored) / BATCH) * BATCH)));
+      // The broker closes a connection on which nothing came for two minutes; it takes longer to put 100 M messages there.
+      puller = new Puller(await stand.channel(), 'backlog');
       const sends = [];
       for (let slice = 0; slice < bench.slices; slice++) sends.push(await costs(stand, send));
       const queues = await Promise.all(Array.from({ length: QUEUES }, (_, queueId) => puller.ends(queueId)));
