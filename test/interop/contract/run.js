@@ -16,6 +16,11 @@ const SHORTENED = {
   timerPrecisionMs: 100,
   /** Default 30,000: how often open transactions are looked at. Looked at again before an answer has arrived, one is committed twice. */
   transactionCheckInterval: 3_000,
+  /**
+   * Default 3,000: what is committed or rolled back is noted that much later, and is open to a round until then. A tenth
+   * of the rounds' interval, as by default.
+   */
+  transactionOpBatchInterval: 300,
   /** Default 1s 5s 10s 30s 1m … 2h: the ladder of retries takes hours. */
   messageDelayLevel: Array.from({ length: 18 }, () => '1s').join(' '),
 };
