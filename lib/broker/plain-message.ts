@@ -1,4 +1,4 @@
-import { type BatchItem, joinedProperties } from '../protocol/index.js';
+import { type AlikeBatch, joinedProperties } from '../protocol/index.js';
 import type { StoreMessage, StoreMessages } from '../store/index.js';
 
 /** A message with nothing unusual about it, its properties in parts. A class for the same reason as PackedMessage. */
@@ -24,34 +24,31 @@ export class PlainMessage implements StoreMessage {
   }
 }
 
-/** The messages of a batch where nothing is unusual and all have the same rest of their properties. */
+/** A batch whose messages have nothing unusual about them. */
 export class PlainBatch implements StoreMessages {
   private readonly message: PlainMessage;
 
+  /** @param alike With properties as they are kept. */
   constructor(
     topic: string,
     queueId: number,
     bornTimestamp: number,
     bornHost: string,
-    rest: string,
-    private readonly items: readonly BatchItem[],
+    readonly alike: AlikeBatch,
   ) {
-    const { idBegin, idEnd, body } = items[0]!;
-    this.message = new PlainMessage(topic, queueId, bornTimestamp, bornHost, idBegin!, idEnd!, rest, body);
+    const { idBegin, firstIdEnd, rest, bodies } = alike;
+    this.message = new PlainMessage(topic, queueId, bornTimestamp, bornHost, idBegin, firstIdEnd, rest, bodies.body(0));
   }
 
   get length(): number {
-    return this.items.length;
+    return this.alike.length;
   }
 
   /** The same object every time. */
   at(place: number): PlainMessage {
-    const { message } = this;
-    const item = this.items[place]!;
-    message.flag = item.flag ?? 0;
-    message.idBegin = item.idBegin!;
-    message.idEnd = item.idEnd!;
-    message.body = item.body;
+    const { message, alike } = this;
+    message.idEnd = alike.idEnd(place);
+    message.body = alike.bodies.body(place);
     return message;
   }
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../platform/index.js';
 import {
+  AlikeBatch,
   batchBytes,
-  type BatchItem,
+  type BatchMessages,
   checkGroup,
   createResponse,
   deadLetterProperties,
@@ -222,7 +223,7 @@ export class SendProcessor {
         'PROPERTIES_INVALID',
         'A batch cannot be sent to a retry topic; send its messages one by one.',
       );
-    const items = handed ?? decodeBatchBody(body);
+    const items: BatchMessages = handed ?? decodeBatchBody(body);
     if (items.length === 0)
       throw new MessagingError('PROPERTIES_INVALID', `A batch to topic ${topic.name} has no message.`);
     const messages =
@@ -253,21 +254,20 @@ export class SendProcessor {
     topic: TopicConfig,
     queueId: number,
     { sysFlag, bornTimestamp }: SendMessageRequestHeader,
-    items: readonly BatchItem[],
+    items: BatchMessages,
     channel: Channel,
   ): StoreMessages | undefined {
-    const { rest } = items[0]!;
-    if (sysFlag !== 0 || rest === undefined || !items.every((item) => item.rest === rest)) return undefined;
-    const kept = this.intake.plainRest(topic, rest);
+    if (sysFlag !== 0 || !(items instanceof AlikeBatch)) return undefined;
+    const kept = this.intake.plainRest(topic, items.rest);
     if (kept === undefined) return undefined;
-    return new PlainBatch(topic.name, queueId, bornTimestamp, channel.remoteAddress, kept, items);
+    return new PlainBatch(topic.name, queueId, bornTimestamp, channel.remoteAddress, items.withRest(kept));
   }
 
   private checkedBatch(
     topic: TopicConfig,
     queueId: number,
     header: SendMessageRequestHeader,
-    items: readonly BatchItem[],
+    items: BatchMessages,
     channel: Channel,
   ): StoreMessages {
     const messages: StoreMessage[] = [];

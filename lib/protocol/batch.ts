@@ -12,6 +12,12 @@ export interface BatchItem extends Partial<PropertyParts> {
   readonly properties: string;
 }
 
+export interface BatchMessages extends Iterable<BatchItem> {
+  readonly length: number;
+  /** Bytes that they take on a wire, where that is known. */
+  readonly wireBytes?: number;
+}
+
 // Body of SEND_BATCH_MESSAGE: items without anything between them.
 //
 //   +-------+-----------+-----------+------+-------------+------+-------------------+------------+
@@ -22,34 +28,37 @@ export interface BatchItem extends Partial<PropertyParts> {
 const AT_FLAG = 12;
 const AT_BODY_LENGTH = 16;
 const AT_BODY = 20;
-const SMALLEST_ITEM = 22;
+/** Of an item beside its body and its properties. */
+export const BATCH_ITEM_BYTES = 22;
 
 /**
  * Bytes of the batch's body, exact when it has more than `most` of them; otherwise an upper bound, as counting UTF-8 costs more
  * than adding it up.
  */
-export function batchBytes(messages: readonly BatchItem[], most: number): number {
+export function batchBytes(messages: BatchMessages, most: number): number {
+  if (messages.wireBytes !== undefined) return messages.wireBytes;
   let bound = 0;
-  for (const message of messages) bound += SMALLEST_ITEM + message.body.length + 3 * propertiesLength(message);
+  for (const message of messages) bound += BATCH_ITEM_BYTES + message.body.length + 3 * propertiesLength(message);
   if (bound <= most) return bound;
   let bytes = 0;
-  for (const { body, properties } of messages) bytes += SMALLEST_ITEM + body.length + Buffer.byteLength(properties);
+  for (const { body, properties } of messages) bytes += BATCH_ITEM_BYTES + body.length + Buffer.byteLength(properties);
   return bytes;
 }
 
 /** Throws PROPERTIES_INVALID when an item's properties are over 32,767 bytes. */
-export function encodeBatchBody(messages: readonly BatchItem[]): Buffer {
+export function encodeBatchBody(messages: Iterable<BatchItem>): Buffer {
+  const items = [...messages];
   const lengths: number[] = [];
   let bytes = 0;
-  for (const { body, properties } of messages) {
+  for (const { body, properties } of items) {
     const length = Buffer.byteLength(properties);
     lengths.push(length);
-    bytes += SMALLEST_ITEM + body.length + length;
+    bytes += BATCH_ITEM_BYTES + body.length + length;
   }
   const target = Buffer.allocUnsafe(bytes);
   let at = 0;
-  for (let i = 0; i < messages.length; i++) {
-    const { flag = 0, body, properties } = messages[i]!;
+  for (let i = 0; i < items.length; i++) {
+    const { flag = 0, body, properties } = items[i]!;
     const length = lengths[i]!;
     if (length > LIMITS.propertiesBytes) {
       throw new MessagingError(
@@ -57,7 +66,7 @@ export function encodeBatchBody(messages: readonly BatchItem[]): Buffer {
         `Message ${i} of the batch has ${length} bytes of properties; ${LIMITS.propertiesBytes} are allowed.`,
       );
     }
-    const size = SMALLEST_ITEM + body.length + length;
+    const size = BATCH_ITEM_BYTES + body.length + length;
     writeInt32(target, at, size);
     writeInt32(target, at + 4, 0);
     writeInt32(target, at + 8, 0);
@@ -66,7 +75,7 @@ export function encodeBatchBody(messages: readonly BatchItem[]): Buffer {
     target.set(body, at + AT_BODY);
     writeInt16(target, at + AT_BODY + body.length, length);
     // ASCII takes a byte for each character: half the time of the UTF-8 encoder.
-    target.write(properties, at + SMALLEST_ITEM + body.length, length === properties.length ? 'latin1' : 'utf8');
+    target.write(properties, at + BATCH_ITEM_BYTES + body.length, length === properties.length ? 'latin1' : 'utf8');
     at += size;
   }
   return target;
@@ -77,11 +86,11 @@ export function decodeBatchBody(buffer: Buffer): BatchItem[] {
   const items: BatchItem[] = [];
   for (let at = 0; at < buffer.length;) {
     const room = buffer.length - at;
-    const size = room < SMALLEST_ITEM ? -1 : readInt32(buffer, at);
-    const bodyLength = size < SMALLEST_ITEM || size > room ? -1 : readInt32(buffer, at + AT_BODY_LENGTH);
-    const propertiesAt = at + SMALLEST_ITEM + bodyLength;
+    const size = room < BATCH_ITEM_BYTES ? -1 : readInt32(buffer, at);
+    const bodyLength = size < BATCH_ITEM_BYTES || size > room ? -1 : readInt32(buffer, at + AT_BODY_LENGTH);
+    const propertiesAt = at + BATCH_ITEM_BYTES + bodyLength;
     const propertiesLength =
-      bodyLength < 0 || bodyLength > size - SMALLEST_ITEM ? -1 : readInt16(buffer, propertiesAt - 2);
+      bodyLength < 0 || bodyLength > size - BATCH_ITEM_BYTES ? -1 : readInt16(buffer, propertiesAt - 2);
     if (propertiesLength < 0 || propertiesAt + propertiesLength !== at + size) {
       throw new MessagingError(
         'BAD_ARGUMENT',

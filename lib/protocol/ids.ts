@@ -101,6 +101,12 @@ export class UniqueIdSource {
     return this.idBegin + hex16(this.idEnd);
   }
 
+  /** So many ids at once, one behind the other; `idBegin` and `idEnd` are then those of the first one. */
+  take(count: number, tick: number): void {
+    this.next(tick);
+    this.counter = (this.counter + count - 1) & 0xffff;
+  }
+
   private look(): void {
     const time = this.now();
     if (time === this.lastTime) return;

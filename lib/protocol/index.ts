@@ -1,3 +1,4 @@
+export { AlikeBatch, BodyRow } from './alike-batch.js';
 export * from './batch.js';
 export * from './bodies/index.js';
 export { BodyCopies } from './body-copies.js';

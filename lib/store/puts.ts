@@ -1,4 +1,4 @@
-import { MessagingError } from '../protocol/index.js';
+import { type AlikeBatch, LIMITS, MessagingError } from '../protocol/index.js';
 import type { CommitLog } from './commitlog/commit-log.js';
 import type { StoreParts } from './open-store.js';
 import { type PutBatchCallback, type PutManyCallback, PutOutcomes } from './put-outcomes.js';
@@ -31,16 +31,24 @@ export class Puts {
    */
   putBatch(messages: StoreMessages, done: PutBatchCallback): void {
     const count = messages.length;
+    const alike = alikeWithin(messages);
     // Nearly always the same for all of them.
     let queue: ConsumeQueue | undefined;
     try {
       if (count === 0) throw new MessagingError('BAD_ARGUMENT', 'A batch without messages cannot be stored.');
       // Before the first is appended: a batch is refused as a whole.
       let most = 0;
-      for (let place = 0; place < count; place++) {
-        const message = messages.at(place)!;
-        if (queue?.topic !== message.topic || queue.queueId !== message.queueId) queue = this.queueFor(message, false);
-        most += this.log.verify(message, queue);
+      if (alike !== undefined) {
+        const first = messages.at(0)!;
+        queue = this.queueFor(first, false);
+        most = (this.log.verify(first, queue) - first.body.length) * count + alike.bodies.end(count - 1);
+      } else {
+        for (let place = 0; place < count; place++) {
+          const message = messages.at(place)!;
+          if (queue?.topic !== message.topic || queue.queueId !== message.queueId)
+            queue = this.queueFor(message, false);
+          most += this.log.verify(message, queue);
+        }
       }
       this.log.together(most);
     } catch (error) {
@@ -52,6 +60,7 @@ export class Puts {
       outcomes.failed ? done(outcomes.firstError, undefined) : done(undefined, outcomes);
     const outcomes = new PutOutcomes(count, settled, true);
     const now = this.parts.platform.clock.now();
+    if (alike !== undefined && this.log.appendAlike(messages.at(0)!, alike, queue!, outcomes, now)) return;
     for (let place = 0; place < count; place++) {
       const message = messages.at(place)!;
       if (queue?.topic !== message.topic || queue.queueId !== message.queueId) queue = this.queueFor(message, false);
@@ -93,6 +102,11 @@ export class Puts {
           `Topic ${message.topic} has ${topic.writeQueueNums} queues; there is no queue ${message.queueId}.`,
         );
   }
+}
+
+/** What is written as one; not where one of the bodies may be too large. */
+function alikeWithin({ alike }: StoreMessages): AlikeBatch | undefined {
+  return alike !== undefined && alike.bodies.end(alike.length - 1) <= LIMITS.bodyBytes ? alike : undefined;
 }
 
 function asMessagingError(error: unknown): MessagingError {

@@ -1,5 +1,5 @@
 import type { MessagingError } from '../protocol/index.js';
-import type { MessageRecord, PropertyParts } from '../protocol/index.js';
+import type { AlikeBatch, MessageRecord, PropertyParts } from '../protocol/index.js';
 import type { FlushTimes } from './commitlog/flush-times.js';
 
 /** What a producer hands to the store. Everything but the offsets and the store's own time and address. */
@@ -25,6 +25,8 @@ export interface StoreMessage extends Partial<PropertyParts> {
 export interface StoreMessages {
   readonly length: number;
   at(place: number): StoreMessage | undefined;
+  /** Where all are as the first one but for their bodies and the ends of their ids: those. */
+  readonly alike?: AlikeBatch;
 }
 
 /** Where an acknowledged message lies. */

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
+  AlikeBatch,
+  type BatchMessages,
+  BodyRow,
   encodeProperties,
   ExtensionCode,
   joinedProperties,
@@ -58,6 +61,14 @@ describe('properties that come in parts', () => {
       body: Buffer.from(`m${at}`),
       flag: at,
     }));
+    return storeBatch(messages);
+  };
+  const sendAlike = async (rest: string): Promise<number> => {
+    const row = new BodyRow(64, 4);
+    for (const body of ['m0', 'm1']) row.add(Buffer.from(body));
+    return storeBatch(new AlikeBatch(BEGIN, 0, rest, row));
+  };
+  const storeBatch = async (messages: BatchMessages): Promise<number> => {
     const header: SendMessageRequestHeader = {
       producerGroup: 'producers',
       topic: 'orders',
@@ -81,6 +92,7 @@ describe('properties that come in parts', () => {
     const tagged = `${REST}TAGS\x01paid\x02`;
     expect((await sendPack([REST, tagged, undefined, REST])).codes).toEqual([0, 0, 0, 0]);
     expect(await sendBatch([REST, tagged])).toBe(ResponseCode.SUCCESS);
+    expect(await sendAlike(tagged)).toBe(ResponseCode.SUCCESS);
     const records = await kept();
     expect(records.map(({ properties }) => properties)).toEqual([
       `${joinedProperties(BEGIN, 0, REST)}${REGION}`,
@@ -89,9 +101,11 @@ describe('properties that come in parts', () => {
       `${joinedProperties(BEGIN, 3, REST)}${REGION}`,
       `${joinedProperties(BEGIN, 0, REST)}${REGION}`,
       `${joinedProperties(BEGIN, 1, tagged)}${REGION}`,
+      `${joinedProperties(BEGIN, 0, tagged)}${REGION}`,
+      `${joinedProperties(BEGIN, 1, tagged)}${REGION}`,
     ]);
-    expect(records.map(({ flag }) => flag)).toEqual([0, 0, 0, 0, 0, 1]);
-    expect(records.map(({ body }) => body.toString())).toEqual(['m0', 'm1', 'm2', 'm3', 'm0', 'm1']);
+    expect(records.map(({ flag }) => flag)).toEqual([0, 0, 0, 0, 0, 1, 0, 0]);
+    expect(records.map(({ body }) => body.toString())).toEqual(['m0', 'm1', 'm2', 'm3', 'm0', 'm1', 'm0', 'm1']);
   });
 
   it('are looked at as a text where they hold more than texts for consumers', async () => {
@@ -110,6 +124,9 @@ describe('properties that come in parts', () => {
       `${joinedProperties(BEGIN, 4, REST)}TAGS\x01open\x02${REGION}`,
     ]);
     expect(await sendBatch([REST, rest(['TIMER_DELAY_MS', '5000'])])).toBe(ResponseCode.MESSAGE_ILLEGAL);
+    expect(await sendAlike(rest(['TIMER_DELAY_MS', '5000']))).toBe(ResponseCode.MESSAGE_ILLEGAL);
     expect(await kept()).toHaveLength(2);
+    expect(await sendAlike(rest(['REAL_TOPIC', 'forged']))).toBe(ResponseCode.SUCCESS);
+    expect((await kept()).at(-1)!.properties).toBe(`${joinedProperties(BEGIN, 1, REST)}${REGION}`);
   });
 });

@@ -28,6 +28,7 @@ export interface Stored {
   queueId: number;
   body: string;
   id: string;
+  properties: string;
   header: SendMessageRequestHeader;
 }
 
@@ -199,7 +200,7 @@ export class FakeCluster implements Connector {
     this.ends.set(key, queueOffset + items.length);
     for (const { body, properties } of items) {
       const id = getProperty(properties, PropertyName.UNIQUE_KEY) ?? '';
-      this.stored.push({ broker, queueId: header.queueId, body: body.toString(), id, header });
+      this.stored.push({ broker, queueId: header.queueId, body: body.toString(), id, properties, header });
     }
     const msgId = items.map((_, index) => `${key}#${queueOffset + index}`).join(',');
     return createResponse(ResponseCode.SUCCESS, { msgId, queueId: header.queueId, queueOffset });

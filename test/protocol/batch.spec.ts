@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  AlikeBatch,
   batchBytes,
+  BodyRow,
   createRequest,
   decodeBatchBody,
   encodeBatchBody,
@@ -39,6 +41,20 @@ describe('batch bodies', () => {
     expect(requestBody(request)!.toString('hex')).toBe(golden.hex);
     const body = Buffer.from('given');
     expect(requestBody({ ...request, body })).toBe(body);
+  });
+
+  it('are the same of messages that are alike, and as long as those say', () => {
+    const row = new BodyRow(64, 4);
+    const texts = ['one', 'another', 'x'];
+    for (const text of texts) row.add(Buffer.from(text));
+    const rest = '\x02TAGS\x01bezahlt-é\x02';
+    const batch = new AlikeBatch('0A01', 0xfffe, rest, row);
+    const ids = ['FFFE', 'FFFF', '0000'];
+    const wanted = encodeBatchBody(
+      texts.map((text, at) => ({ body: Buffer.from(text), properties: `UNIQ_KEY\x010A01${ids[at]}${rest}` })),
+    );
+    expect(encodeBatchBody(batch).equals(wanted)).toBe(true);
+    expect(batchBytes(batch, 10_000)).toBe(wanted.length);
   });
 
   it('are measured exactly when they may be too long, and never below their length', () => {

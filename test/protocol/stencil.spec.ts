@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { encodeRecord, hex16, inspectRecord, joinedProperties, RecordStencil } from '../../lib/protocol/index.js';
+import {
+  AlikeBatch,
+  BodyRow,
+  encodeRecord,
+  hex16,
+  inspectRecord,
+  joinedProperties,
+  RecordStencil,
+} from '../../lib/protocol/index.js';
 import { fields } from './messages.js';
 
 const STORE = '10.1.2.3:10911';
@@ -53,6 +61,42 @@ describe('a stencil', () => {
               expect(inspectRecord(bytes, at, bytes.length, physicalOffset)).toEqual({ kind: 'record', size });
             }
           }
+        },
+      ),
+    );
+  });
+
+  it('writes the bodies of a batch as it would write each of them', () => {
+    const body = fc.oneof(
+      fc.uint8Array({ maxLength: 90 }),
+      fc.uint8Array({ minLength: 21, maxLength: 21 }),
+      fc.uint8Array({ minLength: 380, maxLength: 420 }),
+    );
+    const begin = offset.map((number) => Math.floor(number / 2));
+    fc.assert(
+      fc.property(
+        fc.array(body, { minLength: 1, maxLength: 9 }),
+        id16,
+        begin,
+        begin,
+        fc.nat({ max: 9 }),
+        (...given) => {
+          const [bodies, firstIdEnd, queueOffset, physicalOffset, at] = given;
+          const row = new BodyRow(9 * 420, 9);
+          for (const each of bodies) row.add(each);
+          const batch = new AlikeBatch(BEGIN, firstIdEnd, REST, row);
+          const stencil = new RecordStencil('orders'.length, BEGIN, REST, STORE);
+          stencil.begin('orders', BEGIN, 1, '1.2.3.4:5', 2);
+          const bytes = Buffer.alloc(at + 9 * (stencil.overhead + 420), '.');
+          const wanted = Buffer.from(bytes);
+          const under = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+          let to = at;
+          bodies.forEach((each, place) => {
+            const [from, idEnd] = [physicalOffset + to - at, batch.idEnd(place)];
+            to += stencil.write(wanted, under(wanted), to, Buffer.from(each), 3, queueOffset + place, from, idEnd);
+          });
+          expect(stencil.writeAlike(bytes, under(bytes), at, batch, 3, queueOffset, physicalOffset)).toBe(to - at);
+          expect(bytes.equals(wanted)).toBe(true);
         },
       ),
     );

@@ -1,8 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { MemoryFileSystem, SeededRandom, SimulatedFileSystem, VirtualClock } from '../../lib/platform/index.js';
-import { decodeRecord, joinedProperties, tagsCode, TIMER_TOPIC } from '../../lib/protocol/index.js';
-import type { MessageStore, StoreMessage } from '../../lib/store/index.js';
+import {
+  AlikeBatch,
+  BodyRow,
+  decodeRecord,
+  joinedProperties,
+  tagsCode,
+  TIMER_TOPIC,
+} from '../../lib/protocol/index.js';
+import type { MessageStore, StoreMessage, StoreMessages } from '../../lib/store/index.js';
 import { contentsBelow, message, openStore, readTexts, STORE_PATH, text, TOPIC } from './support.js';
 
 const BEGIN = '0A01020305D92A3B4C5D00112233';
@@ -29,10 +36,25 @@ function inOneText(message: StoreMessage): StoreMessage {
   return { ...others, properties: joinedProperties(idBegin!, idEnd!, rest!) };
 }
 
-function put(store: MessageStore, messages: readonly StoreMessage[], together: boolean): Promise<void> {
+/** A batch of messages that have their bodies and the ends of their ids to themselves, some of their bodies equally long. */
+function alike(count: number, topic: string): StoreMessages & { readonly messages: AlikeBatch } {
+  const row = new BodyRow(count * 500, count);
+  for (let index = 0; index < count; index++) row.add(Buffer.from(text(index, 20 + ((index % 450) & ~7))));
+  const batch = new AlikeBatch(BEGIN, 0xff00, REST, row);
+  const at = (place: number): StoreMessage => {
+    const idEnd = batch.idEnd(place);
+    return inParts('', { idEnd }, { topic, body: row.body(place) });
+  };
+  return { length: count, alike: batch, messages: batch, at };
+}
+
+function put(store: MessageStore, messages: StoreMessages, together: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     if (together) store.putBatch(messages, (error) => (error === undefined ? resolve() : reject(error)));
-    else store.putMany(messages, (outcomes) => (outcomes.failed ? reject(outcomes.firstError!) : resolve()));
+    else
+      store.putMany(messages as readonly StoreMessage[], (outcomes) =>
+        outcomes.failed ? reject(outcomes.firstError!) : resolve(),
+      );
   });
 }
 
@@ -57,7 +79,7 @@ function toManyTopics(): StoreMessage[] {
   });
 }
 
-async function filled(messages: readonly StoreMessage[], together: boolean) {
+async function filled(messages: StoreMessages, together: boolean) {
   const fileSystem = new MemoryFileSystem();
   const { store } = await openStore(
     fileSystem,
@@ -95,6 +117,29 @@ describe('messages with their properties in parts', () => {
     const parts = await closed(await filled(some, false));
     expect(parts.length).toBeGreaterThan(TOPICS.length);
     expect(parts).toEqual(await closed(await filled(some.map(inOneText), false)));
+  });
+
+  it.each([
+    ['', TOPIC],
+    [', also where they are written one by one', 'über'],
+  ])('lie there as those in one text do when they are a batch of messages alike%s', async (_, topic) => {
+    const batch = alike(1300, topic);
+    const each = Array.from(batch.messages, ({ body, properties }) => message(body.toString(), { topic, properties }));
+    const whole = await closed(await filled(batch, true));
+    expect(whole.length).toBeGreaterThan(3);
+    expect(whole).toEqual(await closed(await filled(each, true)));
+  });
+
+  it('are there whole after a crash, and not at all without room, as a batch of messages alike', async () => {
+    const disk = new SimulatedFileSystem();
+    const { store } = await openStore(disk);
+    const whole = alike(50, TOPIC);
+    const texts = Array.from(whole.messages, ({ body }) => body.toString());
+    await put(store, whole, true);
+    await expect(put(store, alike(600, TOPIC), true)).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE' });
+    const { store: after } = await openStore(disk.crashImage('none', new SeededRandom(3)));
+    expect(await readTexts(after)).toEqual(texts);
+    await after.close();
   });
 
   it('are found by their id, and tell the waiting their tags', async () => {

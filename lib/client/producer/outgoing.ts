@@ -1,4 +1,5 @@
 import {
+  AlikeBatch,
   BodyCopies,
   checkTopic,
   DELAY_LEVELS,
@@ -11,6 +12,7 @@ import {
   PropertyName,
   type UniqueIdSource,
 } from '../../protocol/index.js';
+import { BodyRows } from './body-rows.js';
 import type { OutgoingMessage } from './messages.js';
 import type { SentAgain } from './sent-again.js';
 import { SendUnit } from './send-unit.js';
@@ -23,6 +25,8 @@ export class MessagePreparer {
   /** Topics whose name is fine. Bounded, since names may be made up per message. */
   private readonly topics = new Set<string>();
   private readonly copies = new BodyCopies();
+  /** What the bodies of batches are copied into. */
+  readonly rows = new BodyRows();
   /** By what precedes the tag, then by tag. Bounded for the same reason. */
   private readonly rests = new Map<string, Map<string, string>>();
 
@@ -69,6 +73,30 @@ export class MessagePreparer {
       if ('deliverAt' in delay) unit.deliverAt = delay.deliverAt;
     }
     return unit;
+  }
+
+  /**
+   * The messages of a batch where they differ in nothing but their bodies; undefined, and nothing done, where they do not, or
+   * where one of them cannot be sent. A batch of a hundred costs a third less without an object for each.
+   */
+  prepareAlike(messages: readonly OutgoingMessage[], begun: number): AlikeBatch | undefined {
+    const first = messages[0];
+    if (first === undefined || !this.topics.has(first.topic) || !isPlain(first)) return undefined;
+    const { topic, contentType, tag } = first;
+    let bytes = 0;
+    for (const message of messages) {
+      const { body } = message;
+      if (message.topic !== topic || message.contentType !== contentType || message.tag !== tag) return undefined;
+      if (!isPlain(message) || !(body instanceof Uint8Array) || body.length === 0) return undefined;
+      bytes += body.length;
+    }
+    // Said of the one that is too large, or of all of them.
+    if (bytes > this.maxMessageBytes) return undefined;
+    const rest = this.restOf(first);
+    const bodies = this.rows.take(bytes, messages.length);
+    for (const { body } of messages) bodies.add(body);
+    this.ids.take(messages.length, Math.floor(begun));
+    return new AlikeBatch(this.ids.idBegin, this.ids.idEnd, rest, bodies);
   }
 
   /** Throws what `prepare` would throw, for a message that is sent later. */

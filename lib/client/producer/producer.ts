@@ -1,4 +1,4 @@
-import { batchBytes, MessagingError, type UniqueIdSource } from '../../protocol/index.js';
+import { batchBytes, type BatchMessages, MessagingError, type UniqueIdSource } from '../../protocol/index.js';
 import type { ClientCore } from '../connection/client-core.js';
 import { keepBytes } from '../interceptor.js';
 import type { OutgoingMessage, SendOptions, SendResult } from './messages.js';
@@ -7,7 +7,7 @@ import { OrderedLanes } from './ordered-lanes.js';
 import type { SentAgain } from './sent-again.js';
 import { deduplicated, MessagePreparer } from './outgoing.js';
 import { QueueSelector } from './queue-selector.js';
-import { batchUnit, type SendUnit } from './send-unit.js';
+import { alikeUnit, batchUnit, type SendUnit } from './send-unit.js';
 import { countFailed, Sender } from './sender.js';
 import { Unsettled } from './unsettled.js';
 
@@ -43,7 +43,7 @@ export class Producer {
     );
     const faults = new BrokerFaults(() => platform.clock.monotonic(), settings.latencyFaultTolerance);
     this.queues = new QueueSelector(core.routes, faults, platform.random.below(1 << 16));
-    this.sender = new Sender(core, this.queues, faults, this.unsettled);
+    this.sender = new Sender(core, this.queues, faults, this.unsettled, this.preparer.rows);
     this.lanes = new OrderedLanes(
       (unit, index) => this.sender.deliver(unit, index),
       () => platform.clock.monotonic(),
@@ -144,20 +144,31 @@ export class Producer {
       const begun = this.core.platform.clock.monotonic();
       const deadline = this.deadline(begun, options);
       const retries = this.retries(options);
+      // What is traced is looked at message by message.
+      const alike = this.core.tracer === undefined ? this.preparer.prepareAlike(messages, begun) : undefined;
+      if (alike !== undefined) {
+        const { topic } = messages[0]!;
+        this.checkBatchBytes(topic, alike);
+        return this.dispatch(alikeUnit(topic, alike, Math.floor(begun), deadline, retries));
+      }
       const units = messages.map((message) => this.preparer.prepare(message, begun, deadline, retries));
       checkBatch(units);
       const unit = batchUnit(units, deadline, retries);
-      const limit = this.core.settings.maxMessageBytes;
-      const bytes = batchBytes(units, limit);
-      if (bytes > limit) {
-        throw new MessagingError(
-          'MESSAGE_TOO_LARGE',
-          `A batch of ${messages.length} messages to ${unit.topic} has ${bytes} bytes; at most ${limit} are allowed. Split it`,
-        );
-      }
+      this.checkBatchBytes(unit.topic, units);
       return this.dispatch(unit, units);
     } catch (error) {
       return Promise.reject(error);
+    }
+  }
+
+  private checkBatchBytes(topic: string, messages: BatchMessages): void {
+    const limit = this.core.settings.maxMessageBytes;
+    const bytes = batchBytes(messages, limit);
+    if (bytes > limit) {
+      throw new MessagingError(
+        'MESSAGE_TOO_LARGE',
+        `A batch of ${messages.length} messages to ${topic} has ${bytes} bytes; at most ${limit} are allowed. Split it`,
+      );
     }
   }
 

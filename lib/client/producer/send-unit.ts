@@ -1,4 +1,11 @@
-import { type BatchItem, joinedProperties, type PropertyParts, RequestCode } from '../../protocol/index.js';
+import {
+  type AlikeBatch,
+  type BatchMessages,
+  hex16,
+  joinedProperties,
+  type PropertyParts,
+  RequestCode,
+} from '../../protocol/index.js';
 import type { SendResult } from './messages.js';
 import { Stored } from './stored.js';
 
@@ -15,7 +22,7 @@ export class SendUnit implements PropertyParts {
   /** The ids of all messages of a batch; undefined for a single message. */
   batch: readonly string[] | undefined = undefined;
   /** Those messages. */
-  messages: readonly BatchItem[] | undefined = undefined;
+  messages: BatchMessages | undefined = undefined;
   shardingKey: string | undefined = undefined;
   dedupId: string | undefined = undefined;
   delayed = false;
@@ -71,6 +78,27 @@ export function batchUnit(units: readonly SendUnit[], deadline: number, retries:
   batch.messages = units;
   batch.shardingKey = shardingKey;
   return batch;
+}
+
+export function alikeUnit(
+  topic: string,
+  messages: AlikeBatch,
+  begunAt: number,
+  deadline: number,
+  retries: number,
+): SendUnit {
+  const ids = idsOf(messages);
+  const unit = new SendUnit(topic, NO_BODY, '', ids[0]!, begunAt, deadline, retries);
+  unit.requestCode = RequestCode.SEND_BATCH_MESSAGE;
+  unit.batch = ids;
+  unit.messages = messages;
+  return unit;
+}
+
+function idsOf(messages: AlikeBatch): string[] {
+  const ids: string[] = [];
+  for (let place = 0; place < messages.length; place++) ids.push(messages.idBegin + hex16(messages.idEnd(place)));
+  return ids;
 }
 
 /** The results of the messages that travelled in one batch, in their order. */

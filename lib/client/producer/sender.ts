@@ -1,4 +1,5 @@
 import {
+  AlikeBatch,
   createRequest,
   createResponse,
   DEFAULT_TOPIC,
@@ -13,6 +14,7 @@ import {
   type SendMessageRequestHeader,
 } from '../../protocol/index.js';
 import type { Channel } from '../../remoting/index.js';
+import type { BodyRows } from './body-rows.js';
 import type { BrokerFaults } from './broker-faults.js';
 import { compressFor, type WireBody } from '../compression/body-codec.js';
 import { keptTime } from '../connection/capabilities.js';
@@ -60,6 +62,7 @@ export class Sender implements FirstAttempts, PackedAttempts {
     private readonly queues: QueueSelector,
     private readonly faults: BrokerFaults,
     private readonly unsettled: Unsettled,
+    private readonly rows: BodyRows,
   ) {
     this.results = new SendResults(core);
   }
@@ -151,6 +154,9 @@ export class Sender implements FirstAttempts, PackedAttempts {
   private stored(call: SendCall, result: SendResult): void {
     this.unsettled.end();
     this.faults.answered(result.brokerName, call.startedAt);
+    // The only attempt has been answered: its broker has what was sent, and no one will ask for it again.
+    const { messages } = call.unit;
+    if (messages instanceof AlikeBatch) this.rows.giveBack(messages.bodies);
     call.resolve(result);
   }
 

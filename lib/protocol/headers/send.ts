@@ -1,4 +1,4 @@
-import { type BatchItem, encodeBatchBody } from '../batch.js';
+import { type BatchMessages, encodeBatchBody } from '../batch.js';
 import { ExtensionField } from '../extensions.js';
 import { flagOr, intOr, requiredInt, requiredLong, requiredText } from './schema.js';
 import type { HeaderSchema } from './schema.js';
@@ -25,7 +25,7 @@ export interface SendMessageRequestHeader {
   batch?: boolean;
   brokerName?: string;
   /** The messages of a batch while they have not been on a wire, on which they are the body. */
-  messages?: readonly BatchItem[];
+  messages?: BatchMessages;
 }
 
 /** The body on the wire of a request whose header holds the messages of a batch. */

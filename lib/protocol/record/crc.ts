@@ -106,6 +106,59 @@ export function crcInView(view: DataView, from: number, to: number): number {
   return ~crc;
 }
 
+/** The same of bytes that are copied from under another view on the way, without a view of their own for that. */
+export function crcOfCopy(source: DataView, from: number, target: DataView, to: number, bytes: number): number {
+  const table = TABLE;
+  let crc = -1;
+  let at = from;
+  const by = to - from;
+  const behind = from + bytes;
+  for (const end = behind - STEP; at <= end; at += STEP) {
+    const a = source.getInt32(at, true);
+    const b = source.getInt32(at + 4, true);
+    const c = source.getInt32(at + 8, true);
+    const d = source.getInt32(at + 12, true);
+    target.setInt32(at + by, a, true);
+    target.setInt32(at + by + 4, b, true);
+    target.setInt32(at + by + 8, c, true);
+    target.setInt32(at + by + 12, d, true);
+    crc ^= a;
+    crc =
+      table[3840 | (crc & 255)]! ^
+      table[3584 | ((crc >>> 8) & 255)]! ^
+      table[3328 | ((crc >>> 16) & 255)]! ^
+      table[3072 | (crc >>> 24)]! ^
+      table[2816 | (b & 255)]! ^
+      table[2560 | ((b >>> 8) & 255)]! ^
+      table[2304 | ((b >>> 16) & 255)]! ^
+      table[2048 | (b >>> 24)]! ^
+      table[1792 | (c & 255)]! ^
+      table[1536 | ((c >>> 8) & 255)]! ^
+      table[1280 | ((c >>> 16) & 255)]! ^
+      table[1024 | (c >>> 24)]! ^
+      table[768 | (d & 255)]! ^
+      table[512 | ((d >>> 8) & 255)]! ^
+      table[256 | ((d >>> 16) & 255)]! ^
+      table[d >>> 24]!;
+  }
+  for (const end = behind - 4; at <= end; at += 4) {
+    const a = source.getInt32(at, true);
+    target.setInt32(at + by, a, true);
+    crc ^= a;
+    crc =
+      table[768 | (crc & 255)]! ^
+      table[512 | ((crc >>> 8) & 255)]! ^
+      table[256 | ((crc >>> 16) & 255)]! ^
+      table[crc >>> 24]!;
+  }
+  for (; at < behind; at++) {
+    const byte = source.getUint8(at);
+    target.setUint8(at + by, byte);
+    crc = table[(crc ^ byte) & 255]! ^ (crc >>> 8);
+  }
+  return ~crc;
+}
+
 /**
  * One byte more behind others of which this is what they add to a CRC, 0 of none: a term of a sum, without what every CRC begins
  * and ends with.

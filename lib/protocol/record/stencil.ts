@@ -1,3 +1,4 @@
+import type { AlikeBatch } from '../alike-batch.js';
 import { HOST_V4_BYTES, hostBytes } from '../host.js';
 import { readInt32, writeInt16, writeInt32, writeInt64 } from '../int64.js';
 import { ID_DIGITS, ID_NAME } from '../property-parts.js';
@@ -7,6 +8,7 @@ import {
   crcInView,
   crcOf,
   crcOfByte,
+  crcOfCopy,
   joinedCrc,
   SHORT_IN_VIEW,
   shiftTable,
@@ -223,23 +225,84 @@ export class RecordStencil {
     target.set(body, bodyAt);
     const bodyCrc =
       bodyLength <= SHORT_IN_VIEW ? crcInView(view, bodyAt, bodyAt + bodyLength) : crcOf(body, 0, bodyLength);
-    const queueOffsetHigh = Math.floor(queueOffset / TWO_32);
-    const physicalOffsetHigh = Math.floor(physicalOffset / TWO_32);
+    this.frame(view, at, size, bodyLength, queueId);
+    this.complete(target, view, at, bodyLength, bodyCrc, queueId, queueOffset, physicalOffset, idEnd);
+    return size;
+  }
+
+  /** Writes the records of a batch one behind the other, as `write` would each of them, and returns how many bytes they take. */
+  writeAlike(
+    target: Buffer,
+    view: DataView,
+    start: number,
+    batch: AlikeBatch,
+    queueId: number,
+    queueOffset: number,
+    physicalOffset: number,
+  ): number {
+    const { bodies, length: count } = batch;
+    const by = physicalOffset - start;
+    let at = start;
+    let from = 0;
+    for (let place = 0; place < count;) {
+      const bodyLength = bodies.end(place) - from;
+      let behind = place + 1;
+      while (behind < count && bodies.end(behind) - bodies.end(behind - 1) === bodyLength) behind++;
+      const size = this.overhead + bodyLength;
+      if (bodyLength !== this.bodyLength) this.measure(bodyLength, size);
+      this.frame(view, at, size, bodyLength, queueId);
+      repeat(target, at, size, behind - place);
+      for (; place < behind; place++) {
+        let bodyCrc;
+        if (bodyLength <= SHORT_IN_VIEW) bodyCrc = crcOfCopy(bodies.view, from, view, at + AT_BODY, bodyLength);
+        else {
+          const body = bodies.body(place);
+          target.set(body, at + AT_BODY);
+          bodyCrc = crcOf(body, 0, bodyLength);
+        }
+        const idEnd = batch.idEnd(place);
+        this.complete(target, view, at, bodyLength, bodyCrc, queueId, queueOffset + place, by + at, idEnd);
+        at += size;
+        from += bodyLength;
+      }
+    }
+    return at - start;
+  }
+
+  /** What all records with a body of that length have in common but for the body. */
+  private frame(view: DataView, at: number, size: number, bodyLength: number, queueId: number): void {
     const { frontWords, tailWords } = this;
     view.setInt32(at, size);
     view.setInt32(at + AT_MAGIC, MAGIC_V1);
-    view.setInt32(at + AT_BODY_CRC, bodyCrc & NO_CRC_BIT);
     view.setInt32(at + AT_QUEUE_ID, queueId);
     view.setInt32(at + AT_QUEUE_ID + 4, 0);
+    for (let word = SHARED_FROM; word < FRONT_WORDS - 1; word++) view.setInt32(at + word * 4, frontWords[word]!);
+    view.setInt32(at + AT_BODY_LENGTH, bodyLength);
+    const tailAt = at + AT_BODY + bodyLength;
+    // The last word ends behind the tail, where the CRC is written later.
+    for (let word = 0; word < tailWords.length; word++) view.setInt32(tailAt + word * 4, tailWords[word]!);
+  }
+
+  /** What a record has of its own, once frame and body are there. */
+  private complete(
+    target: Buffer,
+    view: DataView,
+    at: number,
+    bodyLength: number,
+    bodyCrc: number,
+    queueId: number,
+    queueOffset: number,
+    physicalOffset: number,
+    idEnd: number,
+  ): void {
+    const queueOffsetHigh = Math.floor(queueOffset / TWO_32);
+    const physicalOffsetHigh = Math.floor(physicalOffset / TWO_32);
+    view.setInt32(at + AT_BODY_CRC, bodyCrc & NO_CRC_BIT);
     view.setInt32(at + AT_QUEUE_OFFSET, queueOffsetHigh);
     view.setInt32(at + AT_QUEUE_OFFSET + 4, queueOffset - queueOffsetHigh * TWO_32);
     view.setInt32(at + AT_PHYSICAL_OFFSET, physicalOffsetHigh);
     view.setInt32(at + AT_PHYSICAL_OFFSET + 4, physicalOffset - physicalOffsetHigh * TWO_32);
-    for (let word = SHARED_FROM; word < FRONT_WORDS - 1; word++) view.setInt32(at + word * 4, frontWords[word]!);
-    view.setInt32(at + AT_BODY_LENGTH, bodyLength);
-    const tailAt = bodyAt + bodyLength;
-    // The last word ends behind the tail, where the CRC is written later.
-    for (let word = 0; word < tailWords.length; word++) view.setInt32(tailAt + word * 4, tailWords[word]!);
+    const tailAt = at + AT_BODY + bodyLength;
     view.setInt32(tailAt + this.digitsAt, (HEX[(idEnd >>> 8) & 255]! << 16) | HEX[idEnd & 255]!);
     const { digits } = this;
     const tailCrc =
@@ -250,7 +313,13 @@ export class RecordStencil {
       digits[48 | (idEnd & 15)]!;
     const crc = this.crcPastTail(bodyCrc, queueId, queueOffset, physicalOffset) ^ tailCrc;
     writeCrc(target, tailAt + this.tail.length, crc & NO_CRC_BIT);
-    return size;
+  }
+}
+
+/** Writes the bytes that begin at `at` so many times in all, twice as many with each call. */
+function repeat(target: Buffer, at: number, bytes: number, times: number): void {
+  for (let have = 1; have < times; have *= 2) {
+    target.copyWithin(at + have * bytes, at, at + Math.min(have, times - have) * bytes);
   }
 }
 

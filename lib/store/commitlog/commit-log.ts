@@ -1,5 +1,5 @@
 import type { Clock, Logger, Timer } from '../../platform/index.js';
-import { BLANK_BYTES, encodeBlank, MessagingError } from '../../protocol/index.js';
+import { type AlikeBatch, BLANK_BYTES, encodeBlank, MessagingError } from '../../protocol/index.js';
 import type { Dispatcher } from '../dispatcher.js';
 import type { ConsumeQueue } from '../queue/consume-queue.js';
 import type { StoreMessage } from '../types.js';
@@ -131,6 +131,7 @@ export class CommitLog {
     const physicalOffset = this.tail.end;
     const records = this.records;
     const size = records.write(chunk, message, queue, physicalOffset, storeTimestamp);
+    const { likeness } = records;
     // Nothing below throws: an offset that is given out is in the log.
     this.tail.filled(chunk, size);
     this.pending.push(
@@ -141,12 +142,37 @@ export class CommitLog {
       records.tagsCode,
       storeTimestamp,
       records.sysFlag,
-      message,
-      records.likeness,
+      likeness === undefined ? message.properties : message.idBegin!,
+      message.idEnd ?? 0,
+      likeness,
       done,
       place,
     );
     if (!this.running && !this.scheduled) this.schedule();
+  }
+
+  /** Encodes a batch like `message`, for which `together` has found a place. False, and nothing appended, when it has to go one by one. */
+  appendAlike(
+    message: StoreMessage,
+    batch: AlikeBatch,
+    queue: ConsumeQueue,
+    done: Acknowledged,
+    storeTimestamp: number,
+  ): boolean {
+    const { records, pending } = this;
+    const likeness = records.likenessOf(message, queue, storeTimestamp);
+    if (likeness === undefined) return false;
+    const { stencil } = likeness;
+    const chunk = this.tail.room(1);
+    const { bytes, view, length } = chunk;
+    const physicalOffset = this.tail.end;
+    const { queueId, nextOffset } = queue;
+    const size = stencil.writeAlike(bytes, view, length, batch, queueId, nextOffset, physicalOffset);
+    this.tail.filled(chunk, size);
+    queue.nextOffset += batch.length;
+    pending.pushAlike(batch, queue, nextOffset, physicalOffset, storeTimestamp, likeness, done);
+    if (!this.running && !this.scheduled) this.schedule();
+    return true;
   }
 
   /**

@@ -1,7 +1,7 @@
-import type { MessagingError } from '../../protocol/index.js';
+import type { AlikeBatch, MessagingError } from '../../protocol/index.js';
 import type { ConsumeQueue } from '../queue/consume-queue.js';
 import type { PutOutcomes } from '../put-outcomes.js';
-import type { PutCallback, StoreMessage } from '../types.js';
+import type { PutCallback } from '../types.js';
 import type { Likeness } from './stencils.js';
 
 const SMALLEST = 1024;
@@ -63,6 +63,7 @@ export class PendingAppends {
     return this.physicalOffsets[at]! + this.sizes[at]!;
   }
 
+  /** @param properties Where there is a likeness: the id but for its last digits. */
   push(
     queue: ConsumeQueue,
     queueOffset: number,
@@ -71,7 +72,8 @@ export class PendingAppends {
     tagsCode: number,
     storeTimestamp: number,
     sysFlag: number,
-    message: StoreMessage,
+    properties: string,
+    idEnd: number,
     likeness: Likeness | undefined,
     done: Acknowledged,
     place: number,
@@ -85,14 +87,49 @@ export class PendingAppends {
     this.sizes[at] = size;
     this.sysFlags[at] = sysFlag;
     this.queues[at] = queue;
-    if (likeness === undefined) this.properties[at] = message.properties;
-    else {
-      this.properties[at] = message.idBegin!;
-      this.idEnds[at] = message.idEnd!;
-    }
+    this.properties[at] = properties;
+    this.idEnds[at] = idEnd;
     this.likenesses[at] = likeness;
     this.callbacks[at] = done;
     this.places[at] = place;
+  }
+
+  /** The records of a batch, which lie one behind the other. */
+  pushAlike(
+    batch: AlikeBatch,
+    queue: ConsumeQueue,
+    queueOffset: number,
+    physicalOffset: number,
+    storeTimestamp: number,
+    likeness: Likeness,
+    done: Acknowledged,
+  ): void {
+    const { bodies, idBegin, length } = batch;
+    const { tagsCode } = likeness;
+    const { overhead } = likeness.stencil;
+    let from = 0;
+    for (let place = 0; place < length; place++) {
+      const end = bodies.end(place);
+      const size = overhead + end - from;
+      from = end;
+      const idEnd = batch.idEnd(place);
+      const offset = queueOffset + place;
+      this.push(
+        queue,
+        offset,
+        physicalOffset,
+        size,
+        tagsCode,
+        storeTimestamp,
+        0,
+        idBegin,
+        idEnd,
+        likeness,
+        done,
+        place,
+      );
+      physicalOffset += size;
+    }
   }
 
   /** Lets the oldest record go. */

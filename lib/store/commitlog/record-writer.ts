@@ -20,6 +20,16 @@ export class RecordWriter {
     this.stencils = new Stencils(storeHost);
   }
 
+  /** By whose stencil the message can be written, which is ready for it; undefined when it goes field by field. */
+  likenessOf(message: StoreMessage, queue: ConsumeQueue, storeTimestamp: number): Likeness | undefined {
+    const { topic, topicBytes } = queue;
+    const likeness = this.stencils.of(topic, topicBytes, message);
+    const { bornTimestamp, bornHost } = message;
+    return likeness?.stencil.begin(topic, message.idBegin!, bornTimestamp, bornHost, storeTimestamp) === true
+      ? likeness
+      : undefined;
+  }
+
   /** Writes behind what the chunk has, in which there is room, and returns the record's size. Throws as `encodeRecord` does. */
   write(
     chunk: TailChunk,
@@ -30,8 +40,8 @@ export class RecordWriter {
   ): number {
     const at = chunk.length;
     const { body, bornTimestamp, bornHost } = message;
-    const likeness = this.stencils.of(queue.topic, queue.topicBytes, message);
-    if (likeness?.stencil.begin(queue.topic, message.idBegin!, bornTimestamp, bornHost, storeTimestamp) === true) {
+    const likeness = this.likenessOf(message, queue, storeTimestamp);
+    if (likeness !== undefined) {
       this.likeness = likeness;
       this.sysFlag = 0;
       this.tagsCode = likeness.tagsCode;
