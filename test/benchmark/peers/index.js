@@ -9,6 +9,8 @@ export const PEERS = [
   { id: 'rocketmq-sync', main: true, load: () => load('./rocketmq/sync.js') },
   { id: 'kafka', main: false, load: () => load('./kafka/async.js') },
   { id: 'kafka-sync', main: false, load: () => load('./kafka/sync.js') },
+  { id: 'kafka-node', main: false, load: () => load('./kafka/node-async.js') },
+  { id: 'kafka-node-sync', main: false, load: () => load('./kafka/node-sync.js') },
   { id: 'nats', main: false, load: () => load('./nats/index.js') },
   { id: 'redis-streams', main: false, load: () => load('./redis-streams/index.js') },
 ];

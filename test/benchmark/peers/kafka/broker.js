@@ -3,8 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { freePort } from '../../../fault/support/free-port.js';
+import { classPath, javaVersion, missingArtifacts } from '../support/maven.js';
 import { OwnProcess } from '../support/own-process.js';
+
+const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 
 /** As in kafka-server-start.sh and kafka-run-class.sh. */
 const BROKER_MEMORY = ['-server', '-Xms1g', '-Xmx1g'];
@@ -19,12 +23,14 @@ const BROKER_TUNING = [
 const TOOL_MEMORY = ['-server', '-Xmx512m'];
 const PATIENCE_MILLIS = 90_000;
 
+export const missingKafka = () => missingArtifacts(FOLDER, 'Apache Kafka');
+
 export class KafkaBroker {
   programs = [];
 
-  static async start(classPath, directory, queues) {
+  static async start(directory, queues) {
     const broker = new KafkaBroker();
-    broker.classPath = classPath;
+    broker.classPath = classPath(FOLDER);
     broker.directory = directory;
     await mkdir(directory, { recursive: true });
     try {
@@ -59,6 +65,20 @@ export class KafkaBroker {
     this.server = this.java('kafka.Kafka', [file], options);
     this.programs.push(this.server);
     await this.server.until(() => accepts(port), 'it accepted a connection', PATIENCE_MILLIS);
+  }
+
+  get version() {
+    return /kafka_2\.13-([\d.]+)\.jar/.exec(this.classPath)?.[1] ?? 'of an unknown version';
+  }
+
+  /** Server and configuration of it, whoever its client is. */
+  facts(synced) {
+    return {
+      server: `Apache Kafka ${this.version}, one process as broker and controller (KRaft), Java ${javaVersion()}, heap 1 GiB, G1`,
+      configuration: synced
+        ? 'flush.messages=1: what one request brings to a queue is synced before it is answered; otherwise as shipped'
+        : 'as shipped: acks=all answers when the page cache has it, nothing is synced',
+    };
   }
 
   pids() {

@@ -1,10 +1,7 @@
 // Apache Kafka with its own performance tools.
-import { fileURLToPath } from 'node:url';
-import { classPath, javaVersion, missingArtifacts } from '../support/maven.js';
-import { KafkaBroker } from './broker.js';
+import { KafkaBroker, missingKafka } from './broker.js';
 import { KafkaTools, window } from './tools.js';
 
-const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const TOPIC = 'bench';
 /** Filled without syncs: what is received does not depend on how it was sent. */
 const BACKLOG_TOPIC = 'bench-backlog';
@@ -19,13 +16,11 @@ class Kafka {
     this.broker = broker;
     this.tools = new KafkaTools(broker);
     this.durability = synced ? 'sync' : 'async';
-    const version = /kafka_2\.13-([\d.]+)\.jar/.exec(broker.classPath)?.[1];
+    const { server, configuration } = broker.facts(synced);
     this.facts = {
-      server: `Apache Kafka ${version}, one process as broker and controller (KRaft), Java ${javaVersion()}, heap 1 GiB, G1`,
-      client: `ProducerPerformance and ConsumerPerformance of kafka-tools ${version}`,
-      configuration: synced
-        ? 'flush.messages=1: what one request brings to a queue is synced before it is answered; otherwise as shipped'
-        : 'as shipped: acks=all answers when the page cache has it, nothing is synced',
+      server,
+      client: `ProducerPerformance and ConsumerPerformance of kafka-tools ${broker.version}`,
+      configuration,
       queues: `one topic of ${QUEUES} partitions, one replica`,
       sending: `acks=all, idempotent, batches as shipped; the memory of the producer holds as many as are in flight (1000 of 1 KiB: ${window(1024, 1000).join(', ')})`,
       receiving: 'one consumer of a new group over a backlog; offsets committed every five seconds, as shipped',
@@ -57,9 +52,9 @@ class Kafka {
 export function kafka(name, synced) {
   return {
     name,
-    missing: () => missingArtifacts(FOLDER, 'Apache Kafka'),
+    missing: missingKafka,
     async open(directory) {
-      const broker = await KafkaBroker.start(classPath(FOLDER), directory, QUEUES);
+      const broker = await KafkaBroker.start(directory, QUEUES);
       try {
         if (synced) await broker.createTopic(TOPIC, QUEUES, { 'flush.messages': 1 });
         return new Kafka(broker, synced);
