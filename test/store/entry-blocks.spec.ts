@@ -7,9 +7,9 @@ const offsetOf = (index: number): number => index * 0x3fff_ffff + (index % 2) * 
 const tagsCodeOf = (index: number): number =>
   [0, -1, -0x8000_0000, 0x7fff_ffff, -0x1_0000_0000, 1_700_000_000_000][index % 6]!;
 
-function filled(): EntryBlocks {
+function filled(count = ENTRIES): EntryBlocks {
   const entries = new EntryBlocks();
-  for (let index = 0; index < ENTRIES; index++) entries.push(index, offsetOf(index), index + 1, tagsCodeOf(index));
+  for (let index = 0; index < count; index++) entries.push(index, offsetOf(index), index + 1, tagsCodeOf(index));
   return entries;
 }
 
@@ -24,5 +24,17 @@ describe('EntryBlocks', () => {
     expect(target.subarray(2 * ENTRY_BYTES, end)).toEqual(expected.subarray(3 * ENTRY_BYTES, -2 * ENTRY_BYTES));
     expect(target.subarray(0, 2 * ENTRY_BYTES).every((byte) => byte === 0)).toBe(true);
     expect(target.subarray(end).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('hand blocks on that they let go of, and keep what they have', () => {
+    const [count, kept] = [40_000, 30_000];
+    const expected = filled(count).encode(0, count);
+    const entries = filled(count);
+    entries.evict(kept, Number.POSITIVE_INFINITY);
+    const start = entries.start(-1);
+    expect(start).toBeGreaterThan(kept - 4096);
+    expect(start).toBeLessThanOrEqual(kept);
+    expect(filled(count).encode(0, count).equals(expected)).toBe(true);
+    expect(entries.encode(start, count).equals(expected.subarray(start * ENTRY_BYTES))).toBe(true);
   });
 });

@@ -8,6 +8,8 @@ import type { IndexTable } from './index-table.js';
 export class IndexFiles {
   /** In the order of the log; those in memory as a table are not among them. */
   private files: IndexFile[] = [];
+  /** Of the file that was written last, for the next one; undefined while one is written. */
+  private memory: ArrayBuffer | undefined;
 
   constructor(
     private readonly fileSystem: FileSystem,
@@ -55,7 +57,8 @@ export class IndexFiles {
 
   /** Replaces the file of the same beginning; a crash leaves the old one or the new one. */
   async write(table: IndexTable): Promise<IndexFile> {
-    const bytes = table.encode();
+    const bytes = table.encode(this.memory);
+    this.memory = undefined;
     const { count, from, to, firstTime, lastTime } = table;
     const path = this.path(from);
     const temporary = `${path}.tmp`;
@@ -63,6 +66,7 @@ export class IndexFiles {
     const handle = await this.fileSystem.open(temporary, 'create');
     try {
       await handle.write(bytes, 0);
+      this.memory = bytes.buffer as ArrayBuffer;
       await handle.datasync();
     } finally {
       await handle.close();

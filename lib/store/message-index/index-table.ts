@@ -46,6 +46,10 @@ export function headerCrc(header: Uint8Array): number {
   return crc32(copy) >>> 0;
 }
 
+/** For sorting: memory of its own for each table would be reason for collections of the heap. */
+let orders: [Uint32Array, Uint32Array] = [new Uint32Array(0), new Uint32Array(0)];
+const starts = new Uint32Array(0x1_0001);
+
 /** The youngest part of the index, in memory: 16 bytes an entry, in the order of the log. */
 export class IndexTable {
   count = 0;
@@ -57,9 +61,19 @@ export class IndexTable {
   private seconds = new Uint32Array(FIRST_ENTRIES);
   private offsets = new Float64Array(FIRST_ENTRIES);
 
-  /** @param from Log offset of the first record that it may hold. */
-  constructor(readonly from: number) {
+  constructor(
+    /** Log offset of the first record that it may hold. */
+    public from: number,
+  ) {
     this.to = from;
+  }
+
+  /** Empties it, for what begins at another log offset. Its memory stays: that of a new one is reason for collections of the heap. */
+  beginAgain(from: number): void {
+    this.count = 0;
+    this.from = this.to = from;
+    this.firstTime = Number.POSITIVE_INFINITY;
+    this.lastTime = Number.NEGATIVE_INFINITY;
   }
 
   add(hash: number, time: number, offset: number): void {
@@ -81,12 +95,19 @@ export class IndexTable {
     }
   }
 
-  /** As a file: 10 ms for 262,144 entries. */
-  encode(): Buffer {
+  /**
+   * As a file: 10 ms for 262,144 entries.
+   * @param memory Takes it, if there is room for `fileBytes`.
+   */
+  encode(memory?: ArrayBuffer): Buffer {
     const order = this.sorted();
     const header = headerBytes(this.count);
     const blocks = Math.ceil(this.count / BLOCK_ENTRIES);
-    const bytes = new ArrayBuffer(header + blocks * BLOCK_BYTES);
+    const { fileBytes } = this;
+    const bytes = memory !== undefined && memory.byteLength >= fileBytes ? memory : new ArrayBuffer(fileBytes);
+    new Uint8Array(bytes, 0, header).fill(0);
+    // The entries that the last block does not have are zeros.
+    if (blocks > 0) new Uint8Array(bytes, fileBytes - BLOCK_BYTES, BLOCK_BYTES).fill(0);
     const directory = new Uint32Array(bytes, HEADER_FIELDS, blocks * 2);
     for (let block = 0; block < blocks; block++) {
       const base = header + block * BLOCK_BYTES;
@@ -107,19 +128,24 @@ export class IndexTable {
     const fields = new Float64Array(bytes, 0, 8);
     fields.set([INDEX_MAGIC, INDEX_VERSION, this.count, this.from, this.to, this.firstTime, this.lastTime, 0]);
     fields[CRC_FIELD] = headerCrc(new Uint8Array(bytes, 0, header));
-    return Buffer.from(bytes);
+    return Buffer.from(bytes, 0, fileBytes);
   }
 
-  /** By hash, the youngest first within one. Many: two rounds over 16 bits each, from the youngest entry to the oldest. */
+  /** Bytes of its file. */
+  get fileBytes(): number {
+    return headerBytes(this.count) + Math.ceil(this.count / BLOCK_ENTRIES) * BLOCK_BYTES;
+  }
+
+  /** By hash, the youngest first within one; valid until the next call. Many: two rounds over 16 bits each, from the youngest entry to the oldest. */
   private sorted(): Uint32Array {
     const { count, hashes } = this;
     if (count < FEW)
       return Uint32Array.from({ length: count }, (_, at) => at).sort((a, b) => hashes[a]! - hashes[b]! || b - a);
-    let from = new Uint32Array(count);
-    let to = new Uint32Array(count);
+    if (orders[0].length < count) orders = [new Uint32Array(count), new Uint32Array(count)];
+    let [from, to] = orders;
     for (let at = 0; at < count; at++) from[at] = count - 1 - at;
     for (const shift of [0, 16]) {
-      const starts = new Uint32Array(0x1_0001);
+      starts.fill(0);
       for (let at = 0; at < count; at++) starts[((hashes[at]! >>> shift) & 0xffff) + 1]!++;
       for (let bucket = 0; bucket < 0x1_0000; bucket++) starts[bucket + 1]! += starts[bucket]!;
       for (let at = 0; at < count; at++) {

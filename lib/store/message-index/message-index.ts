@@ -62,6 +62,8 @@ export class MessageIndex implements DispatchTarget {
   private table = new IndexTable(0);
   /** Full, and not on the disk yet; the oldest first. */
   private full: IndexTable[] = [];
+  /** One whose file is written, and whose memory the next one takes. */
+  private spare: IndexTable | undefined;
   private opened = false;
   /** The log's end when it was recovered: files that know more describe what a crash took back. */
   private recoveredTo = 0;
@@ -165,7 +167,7 @@ export class MessageIndex implements DispatchTarget {
   private enter(topic: string, message: Keyed, offset: number, size: number, time: number): void {
     if (this.table.count >= this.fileEntries) {
       this.full.push(this.table);
-      this.table = new IndexTable(this.table.to);
+      this.table = this.nextTable(this.table.to);
     }
     // Waiting messages are found once they are delivered; a half message must not be seen.
     if (!isHiddenTopic(topic)) enterKeys(this.table, topic, message, offset, time);
@@ -220,11 +222,21 @@ export class MessageIndex implements DispatchTarget {
     this.files.add(await this.store(table));
   }
 
+  private nextTable(from: number): IndexTable {
+    const { spare } = this;
+    if (spare === undefined) return new IndexTable(from);
+    this.spare = undefined;
+    spare.beginAgain(from);
+    return spare;
+  }
+
   private async writeFull(): Promise<void> {
     for (let table = this.full[0]; table !== undefined; table = this.full[0]) {
       this.files.add(await this.store(table));
       this.full.shift();
       this.writtenTo = Math.max(this.writtenTo, table.to);
+      // A search may still read it.
+      if (this.searches === 0) this.spare = table;
     }
   }
 

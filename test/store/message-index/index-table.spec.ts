@@ -42,4 +42,22 @@ describe('IndexTable', () => {
     ]);
     await handle.close();
   });
+
+  it('begins again empty, and makes the same file in memory that has held another', () => {
+    const filled = (table: IndexTable, count: number): IndexTable => {
+      for (let at = 0; at < count; at++) table.add(Math.imul(at, 0x9e37_79b1) >>> 0, at * 700, table.from + at * 100);
+      table.to = table.from + count * 100;
+      return table;
+    };
+    const table = filled(new IndexTable(0), 5000);
+    const memory = table.encode().buffer as ArrayBuffer;
+    for (const count of [4999, 300, 1, 0]) {
+      table.beginAgain(1_000_000);
+      expect([...table.find(0, ...FOREVER)]).toEqual([]);
+      const bytes = filled(table, count).encode(memory);
+      expect(bytes.buffer).toBe(memory);
+      expect(bytes.equals(filled(new IndexTable(1_000_000), count).encode())).toBe(true);
+    }
+    expect(filled(new IndexTable(0), 9000).encode(memory).buffer).not.toBe(memory);
+  });
 });
