@@ -12,6 +12,7 @@ import {
   getProperty,
   isRetryTopic,
   isSendableTopic,
+  joinOffsetMessageIds,
   LIMITS,
   MessagingError,
   originOf,
@@ -237,12 +238,8 @@ export class SendProcessor {
       const { count } = outcomes;
       const { address } = this.options;
       let bytes = 0;
-      let ids = '';
-      for (let place = 0; place < count; place++) {
-        bytes += outcomes.size(place);
-        if (place > 0) ids += ',';
-        ids += encodeOffsetMessageId(address, outcomes.physicalOffset(place));
-      }
+      for (let place = 0; place < count; place++) bytes += outcomes.size(place);
+      const ids = joinOffsetMessageIds(address, count, (place) => outcomes.physicalOffset(place));
       this.stored += count;
       this.traffic.stored(topic.name, count, bytes);
       respond(this.answer(queueId, { queueOffset: outcomes.queueOffset(0) }, ids));

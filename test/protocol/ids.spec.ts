@@ -5,6 +5,7 @@ import {
   encodeOffsetMessageId,
   hostBytes,
   hostText,
+  joinOffsetMessageIds,
 } from '../../lib/protocol/index.js';
 import { codeOf } from './messages.js';
 import { vectors } from './vectors.js';
@@ -16,6 +17,16 @@ describe('offset message ids', () => {
     expect(encodeOffsetMessageId(host, physicalOffset)).toBe(id);
     expect(decodeOffsetMessageId(id)).toEqual({ host, physicalOffset });
     expect(decodeOffsetMessageId(id.toLowerCase())).toEqual({ host, physicalOffset });
+  });
+
+  it.each(['10.1.2.3:10911', '[2001:db8::1]:5'])('of several messages at %s are joined', (host) => {
+    for (const begin of [0, 0xffff_0000, 2 ** 50 + 7]) {
+      for (const count of [0, 1, 2, 700]) {
+        const offsets = Array.from({ length: count }, (_, n) => begin + n * 263 + (n % 50 === 0 ? n * 0x1_0000 : 0));
+        const ids = offsets.map((offset) => encodeOffsetMessageId(host, offset));
+        expect(joinOffsetMessageIds(host, count, (place) => offsets[place]!)).toBe(ids.join(','));
+      }
+    }
   });
 
   it('are told from what is none', () => {
