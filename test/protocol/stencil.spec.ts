@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { SeededRandom } from '../../lib/platform/index.js';
 import {
   AlikeBatch,
   BodyRow,
@@ -66,6 +67,44 @@ describe('a stencil', () => {
     );
   });
 
+  function writesAlike(
+    bodies: readonly Uint8Array[],
+    firstIdEnd: number,
+    queueOffset: number,
+    from: number,
+    at = 0,
+  ): void {
+    const room = bodies.reduce((sum, { length }) => sum + length, 0);
+    const row = new BodyRow(room, bodies.length);
+    for (const each of bodies) row.add(each);
+    const batch = new AlikeBatch(BEGIN, firstIdEnd, REST, row);
+    const stencil = new RecordStencil('orders'.length, BEGIN, REST, STORE);
+    stencil.begin('orders', BEGIN, 1, '1.2.3.4:5', 2);
+    const bytes = Buffer.alloc(at + room + bodies.length * stencil.overhead + 9, '.');
+    const wanted = Buffer.from(bytes);
+    const under = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+    // Twice: the second time with what is known of the first.
+    for (let time = 0; time < 2; time++) {
+      let to = at;
+      bodies.forEach((each, place) => {
+        const [physicalOffset, idEnd] = [from + to - at, batch.idEnd(place)];
+        to += stencil.write(
+          wanted,
+          under(wanted),
+          to,
+          Buffer.from(each),
+          3,
+          queueOffset + place,
+          physicalOffset,
+          idEnd,
+        );
+      });
+      expect(stencil.writeAlike(bytes, under(bytes), at, batch, 3, queueOffset, from)).toBe(to - at);
+      expect(bytes.equals(wanted)).toBe(true);
+      bytes.fill('.', at, to);
+    }
+  }
+
   it('writes the bodies of a batch as it would write each of them', () => {
     const body = fc.oneof(
       fc.uint8Array({ maxLength: 90 }),
@@ -73,33 +112,22 @@ describe('a stencil', () => {
       fc.uint8Array({ minLength: 380, maxLength: 420 }),
     );
     const begin = offset.map((number) => Math.floor(number / 2));
-    fc.assert(
-      fc.property(
-        fc.array(body, { minLength: 1, maxLength: 9 }),
-        id16,
-        begin,
-        begin,
-        fc.nat({ max: 9 }),
-        (...given) => {
-          const [bodies, firstIdEnd, queueOffset, physicalOffset, at] = given;
-          const row = new BodyRow(9 * 420, 9);
-          for (const each of bodies) row.add(each);
-          const batch = new AlikeBatch(BEGIN, firstIdEnd, REST, row);
-          const stencil = new RecordStencil('orders'.length, BEGIN, REST, STORE);
-          stencil.begin('orders', BEGIN, 1, '1.2.3.4:5', 2);
-          const bytes = Buffer.alloc(at + 9 * (stencil.overhead + 420), '.');
-          const wanted = Buffer.from(bytes);
-          const under = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
-          let to = at;
-          bodies.forEach((each, place) => {
-            const [from, idEnd] = [physicalOffset + to - at, batch.idEnd(place)];
-            to += stencil.write(wanted, under(wanted), to, Buffer.from(each), 3, queueOffset + place, from, idEnd);
-          });
-          expect(stencil.writeAlike(bytes, under(bytes), at, batch, 3, queueOffset, physicalOffset)).toBe(to - at);
-          expect(bytes.equals(wanted)).toBe(true);
-        },
-      ),
+    const bodies = fc.array(body, { minLength: 1, maxLength: 9 });
+    fc.assert(fc.property(bodies, id16, begin, begin, fc.nat({ max: 9 }), writesAlike));
+  });
+
+  it('writes many bodies of one length like that, also where offsets get beyond 32 bits', () => {
+    const random = new SeededRandom(5);
+    const bodies = Array.from({ length: 300 }, (_, place) =>
+      Uint8Array.from({ length: place < 200 ? 21 : 40 + (place % 2) }, () => random.below(256)),
     );
+    for (const [queueOffset, from] of [
+      [0, 0],
+      [7, 5e9],
+      [2 ** 32 - 100, 2 ** 32 - 9000],
+      [2 ** 33 + 1, 2 ** 40 - 50_000],
+    ] as const)
+      writesAlike(bodies, 0xfff0, queueOffset, from);
   });
 
   it.each([

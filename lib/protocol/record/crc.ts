@@ -209,7 +209,7 @@ export function byNibbles(table: Int32Array, start: number, word: number): numbe
 }
 
 /** Fills a table from what the function makes of each single bit. */
-function fillByBits(table: Int32Array, start: number, ofBit: Int32Array): void {
+export function fillByBits(table: Int32Array, start: number, ofBit: Int32Array): void {
   for (let row = 0; row < 8; row++) {
     for (let value = 1; value < 16; value++) {
       const top = 31 - Math.clz32(value);

@@ -9,9 +9,11 @@ import {
   crcOf,
   crcOfByte,
   crcOfCopy,
+  fillByBits,
   joinedCrc,
   SHORT_IN_VIEW,
   shiftTable,
+  WORD_TABLE,
   wordTable,
 } from './crc.js';
 import { NO_CRC_BIT, writeCrc } from './encode.js';
@@ -43,6 +45,8 @@ const FRONT_WORDS = AT_BODY / 4;
 /** From this word on to the body's length all is known before. */
 const SHARED_FROM = (AT_PHYSICAL_OFFSET + 8) / 4;
 const TWO_32 = 0x1_0000_0000;
+/** Tables for bodies of one length cost as much as they save in a hundred records. */
+const WORTH_TABLES = 64;
 
 /** What the numbers in front of the body add to the CRC of the bytes up to the body. */
 const SIZE = wordTable(AT_BODY - 4);
@@ -90,6 +94,10 @@ export class RecordStencil {
   /** What each of the id's last digits adds to the CRC, sixteen numbers a digit. */
   private readonly digits: Int32Array;
   private readonly pastTail: Int32Array;
+  /** See `crcOfLows`; -1 before there are any. */
+  private tabledLength = -1;
+  private readonly tables = new Int32Array(3 * WORD_TABLE);
+  private readonly ofBit = new Int32Array(3 * 32);
 
   /** Only where `fits` says so, for ids as long as one that begins like this. */
   constructor(
@@ -207,6 +215,31 @@ export class RecordStencil {
     return byNibbles(this.pastTail, 0, joinedCrc(front, bodyCrc, this.bodyLength));
   }
 
+  /** What a body's CRC and the lower words of both offsets add to `crcPastTail` with bodies of `tabledLength` bytes. */
+  private crcOfLows(bodyCrc: number, queueOffset: number, physicalOffset: number): number {
+    const { tables } = this;
+    return (
+      byNibbles(tables, 0, bodyCrc) ^
+      byNibbles(tables, WORD_TABLE, lowWord(queueOffset)) ^
+      byNibbles(tables, 2 * WORD_TABLE, lowWord(physicalOffset))
+    );
+  }
+
+  /** Makes the tables for that. */
+  private tabulate(bodyLength: number): true {
+    const none = this.crcPastTail(0, 0, 0, 0);
+    for (let bit = 0; bit < 32; bit++) {
+      const word = (1 << bit) >>> 0;
+      this.ofBit[bit] = none ^ this.crcPastTail(word | 0, 0, 0, 0);
+      this.ofBit[32 + bit] = none ^ this.crcPastTail(0, 0, word, 0);
+      this.ofBit[64 + bit] = none ^ this.crcPastTail(0, 0, 0, word);
+    }
+    for (let table = 0; table < 3; table++)
+      fillByBits(this.tables, table * WORD_TABLE, this.ofBit.subarray(table * 32, table * 32 + 32));
+    this.tabledLength = bodyLength;
+    return true;
+  }
+
   /** Writes a record of `overhead` and the body's bytes; the caller has seen to the room. `view` is over the same bytes as `target`. */
   write(
     target: Buffer,
@@ -226,7 +259,8 @@ export class RecordStencil {
     const bodyCrc =
       bodyLength <= SHORT_IN_VIEW ? crcInView(view, bodyAt, bodyAt + bodyLength) : crcOf(body, 0, bodyLength);
     this.frame(view, at, size, bodyLength, queueId);
-    this.complete(target, view, at, bodyLength, bodyCrc, queueId, queueOffset, physicalOffset, idEnd);
+    const crc = this.crcPastTail(bodyCrc, queueId, queueOffset, physicalOffset);
+    this.complete(target, view, at, bodyLength, bodyCrc, queueOffset, physicalOffset, idEnd, crc);
     return size;
   }
 
@@ -252,6 +286,10 @@ export class RecordStencil {
       if (bodyLength !== this.bodyLength) this.measure(bodyLength, size);
       this.frame(view, at, size, bodyLength, queueId);
       repeat(target, at, size, behind - place);
+      const tabled = this.tabledLength === bodyLength || (behind - place >= WORTH_TABLES && this.tabulate(bodyLength));
+      // Of what is the same for all of them, unless an offset gets beyond a multiple of 2^32.
+      let high = -1;
+      let common = 0;
       for (; place < behind; place++) {
         let bodyCrc;
         if (bodyLength <= SHORT_IN_VIEW) bodyCrc = crcOfCopy(bodies.view, from, view, at + AT_BODY, bodyLength);
@@ -261,7 +299,16 @@ export class RecordStencil {
           bodyCrc = crcOf(body, 0, bodyLength);
         }
         const idEnd = batch.idEnd(place);
-        this.complete(target, view, at, bodyLength, bodyCrc, queueId, queueOffset + place, by + at, idEnd);
+        const queueAt = queueOffset + place;
+        let crc;
+        if (tabled) {
+          if (high !== highsOf(queueAt, by + at)) {
+            high = highsOf(queueAt, by + at);
+            common = this.crcPastTail(0, queueId, queueAt, by + at) ^ this.crcOfLows(0, queueAt, by + at);
+          }
+          crc = common ^ this.crcOfLows(bodyCrc, queueAt, by + at);
+        } else crc = this.crcPastTail(bodyCrc, queueId, queueAt, by + at);
+        this.complete(target, view, at, bodyLength, bodyCrc, queueAt, by + at, idEnd, crc);
         at += size;
         from += bodyLength;
       }
@@ -290,10 +337,10 @@ export class RecordStencil {
     at: number,
     bodyLength: number,
     bodyCrc: number,
-    queueId: number,
     queueOffset: number,
     physicalOffset: number,
     idEnd: number,
+    crcPastTail: number,
   ): void {
     const queueOffsetHigh = Math.floor(queueOffset / TWO_32);
     const physicalOffsetHigh = Math.floor(physicalOffset / TWO_32);
@@ -311,8 +358,7 @@ export class RecordStencil {
       digits[16 | ((idEnd >>> 8) & 15)]! ^
       digits[32 | ((idEnd >>> 4) & 15)]! ^
       digits[48 | (idEnd & 15)]!;
-    const crc = this.crcPastTail(bodyCrc, queueId, queueOffset, physicalOffset) ^ tailCrc;
-    writeCrc(target, tailAt + this.tail.length, crc & NO_CRC_BIT);
+    writeCrc(target, tailAt + this.tail.length, (crcPastTail ^ tailCrc) & NO_CRC_BIT);
   }
 }
 
@@ -321,6 +367,15 @@ function repeat(target: Buffer, at: number, bytes: number, times: number): void 
   for (let have = 1; have < times; have *= 2) {
     target.copyWithin(at + have * bytes, at, at + Math.min(have, times - have) * bytes);
   }
+}
+
+function lowWord(number: number): number {
+  return number - Math.floor(number / TWO_32) * TWO_32;
+}
+
+/** Differs for offsets of which either has got beyond a multiple of 2^32. */
+function highsOf(queueOffset: number, physicalOffset: number): number {
+  return Math.floor(queueOffset / TWO_32) + Math.floor(physicalOffset / TWO_32);
 }
 
 function toWords(bytes: Buffer, words: Int32Array, count: number): void {
