@@ -11,20 +11,24 @@ const SLAB_BYTES = 65_536;
 const WRITE_BYTES = 262_144;
 /** What a write may have above that, so that the head of a large body does not need one of its own. */
 const HEADS_BYTES = 4_096;
+/**
+ * So much does not wait for the end of the turn: a client that takes several answers in one turn sent the first pack of its next
+ * messages only when it had encoded them all, and its broker had nothing to do meanwhile.
+ */
+const AT_ONCE_BYTES = 65_536;
 
 type Told = (() => void) | undefined;
-const NOBODY: readonly Told[] = [];
 
 /**
- * What waits to be written to one socket. Everything that is added in one turn of the event loop goes out in one write
+ * What waits to be written to one socket. All that is small and added in one turn of the event loop goes out in one write
  * (measured: 6 times the small frames per second compared with a write each).
  */
 export class Outbox {
   private readonly chunks: Buffer[] = [];
   /** For each chunk who is to be told that the socket has taken it; undefined for most. */
   private readonly tellers: Told[] = [];
-  /** Those of the write at hand. */
-  private telling: readonly Told[] = NOBODY;
+  /** Those of each write that the socket has not called back for, in their order. */
+  private readonly telling: (readonly Told[])[] = [];
   private queued = 0;
   private inFlight = 0;
   private writeStarted = 0;
@@ -65,9 +69,12 @@ export class Outbox {
       else this.queueParts(body, sent);
     }
     this.queued += head.length + bodyBytes;
-    if (!this.scheduled && this.inFlight === 0) {
-      this.scheduled = true;
-      this.clock.defer(this.flush);
+    if (this.inFlight === 0) {
+      if (this.queued >= AT_ONCE_BYTES) this.flush();
+      else if (!this.scheduled) {
+        this.scheduled = true;
+        this.clock.defer(this.flush);
+      }
     }
     if (copied) sent?.();
   }
@@ -113,7 +120,10 @@ export class Outbox {
 
   private readonly flush = (): void => {
     this.scheduled = false;
-    if (this.inFlight > 0 || this.queued === 0 || this.socket.destroyed) return;
+    while (this.inFlight === 0 && this.queued > 0 && !this.socket.destroyed) this.write();
+  };
+
+  private write(): void {
     this.cutSlab();
     let count = 0;
     let bytes = 0;
@@ -123,7 +133,7 @@ export class Outbox {
     )
       bytes += this.chunks[count++]!.length;
     const batch = this.chunks.splice(0, count);
-    this.telling = this.tellers.splice(0, count);
+    this.telling.push(this.tellers.splice(0, count));
     this.queued -= bytes;
     this.inFlight = bytes;
     this.writeStarted = this.clock.monotonic();
@@ -131,19 +141,28 @@ export class Outbox {
     for (let index = 0; index < count - 1; index++) this.socket.write(batch[index]!);
     this.socket.write(batch[count - 1]!, this.written);
     this.socket.uncork();
-  };
+    // The kernel has taken all of it already. The socket says so only after everything else of this turn, and the rest of a pack
+    // would wait for that.
+    if (this.socket.writableLength === 0) this.taken();
+  }
 
   private readonly written = (error?: Error | null): void => {
     // The socket reports its own failure; this channel is about to be closed by it.
     if (error) return;
+    const told = this.telling.shift()!;
+    // Others are told later than they are taken; the last one is not taken before it is told.
+    if (this.telling.length === 0) {
+      this.taken();
+      this.flush();
+    }
+    for (const sent of told) sent?.();
+    this.onProgress();
+  };
+
+  private taken(): void {
     this.inFlight = 0;
     // All is sent: the next frames take the same memory. A new slab for every fifty lone messages outlived young
     // collections, and as memory outside of the heap it brought on those of the whole heap.
     if (this.queued === 0) this.slabFrom = this.slabTo = 0;
-    const { telling } = this;
-    this.telling = NOBODY;
-    this.flush();
-    for (const sent of telling) sent?.();
-    this.onProgress();
-  };
+  }
 }

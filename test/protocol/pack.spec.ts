@@ -98,6 +98,26 @@ describe('packs', () => {
     }
   });
 
+  it('write properties in parts as they write the same ones as a text', () => {
+    const part = fc.record({
+      idBegin: fc.constantFrom('0A01020305D92A3B4C5D00000001', '0A01020305D92A3B4C5D00000002', 'ü'),
+      idEnd: fc.oneof(fc.constantFrom(0, 0x9f, 0xffff), fc.nat(0xffff)),
+      rest: fc.option(fc.constantFrom('', '\x02', '\x02TAGS\x01größer\x02', '\x02TAGS\x01a\x02'), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
+        const properties = parts.map(({ idBegin, idEnd, rest }) =>
+          rest === undefined ? 'A\x01b\x02' : joinedProperties(idBegin, idEnd, rest),
+        );
+        const pack = packOf(
+          ['t'],
+          properties.map((text) => [0, 0, 0, 0, text, Buffer.alloc(1)] as const),
+        );
+        expect(encodeSendPack({ ...pack, parts })).toEqual(encodeSendPack(pack));
+      }),
+    );
+  });
+
   it('are read in place: bodies are views of the frame', () => {
     const bytes = encodeSendPack(PACK);
     for (const body of decodeSendPack(bytes).bodies) expect(body.buffer).toBe(bytes.buffer);
@@ -106,6 +126,8 @@ describe('packs', () => {
   it('refuse what has no place in them', () => {
     const message = (properties: string, after = 0) => [0, 0, 0, after, properties, Buffer.alloc(1)] as const;
     expect(codeOf(() => encodeSendPack(packOf(['t'], [message('x'.repeat(32_768))])))).toBe('PROPERTIES_INVALID');
+    const parts = [{ idBegin: '', idEnd: 0, rest: 'x'.repeat(32_768) }];
+    expect(codeOf(() => encodeSendPack({ ...packOf(['t'], [message('')]), parts }))).toBe('PROPERTIES_INVALID');
     expect(codeOf(() => encodeSendPack(packOf(['t'], [message(''), message('', 2 ** 31)])))).toBe('BAD_ARGUMENT');
     expect(codeOf(() => encodeSendPack(packOf(['t'.repeat(65_536)], [message('')])))).toBe('BAD_ARGUMENT');
     const many = Array.from({ length: MOST_IN_PACK + 1 }, () => message(''));

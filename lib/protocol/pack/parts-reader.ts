@@ -7,7 +7,7 @@ const REST_AT = ID_NAME.length + ID_BYTES;
 /** A longer rest is hardly that of many messages. */
 const LONGEST_REST = 512;
 
-const NAME = Buffer.from(ID_NAME, 'latin1');
+const NAME = viewOf(ID_NAME);
 /** The value of each digit, -1 for bytes that are none. */
 const DIGITS = new Int8Array(256).fill(-1);
 for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
@@ -26,22 +26,22 @@ class Parts implements PropertyParts {
  */
 export class PartsReader {
   private rest = '';
-  private restBytes = Buffer.alloc(0);
+  private restBytes = viewOf('');
   private idBegin = '';
-  private readonly beginBytes = Buffer.alloc(BEGIN_BYTES);
+  private beginBytes = viewOf('0'.repeat(BEGIN_BYTES));
 
   /**
    * The properties that lie in [from, to); undefined for others. What stands behind the id of the message is what those after it
-   * are compared with, if `learn` says so.
+   * are compared with, if `learn` says so. `view` is one of all `bytes`.
    */
-  read(bytes: Buffer, from: number, to: number, learn: boolean): PropertyParts | undefined {
-    if (to - from <= REST_AT || !same(bytes, from, NAME)) return undefined;
+  read(bytes: Buffer, view: DataView, from: number, to: number, learn: boolean): PropertyParts | undefined {
+    if (to - from <= REST_AT || !same(view, from, NAME)) return undefined;
     const restAt = from + REST_AT;
     const { restBytes } = this;
-    const known = to - restAt === restBytes.length && same(bytes, restAt, restBytes);
+    const known = to - restAt === restBytes.byteLength && same(view, restAt, restBytes);
     if (!known && !(learn && this.learn(bytes, restAt, to))) return undefined;
-    const beginAt = from + NAME.length;
-    if (!same(bytes, beginAt, this.beginBytes) && !this.begin(bytes, beginAt)) return undefined;
+    const beginAt = from + ID_NAME.length;
+    if (!same(view, beginAt, this.beginBytes) && !this.begin(bytes, beginAt)) return undefined;
     let idEnd = 0;
     for (let at = restAt - ID_DIGITS; at < restAt; at++) {
       const digit = DIGITS[bytes[at]!]!;
@@ -55,19 +55,27 @@ export class PartsReader {
     if (bytes[from] !== 0x02 || to - from > LONGEST_REST) return false;
     for (let at = from; at < to; at++) if (bytes[at]! > 127) return false;
     this.rest = bytes.toString('latin1', from, to);
-    this.restBytes = Buffer.from(this.rest, 'latin1');
+    this.restBytes = viewOf(this.rest);
     return true;
   }
 
   private begin(bytes: Buffer, from: number): boolean {
     for (let at = from; at < from + BEGIN_BYTES; at++) if (DIGITS[bytes[at]!]! < 0) return false;
     this.idBegin = bytes.toString('latin1', from, from + BEGIN_BYTES);
-    this.beginBytes.write(this.idBegin, 'latin1');
+    this.beginBytes = viewOf(this.idBegin);
     return true;
   }
 }
 
-function same(bytes: Buffer, from: number, wanted: Buffer): boolean {
-  for (let at = 0; at < wanted.length; at++) if (bytes[from + at] !== wanted[at]) return false;
+/** By words: byte by byte it was a twentieth of what a broker does for a send. */
+function same(view: DataView, from: number, wanted: DataView): boolean {
+  const length = wanted.byteLength;
+  let at = 0;
+  for (; at + 4 <= length; at += 4) if (view.getInt32(from + at) !== wanted.getInt32(at)) return false;
+  for (; at < length; at++) if (view.getUint8(from + at) !== wanted.getUint8(at)) return false;
   return true;
+}
+
+function viewOf(text: string): DataView {
+  return new DataView(new Uint8Array(Buffer.from(text, 'latin1')).buffer);
 }

@@ -1,8 +1,9 @@
 import { MessagingError } from '../errors.js';
-import { readInt32, readInt64, readUint16, writeInt16, writeInt32, writeInt64 } from '../int64.js';
+import { readInt64, readUint16, writeInt16, writeInt32, writeInt64 } from '../int64.js';
 import { LIMITS } from '../names.js';
 import type { PropertyParts } from '../property-parts.js';
 import { PartsReader } from './parts-reader.js';
+import { PartsWriter } from './parts-writer.js';
 import { writeCounted, writeText } from './texts.js';
 
 /**
@@ -26,7 +27,7 @@ export interface SendPackHeader {
   readonly bornTimestamps: readonly number[];
   /** Wire form, see `encodeProperties`. */
   readonly properties: readonly string[];
-  /** The same in parts, where they are known to have such. Not on the wire. */
+  /** The same in parts, where they are known to have such; on the wire they are joined. */
   readonly parts?: readonly (PropertyParts | undefined)[];
   readonly bodies: readonly Buffer[];
 }
@@ -64,20 +65,22 @@ const LATEST = 2 ** 52;
 export const MOST_IN_PACK = 4096;
 
 const partsReader = new PartsReader();
+const partsWriter = new PartsWriter();
 
 /** Lengths of the properties of the pack at hand, so that they are counted once. */
 let lengths = new Int32Array(1024);
 
 /** Throws PROPERTIES_INVALID for properties that no message may have; BAD_ARGUMENT for what has no place in a pack. */
 export function encodeSendPack(pack: SendPackHeader): Buffer {
-  const { producerGroup, defaultTopic, topics, properties, bodies } = pack;
+  const { producerGroup, defaultTopic, topics, bodies } = pack;
   const count = bodies.length;
   if (count > MOST_IN_PACK || topics.length > MOST_IN_PACK) throw tooMany(count);
   if (count > lengths.length) lengths = new Int32Array(count * 2);
   let size = AT_TEXTS + 2 + Buffer.byteLength(producerGroup) + 2 + Buffer.byteLength(defaultTopic) + 4;
   for (const topic of topics) size += 2 + Buffer.byteLength(topic);
   for (let i = 0; i < count; i++) {
-    const length = Buffer.byteLength(properties[i]!);
+    const parts = pack.parts?.[i];
+    const length = parts?.rest === undefined ? Buffer.byteLength(pack.properties[i]!) : partsWriter.lengthOf(parts);
     if (length > LIMITS.propertiesBytes)
       throw new MessagingError(
         'PROPERTIES_INVALID',
@@ -90,7 +93,7 @@ export function encodeSendPack(pack: SendPackHeader): Buffer {
 }
 
 function written(pack: SendPackHeader, target: Buffer): Buffer {
-  const { topics, topicOf, queueIds, sysFlags, bornTimestamps, properties, bodies } = pack;
+  const { topics, topicOf, queueIds, sysFlags, bornTimestamps, bodies } = pack;
   const count = bodies.length;
   const born = count === 0 ? 0 : bornTimestamps[0]!;
   writeInt64(target, 0, born);
@@ -113,7 +116,10 @@ function written(pack: SendPackHeader, target: Buffer): Buffer {
     writeInt32(target, at + AT_BORN, after);
     writeInt16(target, at + AT_PROPERTIES_LENGTH, lengths[i]!);
     writeInt32(target, at + AT_BODY_LENGTH, body.length);
-    at = writeText(target, at + FIXED_BYTES, properties[i]!, lengths[i]!);
+    at += FIXED_BYTES;
+    const parts = pack.parts?.[i];
+    if (parts?.rest === undefined) at = writeText(target, at, pack.properties[i]!, lengths[i]!);
+    else at = partsWriter.write(target, at, parts);
     target.set(body, at);
     at += body.length;
   }
@@ -129,6 +135,7 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
   const end = bytes.length;
   const born = end < AT_TEXTS ? -1 : readInt64(bytes, 0);
   if (born < 0 || born > LATEST) throw noPack(0, end);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, end);
   const reader = new TextReader(bytes, AT_TEXTS);
   const producerGroup = reader.text();
   const defaultTopic = reader.text();
@@ -147,17 +154,17 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
   let at = reader.at;
   for (let i = 0; i < count; i++) {
     if (end - at < FIXED_BYTES) throw noPack(at, end);
-    const topic = readUint16(bytes, at);
-    const bodyLength = readInt32(bytes, at + AT_BODY_LENGTH);
+    const topic = view.getUint16(at);
+    const bodyLength = view.getInt32(at + AT_BODY_LENGTH);
     const textAt = at + FIXED_BYTES;
-    const bodyAt = textAt + readUint16(bytes, at + AT_PROPERTIES_LENGTH);
+    const bodyAt = textAt + view.getUint16(at + AT_PROPERTIES_LENGTH);
     if (topic >= topics.length || bodyLength < 0 || bodyAt + bodyLength > end) throw noPack(at, end);
     topicOf[i] = topic;
-    queueIds[i] = readInt32(bytes, at + AT_QUEUE);
-    sysFlags[i] = readInt32(bytes, at + AT_SYS_FLAG);
-    bornTimestamps[i] = born + readInt32(bytes, at + AT_BORN);
+    queueIds[i] = view.getInt32(at + AT_QUEUE);
+    sysFlags[i] = view.getInt32(at + AT_SYS_FLAG);
+    bornTimestamps[i] = born + view.getInt32(at + AT_BORN);
     propertiesAt[i] = textAt;
-    const inParts = partsReader.read(bytes, textAt, bodyAt, i === 0);
+    const inParts = partsReader.read(bytes, view, textAt, bodyAt, i === 0);
     if (inParts !== undefined) {
       parts ??= new Array<undefined>(count).fill(undefined);
       parts[i] = inParts;
@@ -169,7 +176,7 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
   return {
     producerGroup,
     defaultTopic,
-    defaultTopicQueueNums: readInt32(bytes, 8),
+    defaultTopicQueueNums: view.getInt32(8),
     topics,
     topicOf,
     queueIds,
