@@ -2,8 +2,8 @@ import type { AnswerRoom } from '../store/index.js';
 
 /** Below it Node's own pool serves, and answers are copied into what others share. */
 const LEAST_BYTES = 16_384;
-/** Memory comes in these sizes: an answer takes four times its own at the most. The larger one is what a pull has unless it asks for more. */
-const SIZES = [65_536, 262_144] as const;
+/** Memory comes in these sizes: an answer takes four times its own at the most. The largest one is what clients of ours ask for. */
+const SIZES = [65_536, 262_144, 524_288] as const;
 /** Of each size. They serve as many answers as are on their way at once; further ones are new each time. */
 const MOST_SPARE = 16;
 

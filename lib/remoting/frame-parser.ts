@@ -56,18 +56,22 @@ export class FrameParser {
     );
   }
 
-  /** Takes the next chunk; throws FRAME_INVALID when the stream cannot be trusted any further. */
-  push(chunk: Buffer): void {
+  /**
+   * Takes the next chunk; throws FRAME_INVALID when the stream cannot be trusted any further.
+   * @param lent The memory of the chunk will be another's: frames inside it are copied.
+   */
+  push(chunk: Buffer, lent = false): void {
     this.spent = false;
     if (this.paused) {
-      this.rest = this.rest === undefined ? chunk : Buffer.concat([this.rest, chunk]);
+      if (this.rest !== undefined) this.rest = Buffer.concat([this.rest, chunk]);
+      else this.rest = lent ? Buffer.from(chunk) : chunk;
       return;
     }
     let spent = true;
     let at = this.stitched === undefined ? 0 : this.stitch(chunk);
     while (at < chunk.length) {
       if (this.paused) {
-        this.rest = chunk.subarray(at);
+        this.rest = lent ? Buffer.from(chunk.subarray(at)) : chunk.subarray(at);
         return;
       }
       const left = chunk.length - at;
@@ -80,7 +84,8 @@ export class FrameParser {
       at += 4 + length;
       this.delivered++;
       this.free = false;
-      this.sink(chunk, start, at);
+      if (lent) this.sink(Buffer.from(chunk.subarray(start, at)), 0, at - start);
+      else this.sink(chunk, start, at);
       spent &&= this.free;
     }
     if (at < chunk.length) this.begin(chunk, at);

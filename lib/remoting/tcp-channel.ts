@@ -10,6 +10,7 @@ import {
   STOP_READING_BYTES,
 } from './framed-channel.js';
 import { Outbox } from './outbox.js';
+import type { ReadBuffer } from './read-buffer.js';
 import type { RemotingCounters } from './remoting-counters.js';
 import { describeBytes } from './socket-address.js';
 import { freeNow } from './spent-memory.js';
@@ -17,6 +18,8 @@ import { looksLikeTls, tlsProblem } from './tls/tls-problems.js';
 
 export interface TcpChannelOptions extends FramedChannelOptions {
   readonly idleMillis: number;
+  /** What the socket reads into, when it was opened with one. Default: each read has memory of its own. */
+  readonly reads?: ReadBuffer;
 }
 
 const WRITE_DEADLINE = 10_000;
@@ -55,7 +58,8 @@ export class TcpChannel extends FramedChannel {
     this.outbox = new Outbox(socket, clock, () => this.onWritten());
     this.ticker = clock.every(TICK, () => this.tick());
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.onData(chunk));
+    if (options.reads === undefined) socket.on('data', (chunk: Buffer) => this.onData(chunk, false));
+    else options.reads.onBytes((bytes) => this.onData(bytes, true));
     let socketError: Error | undefined;
     socket.on('error', (error) => {
       socketError = error;
@@ -119,10 +123,10 @@ export class TcpChannel extends FramedChannel {
     if (!this.readingStopped && !this.isClosed) this.socket.resume();
   }
 
-  private onData(chunk: Buffer): void {
+  private onData(chunk: Buffer, lent: boolean): void {
     if (this.isClosed) return;
     this.lastActivity = this.clock.monotonic();
-    this.parse(() => this.parser.push(chunk), chunk);
+    this.parse(() => this.parser.push(chunk, lent), chunk);
     // Chunks of an accepted socket are ours alone; one that somebody else has opened may hand over what it keeps.
     if (this.options.role === 'accepted' && this.parser.chunkSpent) freeNow(chunk);
   }

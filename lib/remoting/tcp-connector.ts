@@ -4,6 +4,7 @@ import { MessagingError } from '../protocol/index.js';
 import type { Channel, Connector } from './channel.js';
 import { SERIALIZE_BINARY, SERIALIZE_JSON } from './frame.js';
 import { RemotingCounters } from './remoting-counters.js';
+import { ReadBuffer } from './read-buffer.js';
 import { parseAddress, socketAddress, unixPath } from './socket-address.js';
 import { TcpChannel } from './tcp-channel.js';
 import { type ClientTls, openTlsSocket } from './tls/client-tls.js';
@@ -55,15 +56,24 @@ export class TcpConnector implements Connector {
   async connect(address: string): Promise<Channel> {
     const path = unixPath(address);
     const { tls = false } = this.options;
-    if (path !== undefined) return this.channel(connectSocket({ path }), address, 'connect');
+    const reads = new ReadBuffer();
+    if (path !== undefined)
+      return this.channel(connectSocket({ path, onread: reads.onread }), address, 'connect', reads);
     const { host, port } = parseAddress(address);
     if (tls !== false)
       return this.channel(await openTlsSocket(host, port, tls === true ? {} : tls), address, 'secureConnect');
-    const socket = this.options.openSocket?.(host, port) ?? connectSocket({ host, port, noDelay: true });
-    return this.channel(socket, address, 'connect');
+    const own = this.options.openSocket?.(host, port);
+    if (own !== undefined) return this.channel(own, address, 'connect');
+    const socket = connectSocket({ host, port, noDelay: true, onread: reads.onread });
+    return this.channel(socket, address, 'connect', reads);
   }
 
-  private async channel(socket: Socket, address: string, event: 'connect' | 'secureConnect'): Promise<Channel> {
+  private async channel(
+    socket: Socket,
+    address: string,
+    event: 'connect' | 'secureConnect',
+    reads?: ReadBuffer,
+  ): Promise<Channel> {
     await this.connected(socket, address, event);
     return new TcpChannel(
       socket,
@@ -71,6 +81,7 @@ export class TcpConnector implements Connector {
         role: 'connected',
         serialize: this.options.serialize === 'binary' ? SERIALIZE_BINARY : SERIALIZE_JSON,
         idleMillis: this.options.idleMillis ?? DEFAULT_IDLE,
+        reads,
         remoteAddress: unixPath(address) === undefined ? socketAddress(socket) : address,
       },
       this.counters,

@@ -127,6 +127,17 @@ describe.each(kinds)('a channel %s', (name, make) => {
     expect(told).toHaveLength(server.givesBack === true ? 3 : 0);
   });
 
+  it('bodies of answers stay as they were, whatever is read after them', async () => {
+    server.onRequest((request, _channel, respond) => {
+      const size = [20, 3000, 200_000][request.opaque % 3]!;
+      respond(createResponse(0, {}, undefined, Buffer.alloc(size, request.opaque)));
+    });
+    const ask = (): Promise<RemotingCommand[]> =>
+      Promise.all(Array.from({ length: 9 }, () => client.invoke(heartbeat(), 3000)));
+    const answers = [...(await ask()), ...(await ask())];
+    expect(answers.every(({ opaque, body }) => body!.equals(Buffer.alloc(body!.length, opaque)))).toBe(true);
+  });
+
   it.each([RequestCode.SEND_MESSAGE, RequestCode.SEND_MESSAGE_V2])(
     'carries typed headers, body and remark both ways (code %d)',
     async (code) => {

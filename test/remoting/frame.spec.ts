@@ -163,6 +163,36 @@ describe('frames', () => {
       expect(spent(frameOf(100, 'b'))).toBe(false);
     });
 
+    it('are copied out of memory that is only lent', () => {
+      const frames = [
+        frameOf(100, 'a'),
+        frameOf(90_000, 'b'),
+        frameOf(1000, 'c'),
+        frameOf(70, 'd'),
+        frameOf(40_000, 'e'),
+      ];
+      const bodies: Buffer[] = [];
+      const parser = new FrameParser((bytes, start, end) => {
+        bodies.push(decodeFrame(bytes, start, end).body!);
+        if (bodies.length === 3) parser.pause();
+      });
+      const stream = Buffer.concat(frames);
+      const memory = Buffer.alloc(65_536);
+      for (let at = 0; at < stream.length; at += memory.length) {
+        parser.push(memory.subarray(0, stream.copy(memory, 0, at)), true);
+        memory.fill('x');
+      }
+      expect(bodies).toHaveLength(3);
+      parser.resume();
+      expect(bodies.map((body) => [body.length, new Set(body).size, String.fromCharCode(body[0]!)])).toEqual([
+        [100, 1, 'a'],
+        [90_000, 1, 'b'],
+        [1000, 1, 'c'],
+        [70, 1, 'd'],
+        [40_000, 1, 'e'],
+      ]);
+    });
+
     it('keep no large memory for a small body', () => {
       const bodies = bodiesOf([frameOf(400_000, 'a'), frameOf(400_000, 'b'), frameOf(60_000, 'c')], (body) => body[0] !== 99); // prettier-ignore
       expect(bodies[2]!.buffer.byteLength).toBeLessThan(100_000);

@@ -31,12 +31,25 @@ const FLOW_CONTROL_PAUSE_MILLIS = 20;
 export interface PullGate {
   /** Resolves at once, or when the group goes on after a pause. */
   resumed(): Promise<void> | undefined;
+  paused(): boolean;
   /** Orderly queues are read only while locked; one that is not is given up. */
   mayRead(queue: ProcessQueue): boolean;
   /** Gives the queue up and asks for it again, with the position that it has then. */
   renounce(queue: ProcessQueue): void;
   /** The same after somebody has moved the group's position: ours counts for nothing. */
   moved(queue: ProcessQueue): void;
+}
+
+/** An answer, and where it came from. */
+interface Answered {
+  readonly response: RemotingCommand;
+  readonly address: string;
+  readonly millis: number;
+}
+
+/** The next pull of a queue when it is under way already; undefined comes from a queue that was given up meanwhile. */
+interface Ahead {
+  pull: Promise<Answered | undefined> | undefined;
 }
 
 /** Long polling: one loop and one open request per queue. */
@@ -57,13 +70,14 @@ export class PullService {
 
   private async loop(queue: ProcessQueue): Promise<void> {
     const { clock } = this.core.platform;
+    const ahead: Ahead = { pull: undefined };
     while (!queue.draining) {
-      const paused = this.gate.resumed();
+      const paused = ahead.pull === undefined ? this.gate.resumed() : undefined;
       if (paused !== undefined) await paused;
-      else if (queue.full) await queue.room();
+      else if (ahead.pull === undefined && queue.full) await queue.room();
       else if (!this.gate.mayRead(queue)) return;
       else {
-        const pause = await this.pullOnce(queue);
+        const pause = await this.pullOnce(queue, ahead);
         if (pause > 0) await this.pause(queue, pause);
         // Without this a long backlog would be read and handled in one turn of the host's event loop.
         else await new Promise<void>((resolve) => clock.defer(resolve));
@@ -72,18 +86,15 @@ export class PullService {
   }
 
   /** Returns how long to wait before the next pull. Never rejects: a queue is pulled until it is taken away. */
-  private async pullOnce(queue: ProcessQueue): Promise<number> {
+  private async pullOnce(queue: ProcessQueue, ahead: Ahead): Promise<number> {
     const { counters, platform } = this.core;
     try {
-      counters.pulls++;
-      const address = this.address(queue);
-      const channel = this.core.brokers.peek(address) ?? (await this.core.brokers.open(address));
-      if (queue.draining) return 0;
-      const asked = platform.clock.monotonic();
-      const response = await channel.invoke(this.request(queue, address), PULL_TIMEOUT_MILLIS);
-      if (queue.draining) return 0;
+      const pull = ahead.pull ?? this.ask(queue);
+      ahead.pull = undefined;
+      const answered = await pull;
+      if (answered === undefined || queue.draining) return 0;
       queue.lastPullAt = platform.clock.now();
-      return await this.take(queue, response, address, asked);
+      return await this.take(queue, answered, ahead);
     } catch (error) {
       if (queue.draining) return 0;
       counters.pullFailed++;
@@ -96,7 +107,29 @@ export class PullService {
     }
   }
 
-  private async take(queue: ProcessQueue, response: RemotingCommand, address: string, asked: number): Promise<number> {
+  private async ask(queue: ProcessQueue): Promise<Answered | undefined> {
+    const { brokers, counters, platform } = this.core;
+    counters.pulls++;
+    const address = this.address(queue);
+    const channel = brokers.peek(address) ?? (await brokers.open(address));
+    if (queue.draining) return undefined;
+    const asked = platform.clock.monotonic();
+    const response = await channel.invoke(this.request(queue, address), PULL_TIMEOUT_MILLIS);
+    return { response, address, millis: platform.clock.monotonic() - asked };
+  }
+
+  /**
+   * Asks for what follows before the messages at hand are handled, so that the broker works meanwhile. Not when nothing
+   * lies there yet: that pull is to tell the broker how far the group has come.
+   */
+  private askAhead(queue: ProcessQueue, ahead: Ahead, maxOffset: number): void {
+    if (maxOffset <= queue.nextOffset || queue.full || this.gate.paused() || !this.gate.mayRead(queue)) return;
+    ahead.pull = this.ask(queue);
+    // The loop sees an error when it comes to it.
+    ahead.pull.catch(() => undefined);
+  }
+
+  private async take(queue: ProcessQueue, { response, address, millis }: Answered, ahead: Ahead): Promise<number> {
     if (queue.topicGone && response.code !== ResponseCode.TOPIC_NOT_EXIST) {
       // What has come back under the name is another topic, whose offsets begin anew.
       this.gate.renounce(queue);
@@ -109,8 +142,9 @@ export class PullService {
         const { deliveries, nextOffset } = decoded instanceof Promise ? await decoded : decoded;
         if (queue.draining) return 0;
         queue.append(deliveries, nextOffset);
-        this.activity.notePull(queue.topic, deliveries.length, this.core.platform.clock.monotonic() - asked);
-        if (deliveries.length > 0) this.deliver(queue, deliveries);
+        this.activity.notePull(queue.topic, deliveries.length, millis);
+        this.askAhead(queue, ahead, header.maxOffset);
+        if (deliveries.length > 0 && !queue.draining) this.deliver(queue, deliveries);
         return 0;
       }
       case ResponseCode.PULL_NOT_FOUND:

@@ -100,6 +100,7 @@ export class PushConsumer {
       this.activity,
       {
         resumed: () => this.gate.resumed(),
+        paused: () => this.gate.paused,
         mayRead: (queue) => this.mayRead(queue),
         renounce: (queue) => this.assignment.renounce(queue),
         moved: (queue) => this.assignment.moved(queue),
