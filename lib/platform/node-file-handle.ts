@@ -1,5 +1,8 @@
 import { close, constants, fdatasync, fstat, ftruncate, open, read, write, writev } from 'node:fs';
 import type { FileHandle } from './file-system.js';
+import type { LoopWaits } from './loop-waits.js';
+import { behind, bytesOf, noneTaken } from './write-parts.js';
+import { writeNow } from './write-now.js';
 
 /** Stores hold what users send: nobody else on the machine may read it. */
 const OWNER_ONLY = 0o600;
@@ -13,7 +16,7 @@ const NONE_LEFT: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE'])
 
 /**
  * A file of the machine. The calls go to Node's thread pool by numeric descriptor, one promise each: fs.promises keeps
- * a handle object and a second promise for every call.
+ * a handle object and a second promise for every call. Small synced writes may be the loop's own: see LoopWaits.
  */
 export class NodeFileHandle implements FileHandle {
   /** A second descriptor of the file, whose writes are synced; opened with the first of them. */
@@ -22,6 +25,8 @@ export class NodeFileHandle implements FileHandle {
   constructor(
     readonly fd: number,
     readonly path: string,
+    /** Where the event loop makes small synced writes by itself. */
+    private readonly waits?: LoopWaits,
   ) {}
 
   write(bytes: Uint8Array, position: number): Promise<void> {
@@ -31,9 +36,13 @@ export class NodeFileHandle implements FileHandle {
   /** The file must still be where it was opened. */
   async writeSynced(parts: readonly Uint8Array[], position: number): Promise<void> {
     this.synced ??= await this.openSynced();
-    if (this.synced !== undefined) return this.writeAll(this.synced, parts, position);
-    await this.writeAll(this.fd, parts, position);
-    return this.datasync();
+    const { synced, waits } = this;
+    if (synced === undefined) {
+      await this.writeAll(this.fd, parts, position);
+      return this.datasync();
+    }
+    if (waits?.allow(bytesOf(parts)) !== true) return this.writeAll(synced, parts, position);
+    waits.during(() => writeNow(this.path, synced, parts, position));
   }
 
   /** Undefined where there is no such descriptor, or none is left: the process may have used up all that it is allowed. */
@@ -106,8 +115,7 @@ export class NodeFileHandle implements FileHandle {
         at += count;
         rest = behind(rest, count);
         if (rest.length === 0) resolve();
-        // A device that takes nothing and reports no error would keep this loop busy for ever.
-        else if (count === 0) reject(new Error(`The device took none of the bytes for ${this.path} at ${at}`));
+        else if (count === 0) reject(noneTaken(this.path, at));
         else next();
       };
       const next = (): void => {
@@ -120,23 +128,16 @@ export class NodeFileHandle implements FileHandle {
   }
 }
 
-/** What is left of the parts behind their first `count` bytes. */
-function behind(parts: readonly Uint8Array[], count: number): readonly Uint8Array[] {
-  let left = count;
-  let index = 0;
-  while (index < parts.length && left >= parts[index]!.length) left -= parts[index++]!.length;
-  if (left === 0) return index === 0 ? parts : parts.slice(index);
-  return [parts[index]!.subarray(left), ...parts.slice(index + 1)];
-}
-
 function closed(fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     close(fd, (error) => (error ? reject(error) : resolve()));
   });
 }
 
-export function openNodeFile(path: string, flags: string | number): Promise<NodeFileHandle> {
+export function openNodeFile(path: string, flags: string | number, waits?: LoopWaits): Promise<NodeFileHandle> {
   return new Promise((resolve, reject) => {
-    open(path, flags, OWNER_ONLY, (error, fd) => (error ? reject(error) : resolve(new NodeFileHandle(fd, path))));
+    open(path, flags, OWNER_ONLY, (error, fd) =>
+      error ? reject(error) : resolve(new NodeFileHandle(fd, path, waits)),
+    );
   });
 }

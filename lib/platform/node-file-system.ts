@@ -3,14 +3,23 @@ import { access, readdir, rename, rmdir, statfs, unlink } from 'node:fs/promises
 import { dirname, resolve } from 'node:path';
 import type { DiskSpace, FileHandle, FileLock, FileSystem } from './file-system.js';
 import { openNodeFile } from './node-file-handle.js';
+import { LoopWaits } from './loop-waits.js';
 import { lockNodeFile } from './node-file-lock.js';
 
 const FLAGS = { create: 'wx+', write: 'r+', read: 'r' } as const;
 
-/** The machine's disk. Every call runs on Node's thread pool; none blocks the host's event loop. */
+/** The machine's disk. Every call runs on Node's thread pool; none blocks the event loop, except as `waits` allows. */
 export class NodeFileSystem implements FileSystem {
+  /** @param waits given where the event loop is the broker's own, never where an application shares it */
+  constructor(private readonly waits?: LoopWaits) {}
+
+  /** For a process or thread that does nothing but being a broker. */
+  static ofOwnLoop(): NodeFileSystem {
+    return new NodeFileSystem(new LoopWaits());
+  }
+
   open(path: string, mode: 'create' | 'write' | 'read'): Promise<FileHandle> {
-    return openNodeFile(path, FLAGS[mode]);
+    return openNodeFile(path, FLAGS[mode], this.waits);
   }
 
   async list(path: string): Promise<string[]> {

@@ -10,6 +10,7 @@ import {
   NodeFileSystem,
   SimulatedFileSystem,
 } from '../../lib/platform/index.js';
+import { LoopWaits } from '../../lib/platform/loop-waits.js';
 
 interface Place {
   readonly fileSystem: FileSystem;
@@ -167,14 +168,20 @@ describe.each(places)('%s', (_name, make) => {
   });
 });
 
-describe('a synced write of the machine', () => {
+/** The loop may wait for any write that is small enough: it never runs out of time. */
+const ownLoop = (): NodeFileSystem => new NodeFileSystem(new LoopWaits(() => 0));
+
+describe.each([
+  ['the machine', () => new NodeFileSystem()],
+  ['the machine, where the loop makes small ones itself', ownLoop],
+])('a synced write of %s', (_name, machine) => {
   let root: string;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'nestmq-synced-'));
   });
   afterEach(() => rm(root, { recursive: true }));
 
-  const open = (mode: 'create' | 'write' | 'read'): Promise<FileHandle> => new NodeFileSystem().open(`${root}/a`, mode);
+  const open = (mode: 'create' | 'write' | 'read'): Promise<FileHandle> => machine().open(`${root}/a`, mode);
 
   it('puts its parts one behind the other, beside what others write', async () => {
     const file = await open('create');
@@ -222,3 +229,34 @@ describe('a synced write of the machine', () => {
     await file.close();
   });
 });
+
+describe('a small synced write', () => {
+  it('is done when the call returns where the loop makes it itself, and not before that where it does not', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'nestmq-own-'));
+    try {
+      for (const [fileSystem, own] of [
+        [ownLoop(), true],
+        [new NodeFileSystem(), false],
+      ] as const) {
+        const file = await fileSystem.open(`${root}/${own}`, 'create');
+        // Opens the second descriptor.
+        await file.writeSynced!([Buffer.from('a')], 0);
+        const writing = file.writeSynced!([Buffer.alloc(8192, 'b')], 1);
+        // Nothing else had a turn since: the thread pool would tell that it is done in a later one.
+        const settled = await Promise.race([writing.then(() => true), Promise.resolve().then(noMore)]);
+        expect(settled).toBe(own);
+        await writing;
+        await file.close();
+        expect(await readFile(`${root}/${own}`, 'latin1')).toBe(`a${'b'.repeat(8192)}`);
+      }
+    } finally {
+      await rm(root, { recursive: true });
+    }
+  });
+});
+
+/** False, after as many microtasks as what needs no turn of the loop may take. */
+async function noMore(): Promise<boolean> {
+  for (let n = 0; n < 20; n++) await Promise.resolve();
+  return false;
+}

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ConsoleLogger, type LogLevel, type Platform, systemPlatform } from '../../platform/index.js';
+import { ConsoleLogger, type LogLevel, type Platform, NodeFileSystem, systemPlatform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import { addFlags, readFlags } from '../flags/flag.js';
 import { PROCESS_FLAGS } from '../flags/process-flags.js';
@@ -34,7 +34,7 @@ async function run<S extends object>(command: Command, { kind, start }: ServerCo
   const logger = new ConsoleLogger(values.get('log-level') as LogLevel | undefined);
   await serveUntilSignalled(async () => {
     try {
-      return await start(settings, systemPlatform({ logger }));
+      return await start(settings, systemPlatform({ logger, fileSystem: NodeFileSystem.ofOwnLoop() }));
     } catch (error) {
       if (!(error instanceof MessagingError)) throw error;
       throw new MessagingError(error.code, inFlags(kind, error.message, values, file), { cause: error });

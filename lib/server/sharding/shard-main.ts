@@ -2,7 +2,7 @@
  * What runs in the process of a shard: a broker that lives as long as its parent. Started by `ShardProcess`; nothing
  * imports this file.
  */
-import { type Logger, systemPlatform } from '../../platform/index.js';
+import { type Logger, NodeFileSystem, systemPlatform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import { BrokerHost } from '../broker-host.js';
 import type { BrokerSettings } from '../settings/broker-settings.js';
@@ -31,7 +31,7 @@ let stopping = false;
 
 async function start(settings: BrokerSettings): Promise<void> {
   try {
-    starting = BrokerHost.start(settings, systemPlatform({ logger }));
+    starting = BrokerHost.start(settings, systemPlatform({ logger, fileSystem: NodeFileSystem.ofOwnLoop() }));
     const host = await starting;
     tell({ kind: 'started', address: host.address!, summary: host.summary() });
   } catch (error) {

@@ -3,7 +3,7 @@
  * an event loop of its own. Started by `BrokerThread`; nothing imports this file.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Logger, systemPlatform } from '../../platform/index.js';
+import { type Logger, NodeFileSystem, systemPlatform } from '../../platform/index.js';
 import { MessagingError } from '../../protocol/index.js';
 import { PortChannel, type PortEnd } from '../../remoting/index.js';
 import { SharedBroker } from '../sharing/shared-broker.js';
@@ -26,7 +26,7 @@ const logger: Logger = {
   debug: (message) => tell({ kind: 'log', level: 'debug', message }),
   verbose: (message) => tell({ kind: 'log', level: 'verbose', message }),
 };
-const platform = systemPlatform({ logger });
+const platform = systemPlatform({ logger, fileSystem: NodeFileSystem.ofOwnLoop() });
 
 function reportOn(broker: SharedBroker): ThreadReport {
   return { summary: broker.summary(), host: broker.host?.health(), sharing: broker.sharing() };

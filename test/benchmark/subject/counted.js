@@ -17,7 +17,7 @@ function note(fd) {
 /** Descriptors whose writes are on the disk when they return: each such write is a sync. */
 const synced = new Set();
 
-const { open, close, write, writev, fdatasync, fsync, fdatasyncSync, fsyncSync, rename } = fs;
+const { open, close, write, writev, writevSync, fdatasync, fsync, fdatasyncSync, fsyncSync, rename } = fs;
 fs.open = function opened(path, ...rest) {
   const done = rest.pop();
   open(path, ...rest, (error, fd) => {
@@ -31,7 +31,7 @@ fs.close = function closed(fd, ...rest) {
   synced.delete(fd);
   close(fd, ...rest);
 };
-for (const [name, original] of Object.entries({ write, writev })) {
+for (const [name, original] of Object.entries({ write, writev, writevSync })) {
   fs[name] = function written(fd, ...rest) {
     if (synced.has(fd)) note(fd);
     return original(fd, ...rest);
