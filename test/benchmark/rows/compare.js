@@ -21,7 +21,7 @@ export const COMPARISONS = [
     tags: ['peers'],
     title: `end to end at ${RATE.toLocaleString('en-US')}/s, sender and receiver in one process`,
     call: 'latency',
-    spec: { ratePerSecond: RATE, inFlight: PEERS_IN_FLIGHT, bytes: BYTES },
+    spec: { ratePerSecond: RATE, warmUpPerSecond: 10 * RATE, inFlight: PEERS_IN_FLIGHT, bytes: BYTES },
     plan: { windows: 5, seconds: 2, warmUpSeconds: 12 },
     figures: [
       { key: 'p50', lessIsBetter: true },

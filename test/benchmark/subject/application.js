@@ -139,8 +139,9 @@ const commands = {
     return { windows };
   },
 
-  async latency({ ratePerSecond, bytes, ...plan }) {
-    const load = sendPaced(template, TOPIC, bytes, ratePerSecond);
+  async latency({ ratePerSecond, warmUpPerSecond, bytes, ...plan }) {
+    const { warmUpSeconds } = plan;
+    const load = sendPaced(template, TOPIC, bytes, { ratePerSecond, warmUpPerSecond, warmUpSeconds });
     receiver.latencies = [];
     let from;
     const counts = () => ({
@@ -160,7 +161,7 @@ const commands = {
 
   /** Sends at a rate that leaves the event loop time: how much of it is taken. */
   async paced({ ratePerSecond, bytes, ...plan }) {
-    const load = sendPaced(template, TOPIC, bytes, ratePerSecond);
+    const load = sendPaced(template, TOPIC, bytes, { ratePerSecond });
     const windows = await measured(plan, () => ({ count: load.acknowledged() }));
     await load.stop();
     return { windows };

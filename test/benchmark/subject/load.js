@@ -1,4 +1,5 @@
 // What keeps a template busy: loops that go on until they are stopped.
+import { dueAfter } from '../rhythm.js';
 
 const FIELD = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
@@ -51,15 +52,18 @@ export function sendBatches(template, topic, bodies, batchesInFlight) {
   };
 }
 
-/** An open loop: what is due is sent, whatever has become of what was sent before. The first eight bytes say when. */
-export function sendPaced(template, topic, bytes, ratePerSecond) {
+/**
+ * An open loop: what is due is sent, whatever has become of what was sent before. The first eight bytes say when.
+ * @param rhythm `{ ratePerSecond, warmUpPerSecond?, warmUpSeconds? }`
+ */
+export function sendPaced(template, topic, bytes, rhythm) {
   const open = new Set();
   let acknowledged = 0;
   let sent = 0;
   let failure;
   const began = performance.now();
   const step = () => {
-    const due = Math.floor(((performance.now() - began) * ratePerSecond) / 1000);
+    const due = dueAfter((performance.now() - began) / 1000, rhythm);
     for (; sent < due; sent++) {
       const body = Buffer.alloc(bytes, 'x');
       body.writeDoubleLE(performance.now(), 0);

@@ -25,9 +25,11 @@ public class Latency {
         String topic = args[1];
         int bytes = Integer.parseInt(args[2]);
         double rate = Double.parseDouble(args[3]);
-        double warmUpSeconds = Double.parseDouble(args[4]);
-        double seconds = Double.parseDouble(args[5]);
-        int windows = Integer.parseInt(args[6]);
+        double busyRate = Double.parseDouble(args[4]);
+        double busySeconds = Double.parseDouble(args[5]);
+        double warmUpSeconds = Double.parseDouble(args[6]);
+        double seconds = Double.parseDouble(args[7]);
+        int windows = Integer.parseInt(args[8]);
 
         AtomicLong received = new AtomicLong();
         AtomicLong measuredFrom = new AtomicLong(Long.MAX_VALUE);
@@ -76,12 +78,15 @@ public class Latency {
         }
 
         long begin = System.nanoTime();
-        long total = Math.round((warmUpSeconds + seconds * windows) * rate);
-        long warm = Math.round(warmUpSeconds * rate);
+        // The warm-up begins busier, as that of the other subjects: rhythm.js.
+        long busy = Math.round(busySeconds * busyRate);
+        long warm = busy + Math.round((warmUpSeconds - busySeconds) * rate);
+        long total = warm + Math.round(seconds * windows * rate);
         long aWindow = Math.round(seconds * rate);
         long[] begins = new long[windows];
         for (long index = 0; index < total; index++) {
-            long due = begin + (long) (index / rate * NANOS);
+            double after = index < busy ? index / busyRate : busySeconds + (index - busy) / rate;
+            long due = begin + (long) (after * NANOS);
             while (System.nanoTime() < due) LockSupport.parkNanos(due - System.nanoTime());
             if (index >= warm && (index - warm) % aWindow == 0 && (index - warm) / aWindow < windows) {
                 int window = (int) ((index - warm) / aWindow);

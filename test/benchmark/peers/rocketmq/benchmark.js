@@ -1,6 +1,7 @@
 // Apache's own benchmark programs, `org.apache.rocketmq.example.benchmark`, and what they print.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { busySeconds } from '../../rhythm.js';
 import { OwnProcess } from '../support/own-process.js';
 import { ProcessorSamples } from '../support/processor-samples.js';
 
@@ -80,11 +81,12 @@ export class ApacheBenchmark {
   }
 
   /** By a program of ours, which Java compiles when it starts. @returns Latency of each window */
-  async latency(topic, { bytes, ratePerSecond, warmUpSeconds, seconds, windows = 1 }) {
-    const given = [this.broker.nameServer, topic, bytes, ratePerSecond, Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds)];
+  async latency(topic, { bytes, ratePerSecond, warmUpPerSecond = ratePerSecond, warmUpSeconds, seconds, windows = 1 }) {
+    const warmUp = Math.max(LEAST_WARM_UP_SECONDS, warmUpSeconds);
+    const given = [this.broker.nameServer, topic, bytes, ratePerSecond, warmUpPerSecond, busySeconds(warmUp), warmUp];
     const client = this.java(LATENCY, [...given, seconds, windows].map(String));
     try {
-      const patience = (LEAST_WARM_UP_SECONDS + warmUpSeconds + seconds * windows + 60) * 1000;
+      const patience = (warmUp + seconds * windows + 60) * 1000;
       await client.until(() => /^END$/m.test(client.output), 'it had measured', patience);
       const found = [...client.output.matchAll(/^LATENCY ([\d.E-]+) ([\d.E-]+) ([\d.E-]+) (\d+)/gm)];
       if (found.length !== windows) throw new Error(client.output.slice(-2_000));

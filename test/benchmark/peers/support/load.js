@@ -1,5 +1,6 @@
 // The three loads that a client process puts on its peer; the same for each peer.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dueAfter } from '../../rhythm.js';
 import { processorMicros } from './processor.js';
 
 /** Counts between two moments, with the processor time that passes between them. */
@@ -133,7 +134,9 @@ export async function measureReceive(begin, { seconds, warmUpSeconds, windows = 
  * @param submit `(sentAt, done) => void`
  * @returns Latency of each window, which lie back to back: a message belongs to the one in which it was sent
  */
-export async function measureLatency(begin, submit, { seconds, warmUpSeconds, windows = 1, ratePerSecond = 1000 }) {
+export async function measureLatency(begin, submit, spec) {
+  const { seconds, warmUpSeconds, windows = 1, ratePerSecond = 1000, warmUpPerSecond } = spec;
+  const rhythm = { ratePerSecond, warmUpPerSecond, warmUpSeconds };
   const samples = Array.from({ length: windows }, () => []);
   const begins = [];
   let received = 0;
@@ -150,13 +153,13 @@ export async function measureLatency(begin, submit, { seconds, warmUpSeconds, wi
   }, fail);
   const acknowledged = (error) => error && fail(error);
   const started = performance.now();
-  const total = Math.round((seconds * windows + warmUpSeconds) * ratePerSecond);
+  const total = dueAfter(seconds * windows + warmUpSeconds, rhythm);
   while (sent < total) {
-    const due = Math.min(total, Math.floor(((performance.now() - started) * ratePerSecond) / 1000));
+    const due = Math.min(total, dueAfter((performance.now() - started) / 1000, rhythm));
     for (; sent < due; sent++) {
       const now = performance.now();
-      const next = (warmUpSeconds + begins.length * seconds) * ratePerSecond;
-      if (sent === Math.round(next) && begins.length < windows) begins.push(now);
+      const next = dueAfter(warmUpSeconds + begins.length * seconds, rhythm);
+      if (sent === next && begins.length < windows) begins.push(now);
       submit(now, acknowledged);
     }
     await Promise.race([sleep(1), failed]);

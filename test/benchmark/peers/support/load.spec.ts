@@ -89,7 +89,7 @@ describe('the load on a peer', () => {
         arrived(sentAt);
         done();
       });
-    const spec = { seconds: 0.1, warmUpSeconds: 0.05, windows: 2, ratePerSecond: 1000 };
+    const spec = { seconds: 0.1, warmUpSeconds: 2.05, windows: 2, ratePerSecond: 1000, warmUpPerSecond: 5000 };
     const windows = await measureLatency(begin, submit, spec);
     expect(windows.map(({ count }) => count)).toEqual([100, 100]);
     for (const { p50, p99 } of windows) {
