@@ -45,7 +45,7 @@ export function kafkaNode(name, synced) {
           client: describeVersions(PACKAGE),
           configuration,
           queues: `one topic of ${QUEUES} partitions, one replica`,
-          sending: `acks=all, not idempotent, no compression (as shipped). Many in flight: the stream of the producer, which sends what has gathered while its last batch was under way, ${BATCH} messages at the most and without a delay (batchTime 0), and reports the delivery of each. One at a time and at a fixed rate: send, a request for each message`,
+          sending: `acks=all, not idempotent, no compression (as shipped). Many in flight: the stream of the producer, which sends what has gathered while its last batch was under way, ${BATCH} messages at the most and without a delay (batchTime 0), and reports the delivery of each. One at a time, and at a fixed rate while no more than 5 are under way: send, a request for each message`,
           receiving:
             'one consumer of a group, a handler for each message; autocommit as shipped: the offsets of what a fetch has brought are committed once it was handed over',
         },
