@@ -145,7 +145,8 @@ describe('a broker in a thread of its own', () => {
     const broken = expect(waiting).rejects.toMatchObject({ code: 'CHANNEL_CLOSED', retryable: true });
     await crash(broker);
     await broken;
-    expect(told?.message).toMatch(/thread at its other end has ended/);
+    // Who sees it first tells: the port closes and the thread exits in no order that is promised.
+    expect(told?.message).toMatch(/thread (at its other end|of the broker) has ended/);
     const { problem, host } = await broker.report(5_000);
     expect([problem, host]).toEqual([expect.stringContaining('is being started again'), undefined]);
     expect(broker.summary()).toContain('has crashed');
