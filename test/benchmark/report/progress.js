@@ -6,7 +6,7 @@ export function progress(print, missing, broken) {
         `\n# ${title}${spec.inFlight ? `, ${spec.inFlight} in flight` : ''}: ${warmUpSeconds} s to warm up, then ${windows} x ${seconds} s${processes ? ` (${processes})` : ''}`,
       ),
     windows: (windows, who = '') => {
-      const name = who.padEnd(who === '' ? 0 : 30);
+      const name = who === '' ? '' : `${who} `.padEnd(30);
       if (windows[0].p50 === undefined)
         print(`  ${name}${windows.map(({ perSecond }) => (perSecond / 1000).toFixed(1)).join(', ')} k/s`);
       else
