@@ -23,6 +23,7 @@ const MAIN = fileURLToPath(new URL('./killed-broker.js', import.meta.url));
 const IN_FLIGHT = 64;
 /** Packs of a round, behind the last of which the broker is killed: while it is on its way, being written, or just answered. */
 const PACKS_A_ROUND = 40;
+/** With 0 in the same turn, so that this pack is not answered; later ones may all be, where this process has to wait for a processor. */
 const KILLED_AFTER_MILLIS = [0, 1, 2];
 
 /** One message from its send to its outcome. */
@@ -89,7 +90,7 @@ describe('packs under way to a broker that is killed', () => {
       let killed = false;
       let next: Promise<void> | undefined;
       onPack = () => {
-        if (++packs === PACKS_A_ROUND) next = platform.clock.sleep(after).then(replace);
+        if (++packs === PACKS_A_ROUND) next = after === 0 ? replace() : platform.clock.sleep(after).then(replace);
       };
       const replace = async (): Promise<void> => {
         killed = true;
@@ -152,7 +153,7 @@ describe('packs under way to a broker that is killed', () => {
   it('are there as they were acknowledged, each message once, and the others fail with an error that says why', async () => {
     const sent = await sendThrough(0);
     const failed = sent.filter(({ error }) => error !== undefined);
-    expect(failed.length).toBeGreaterThan(KILLED_AFTER_MILLIS.length);
+    expect(failed.length).toBeGreaterThan(0);
     expect(failed.every(({ kills }) => kills > 0)).toBe(true);
     expect(sent.length - failed.length).toBeGreaterThan(PACKS_A_ROUND * KILLED_AFTER_MILLIS.length);
     expect(faultsOf(sent, await stored(), 0)).toEqual([]);
