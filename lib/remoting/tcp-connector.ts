@@ -1,4 +1,4 @@
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket, type NetConnectOpts, type Socket } from 'node:net';
 import { type Clock, type Logger, silentLogger } from '../platform/index.js';
 import { MessagingError } from '../protocol/index.js';
 import type { Channel, Connector } from './channel.js';
@@ -56,16 +56,19 @@ export class TcpConnector implements Connector {
   async connect(address: string): Promise<Channel> {
     const path = unixPath(address);
     const { tls = false } = this.options;
-    const reads = new ReadBuffer();
-    if (path !== undefined)
-      return this.channel(connectSocket({ path, onread: reads.onread }), address, 'connect', reads);
+    if (path !== undefined) return this.own({ path }, address);
     const { host, port } = parseAddress(address);
     if (tls !== false)
       return this.channel(await openTlsSocket(host, port, tls === true ? {} : tls), address, 'secureConnect');
-    const own = this.options.openSocket?.(host, port);
-    if (own !== undefined) return this.channel(own, address, 'connect');
-    const socket = connectSocket({ host, port, noDelay: true, onread: reads.onread });
-    return this.channel(socket, address, 'connect', reads);
+    const given = this.options.openSocket?.(host, port);
+    if (given !== undefined) return this.channel(given, address, 'connect');
+    return this.own({ host, port, noDelay: true }, address);
+  }
+
+  /** By a socket that reads into memory of ours. */
+  private own(where: NetConnectOpts, address: string): Promise<Channel> {
+    const reads = new ReadBuffer();
+    return this.channel(connectSocket({ ...where, onread: reads.onread }), address, 'connect', reads);
   }
 
   private async channel(

@@ -71,44 +71,19 @@ export function crcOf(bytes: Buffer, from: number, to: number, previous = 0): nu
  * them it beats the call into zlib.
  */
 export function crcInView(view: DataView, from: number, to: number): number {
-  const table = TABLE;
   let crc = -1;
   let at = from;
   for (const end = to - STEP; at <= end; at += STEP) {
     const a = view.getInt32(at, true) ^ crc;
-    const b = view.getInt32(at + 4, true);
-    const c = view.getInt32(at + 8, true);
-    const d = view.getInt32(at + 12, true);
-    crc =
-      table[3840 | (a & 255)]! ^
-      table[3584 | ((a >>> 8) & 255)]! ^
-      table[3328 | ((a >>> 16) & 255)]! ^
-      table[3072 | (a >>> 24)]! ^
-      table[2816 | (b & 255)]! ^
-      table[2560 | ((b >>> 8) & 255)]! ^
-      table[2304 | ((b >>> 16) & 255)]! ^
-      table[2048 | (b >>> 24)]! ^
-      table[1792 | (c & 255)]! ^
-      table[1536 | ((c >>> 8) & 255)]! ^
-      table[1280 | ((c >>> 16) & 255)]! ^
-      table[1024 | (c >>> 24)]! ^
-      table[768 | (d & 255)]! ^
-      table[512 | ((d >>> 8) & 255)]! ^
-      table[256 | ((d >>> 16) & 255)]! ^
-      table[d >>> 24]!;
+    crc = ofFourWords(a, view.getInt32(at + 4, true), view.getInt32(at + 8, true), view.getInt32(at + 12, true));
   }
-  for (const end = to - 4; at <= end; at += 4) {
-    const a = view.getInt32(at, true) ^ crc;
-    crc =
-      table[768 | (a & 255)]! ^ table[512 | ((a >>> 8) & 255)]! ^ table[256 | ((a >>> 16) & 255)]! ^ table[a >>> 24]!;
-  }
-  for (; at < to; at++) crc = table[(crc ^ view.getUint8(at)) & 255]! ^ (crc >>> 8);
+  for (const end = to - 4; at <= end; at += 4) crc = ofWord(view.getInt32(at, true) ^ crc);
+  for (; at < to; at++) crc = TABLE[(crc ^ view.getUint8(at)) & 255]! ^ (crc >>> 8);
   return ~crc;
 }
 
 /** The same of bytes that are copied from under another view on the way, without a view of their own for that. */
 export function crcOfCopy(source: DataView, from: number, target: DataView, to: number, bytes: number): number {
-  const table = TABLE;
   let crc = -1;
   let at = from;
   const by = to - from;
@@ -122,41 +97,49 @@ export function crcOfCopy(source: DataView, from: number, target: DataView, to: 
     target.setInt32(at + by + 4, b, true);
     target.setInt32(at + by + 8, c, true);
     target.setInt32(at + by + 12, d, true);
-    crc ^= a;
-    crc =
-      table[3840 | (crc & 255)]! ^
-      table[3584 | ((crc >>> 8) & 255)]! ^
-      table[3328 | ((crc >>> 16) & 255)]! ^
-      table[3072 | (crc >>> 24)]! ^
-      table[2816 | (b & 255)]! ^
-      table[2560 | ((b >>> 8) & 255)]! ^
-      table[2304 | ((b >>> 16) & 255)]! ^
-      table[2048 | (b >>> 24)]! ^
-      table[1792 | (c & 255)]! ^
-      table[1536 | ((c >>> 8) & 255)]! ^
-      table[1280 | ((c >>> 16) & 255)]! ^
-      table[1024 | (c >>> 24)]! ^
-      table[768 | (d & 255)]! ^
-      table[512 | ((d >>> 8) & 255)]! ^
-      table[256 | ((d >>> 16) & 255)]! ^
-      table[d >>> 24]!;
+    crc = ofFourWords(a ^ crc, b, c, d);
   }
   for (const end = behind - 4; at <= end; at += 4) {
     const a = source.getInt32(at, true);
     target.setInt32(at + by, a, true);
-    crc ^= a;
-    crc =
-      table[768 | (crc & 255)]! ^
-      table[512 | ((crc >>> 8) & 255)]! ^
-      table[256 | ((crc >>> 16) & 255)]! ^
-      table[crc >>> 24]!;
+    crc = ofWord(a ^ crc);
   }
   for (; at < behind; at++) {
     const byte = source.getUint8(at);
     target.setUint8(at + by, byte);
-    crc = table[(crc ^ byte) & 255]! ^ (crc >>> 8);
+    crc = TABLE[(crc ^ byte) & 255]! ^ (crc >>> 8);
   }
   return ~crc;
+}
+
+/** What four words make of a CRC, with which the first one is combined already. Inlined where it is called. */
+function ofFourWords(a: number, b: number, c: number, d: number): number {
+  const table = TABLE;
+  return (
+    table[3840 | (a & 255)]! ^
+    table[3584 | ((a >>> 8) & 255)]! ^
+    table[3328 | ((a >>> 16) & 255)]! ^
+    table[3072 | (a >>> 24)]! ^
+    table[2816 | (b & 255)]! ^
+    table[2560 | ((b >>> 8) & 255)]! ^
+    table[2304 | ((b >>> 16) & 255)]! ^
+    table[2048 | (b >>> 24)]! ^
+    table[1792 | (c & 255)]! ^
+    table[1536 | ((c >>> 8) & 255)]! ^
+    table[1280 | ((c >>> 16) & 255)]! ^
+    table[1024 | (c >>> 24)]! ^
+    table[768 | (d & 255)]! ^
+    table[512 | ((d >>> 8) & 255)]! ^
+    table[256 | ((d >>> 16) & 255)]! ^
+    table[d >>> 24]!
+  );
+}
+
+function ofWord(a: number): number {
+  const table = TABLE;
+  return (
+    table[768 | (a & 255)]! ^ table[512 | ((a >>> 8) & 255)]! ^ table[256 | ((a >>> 16) & 255)]! ^ table[a >>> 24]!
+  );
 }
 
 /**
