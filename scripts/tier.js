@@ -99,11 +99,11 @@ async function count(runner, print) {
   }
 }
 
-/** What it prints is kept until it has ended, so that it does not mix with that of the others. */
+/** Resolves to what it printed: in between what the others print, it could come into the middle of one of them. */
 async function countBeside(runner) {
   const printed = [];
   await count(runner, (stream, chunk) => printed.push([stream, chunk]));
-  for (const [stream, chunk] of printed) stream.write(chunk);
+  return printed;
 }
 
 if (!cannotRun) {
@@ -111,7 +111,7 @@ if (!cannotRun) {
   const [waiting, alone] = [of(tier.waiting), of(tier.alone)];
   const beside = Promise.all(waiting.map(countBeside));
   for (const runner of runners) if (!waiting.includes(runner) && !alone.includes(runner)) await count(runner, write);
-  await beside;
+  for (const [stream, chunk] of (await beside).flat()) stream.write(chunk);
   for (const runner of alone) await count(runner, write);
 }
 console.log('');

@@ -60,16 +60,18 @@ describe('the runner of the slower tests', () => {
   });
 
   it('runs what mostly waits beside the others, without mixing what they print, and what needs the machine after both', async () => {
-    // Each waits for the other, so that one after the other they would wait in vain.
-    const meet = (own: string, other: string, word: string): string => `
+    // Each waits for the other, so that one after the other they would wait in vain; the slow one ends long after the
+    // other, which must not speak in between.
+    const meet = (own: string, other: string, word: string, slow = 0): string => `
       import { existsSync, writeFileSync } from 'node:fs';
       console.log('${word} begins');
       writeFileSync('${own}', '');
       const end = Date.now() + 10_000;
       while (!existsSync('${other}') && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setTimeout(resolve, ${slow}));
       console.log('${word}: ' + (existsSync('${other}') ? '1 passed, 0 failed' : '0 passed, 1 failed'));`;
     await write('test/interop/contract/run.js', meet('contract-began', 'other-began', 'contract'));
-    await write('test/interop/other/run.js', meet('other-began', 'contract-began', 'other'));
+    await write('test/interop/other/run.js', meet('other-began', 'contract-began', 'other', 300));
     await write('test/interop/java/run.js', 'console.log("java: 1 passed, 0 failed")');
     for (const tool of ['javac', 'mvn']) await symlink(process.execPath, join(root, 'bin', tool));
     const { status, lines } = run('interop');
