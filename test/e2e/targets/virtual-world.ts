@@ -15,6 +15,10 @@ import type { ApplicationSpec } from '../world.js';
 import { LogBook } from './log-book.js';
 import type { LogLine, OpenTarget } from './target.js';
 
+// Nest loads its optional packages from the real disk with the first module. Virtual time that passed meanwhile would be
+// another on each machine: 25 s on an idle one, more than LONGEST_PASSING_MILLIS on one without a processor to spare.
+await Test.createTestingModule({}).compile();
+
 /** Turns of the loop without time passing, so that what an application awaits for real (a promise, an immediate) ends. */
 const PASSING_STEP_MILLIS = 10;
 /** What has not ended after so long never will. */
