@@ -1,13 +1,11 @@
 // `npm run bench`: what an application sees, through template and listener, on a real disk, beside its peers.
-//   npm run bench [-- --only send,receive] [--quick] [--peers rabbitmq,nats|all|none] [--directory DIR] [--results DIR]
-//   npm run bench -- idempotency    what `@Idempotent` costs a message by store
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { describeMachine, needSpace, refuseMemory } from './machine.js';
+import { readOptions } from './options.js';
 import { PEERS } from './peers/index.js';
 import { choosePeers } from './peers-chosen.js';
 import { progress } from './report/progress.js';
@@ -25,15 +23,24 @@ if (process.argv[2] === 'idempotency') {
   process.exit(spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1);
 }
 
-const { values } = parseArgs({
-  options: {
+const namesOf = (things, key) => things.map((thing) => thing[key]).join(', ');
+const USAGE = `npm run bench [-- OPTIONS]
+  --only NAMES      rows or tags of rows, separated by commas: ${namesOf([...ROWS, ...COMPARISONS], 'name')}
+  --quick           a minute instead of twenty: short windows, and no peers but those that are named
+  --peers NAMES     main (without --quick), all, none, or names separated by commas: ${namesOf(PEERS, 'id')}
+  --directory DIR   where stores are made; not in memory. Default: ${tmpdir()}
+  --results DIR     where figures and charts go. Default: test/benchmark/results, its folder partial for a part of a run
+npm run bench -- idempotency    what \`@Idempotent\` costs a message, by store`;
+const values = readOptions(
+  {
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
     peers: { type: 'string' },
     directory: { type: 'string', default: tmpdir() },
     results: { type: 'string' },
   },
-});
+  USAGE,
+);
 /** What the largest row leaves on the disk before it is removed, and a reserve. */
 const SPACE_GIB = { full: 30, quick: 8 };
 const { only, quick } = { ...values, only: values.only?.split(',').map((name) => name.trim()) };

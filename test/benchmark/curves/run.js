@@ -1,11 +1,10 @@
 // `npm run bench:curves`: how cost grows with the work. Each curve prints and records whether doubling the work more than
 // doubles the time; exit status 1 when it does, 2 when a curve found no room or failed.
-//   node test/benchmark/curves/run.js [--only backlog,timers] [--quick | --middle] [--directory DIR] [--no-results] [--list]
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { describeMachine, refuseMemory } from '../machine.js';
+import { readOptions } from '../options.js';
 import { backlog } from './curve/backlog.js';
 import { bodies } from './curve/bodies.js';
 import { groups } from './curve/groups.js';
@@ -26,8 +25,17 @@ const PACES = {
   full: { seconds: 3, slices: 5, pulls: 2000, turnover: 100_000, deliveries: 1_000_000 },
 };
 
-const { values } = parseArgs({
-  options: {
+const names = CURVES.map(({ name }) => name);
+const USAGE = `npm run bench:curves [-- OPTIONS]
+  --only NAMES      separated by commas: ${names.join(', ')}
+  --quick, --middle smaller sizes; what is kept in the repository is of the full ones
+  --directory DIR   where stores are made; not in memory. Default: ${tmpdir()}
+  --results DIR     where figures and charts go. Default: ${RESULTS}
+  --no-results      only prints
+  --profile DIR     processor profiles of the brokers go there
+  --list            prints what each curve needs, and ends`;
+const values = readOptions(
+  {
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
     middle: { type: 'boolean', default: false },
@@ -37,9 +45,9 @@ const { values } = parseArgs({
     profile: { type: 'string' },
     list: { type: 'boolean', default: false },
   },
-});
+  USAGE,
+);
 const say = (text) => console.log(text);
-const names = CURVES.map(({ name }) => name);
 const wanted = values.only?.split(',') ?? names;
 for (const name of wanted)
   if (!names.includes(name)) throw new Error(`There is no curve ${name}; there are ${names.join(', ')}.`);
