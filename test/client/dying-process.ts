@@ -78,12 +78,21 @@ const consumers = [
 ];
 for (const consumer of consumers) await consumer.start();
 
-/** Nothing is fetched and unsettled, and a while ago it was the same. */
+/** Whether all queues are there and everything in them is settled. */
+async function settled(): Promise<boolean> {
+  for (const consumer of consumers) {
+    const lag = await consumer.lag();
+    if (lag.some(({ messages }) => messages > 0)) return false;
+  }
+  const own = consumers.slice(0, 2).map((consumer) => consumer.state());
+  return own.every(({ group, queues }) => queues.filter(({ topic }) => topic === group).length === 4);
+}
+
+/** It is so, and a while ago it was the same. */
 async function atRest(): Promise<void> {
   for (let quiet = 0; quiet < 10;) {
     await pause(50);
-    const busy = consumers.some((consumer) => consumer.state().queues.some(({ buffered }) => buffered > 0));
-    quiet = busy || dead === 0 ? 0 : quiet + 1;
+    quiet = dead > 0 && (await settled()) ? quiet + 1 : 0;
   }
 }
 

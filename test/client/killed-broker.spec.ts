@@ -104,7 +104,7 @@ describe('packs under way to a broker that is killed', () => {
           sent.push(each);
           open.add(each);
           const message = { topic: 'orders', body: Buffer.from(each.body) };
-          await client.producer.send(message, { retries, timeoutMillis: 20_000 }).then(
+          await client.producer.send(message, { retries, timeoutMillis: 60_000 }).then(
             (result) => (each.result = result),
             (error: MessagingError) => (each.error = error),
           );
@@ -124,7 +124,7 @@ describe('packs under way to a broker that is killed', () => {
     const bodies: string[] = [];
     for (;;) {
       const header = pullHeader('reader', 'orders', 0, bodies.length, { sysFlag: 4, subscription: '*' });
-      const { code, body } = await channel.invoke(createRequest(RequestCode.PULL_MESSAGE, header), 5_000);
+      const { code, body } = await channel.invoke(createRequest(RequestCode.PULL_MESSAGE, header), 20_000);
       if (code !== ResponseCode.SUCCESS) break;
       for (const record of decodeRecords(body!)) bodies[record.queueOffset] = record.body.toString();
     }
@@ -157,18 +157,18 @@ describe('packs under way to a broker that is killed', () => {
     expect(failed.every(({ kills }) => kills > 0)).toBe(true);
     expect(sent.length - failed.length).toBeGreaterThan(PACKS_A_ROUND * KILLED_AFTER_MILLIS.length);
     expect(faultsOf(sent, await stored(), 0)).toEqual([]);
-  }, 60_000);
+  }, 240_000);
 
   it('are sent again to the next one, and all are there', async () => {
     const sent = await sendThrough(12);
     expect(sent.filter(({ result }) => result === undefined)).toEqual([]);
     expect(sent.filter(({ kills }) => kills > 0).length).toBeGreaterThan(KILLED_AFTER_MILLIS.length);
     expect(faultsOf(sent, await stored(), 12)).toEqual([]);
-  }, 60_000);
+  }, 240_000);
 
   it('are missed where the disk of the broker had not written what it said that it had', async () => {
     const sent = await sendThrough(0, 'forgetful');
     const faults = faultsOf(sent, await stored(), 0);
     expect(faults.filter((fault) => fault.includes('was acknowledged at')).length).toBeGreaterThan(0);
-  }, 60_000);
+  }, 240_000);
 });

@@ -3,10 +3,11 @@ import { BrokerHost } from '../../lib/server/index.js';
 
 /**
  * The broker that `killed-broker.spec.ts` kills. Arguments: the store, the port, and `forgetful` for the broken one, whose disk says
- * of the log that it is written, and writes it a little later.
+ * of the log that it is written, and writes it long after.
  */
 const [store, port, variant] = process.argv.slice(2);
-const LATE_MILLIS = 100;
+/** Longer than a round takes, however slow the machine. */
+const LATE_MILLIS = 60_000;
 
 const late = (work: () => Promise<void>): Promise<void> => {
   setTimeout(() => void work().catch(() => undefined), LATE_MILLIS);

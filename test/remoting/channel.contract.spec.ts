@@ -121,7 +121,7 @@ describe.each(kinds)('a channel %s', (name, make) => {
         body.fill(0xee);
       });
     });
-    const answers = await Promise.all([1, 2, 3].map(() => client.invoke(heartbeat(), 3000)));
+    const answers = await Promise.all([1, 2, 3].map(() => client.invoke(heartbeat(), 20_000)));
     expect(answers.every(({ opaque, body }) => body!.equals(Buffer.alloc(50_000, opaque)))).toBe(true);
     await until(() => told.length === 3 || server.givesBack !== true, 'all of it back');
     expect(told).toHaveLength(server.givesBack === true ? 3 : 0);
@@ -133,7 +133,7 @@ describe.each(kinds)('a channel %s', (name, make) => {
       respond(createResponse(0, {}, undefined, Buffer.alloc(size, request.opaque)));
     });
     const ask = (): Promise<RemotingCommand[]> =>
-      Promise.all(Array.from({ length: 9 }, () => client.invoke(heartbeat(), 3000)));
+      Promise.all(Array.from({ length: 9 }, () => client.invoke(heartbeat(), 20_000)));
     const answers = [...(await ask()), ...(await ask())];
     expect(answers.every(({ opaque, body }) => body!.equals(Buffer.alloc(body!.length, opaque)))).toBe(true);
   });
@@ -153,7 +153,7 @@ describe.each(kinds)('a channel %s', (name, make) => {
           ),
         );
       });
-      const response = await client.invoke(createRequest(code, { ...sendHeader }, Buffer.from('hello')), 3000);
+      const response = await client.invoke(createRequest(code, { ...sendHeader }, Buffer.from('hello')), 20_000);
       expect(seen).toMatchObject({ code, language: LANGUAGE_OTHER, version: PROTOCOL_VERSION, header: sendHeader });
       expect(response).toMatchObject({
         code: 0,
@@ -172,18 +172,18 @@ describe.each(kinds)('a channel %s', (name, make) => {
       seen = request;
       respond(createResponse(ResponseCode.SUCCESS, PACK_ANSWER));
     });
-    const response = await client.invoke(createRequest(ExtensionCode.SEND_PACK, PACK), 3000);
+    const response = await client.invoke(createRequest(ExtensionCode.SEND_PACK, PACK), 20_000);
     expect(seen!.header).toEqual(PACK);
     expect(response.header).toEqual(PACK_ANSWER);
     const refusal = createResponse(ResponseCode.NO_PERMISSION, {}, 'not you');
     server.onRequest((_request, _channel, respond) => respond(refusal));
-    const refused = await client.invoke(createRequest(ExtensionCode.SEND_PACK, PACK), 3000);
+    const refused = await client.invoke(createRequest(ExtensionCode.SEND_PACK, PACK), 20_000);
     expect(refused).toMatchObject({ code: ResponseCode.NO_PERMISSION, remark: 'not you', header: {} });
   });
 
   it('gives error answers with their code and remark and without a header', async () => {
     server.onRequest((_request, _channel, respond) => respond(createResponse(ResponseCode.SYSTEM_BUSY, {}, 'later')));
-    const response = await client.invoke(createRequest(RequestCode.SEND_MESSAGE_V2, { ...sendHeader }), 3000);
+    const response = await client.invoke(createRequest(RequestCode.SEND_MESSAGE_V2, { ...sendHeader }), 20_000);
     expect(response).toMatchObject({ code: ResponseCode.SYSTEM_BUSY, remark: 'later', header: {} });
   });
 
@@ -194,7 +194,7 @@ describe.each(kinds)('a channel %s', (name, make) => {
       for (const [early, answer] of waiting.toReversed()) answer(createResponse(0, {}, undefined, early.body));
     });
     const bodies = Array.from({ length: 100 }, (_, i) => Buffer.from(`n${i}`));
-    const answers = await Promise.all(bodies.map((body) => client.invoke(heartbeat(body), 3000)));
+    const answers = await Promise.all(bodies.map((body) => client.invoke(heartbeat(body), 20_000)));
     expect(answers.map((answer) => answer.body!.toString())).toEqual(bodies.map(String));
   });
 
@@ -202,10 +202,12 @@ describe.each(kinds)('a channel %s', (name, make) => {
     const seen: string[] = [];
     server.onRequest((request, channel, respond) => {
       seen.push(request.body!.toString());
-      void channel.invoke(heartbeat(request.body), 3000).then((answer) => respond(answer));
+      void channel.invoke(heartbeat(request.body), 20_000).then((answer) => respond(answer));
     });
     client.onRequest((request, _channel, respond) => respond(createResponse(0, {}, undefined, request.body)));
-    const answers = await Promise.all(['a', 'b', 'c'].map((text) => client.invoke(heartbeat(Buffer.from(text)), 3000)));
+    const answers = await Promise.all(
+      ['a', 'b', 'c'].map((text) => client.invoke(heartbeat(Buffer.from(text)), 20_000)),
+    );
     expect(seen).toEqual(['a', 'b', 'c']);
     expect(answers.map((answer) => answer.body!.toString())).toEqual(['a', 'b', 'c']);
   });
@@ -221,7 +223,7 @@ describe.each(kinds)('a channel %s', (name, make) => {
       served = inside;
     });
     inside = true;
-    const answer = client.invoke(heartbeat(), 3000);
+    const answer = client.invoke(heartbeat(), 20_000);
     inside = false;
     await answer;
     await until(() => served !== undefined, 'the oneway request arrives');
@@ -241,7 +243,7 @@ describe.each(kinds)('a channel %s', (name, make) => {
   });
 
   it('answers what nobody serves with REQUEST_CODE_NOT_SUPPORTED', async () => {
-    const response = await client.invoke(createRequest(12_345, {}), 3000);
+    const response = await client.invoke(createRequest(12_345, {}), 20_000);
     expect(response.code).toBe(ResponseCode.REQUEST_CODE_NOT_SUPPORTED);
     expect(response.remark).toBe(' request type 12345 not supported');
   });
@@ -250,15 +252,15 @@ describe.each(kinds)('a channel %s', (name, make) => {
     server.onRequest(() => {
       throw new Error('boom');
     });
-    const failed = await client.invoke(heartbeat(), 3000);
+    const failed = await client.invoke(heartbeat(), 20_000);
     expect(failed.code).toBe(ResponseCode.SYSTEM_ERROR);
     expect(failed.remark).toContain('boom');
     server.onRequest((_request, _channel, respond) => {
       respond(createResponse(0, {}, 'first'));
       respond(createResponse(0, {}, 'second'));
     });
-    expect((await client.invoke(heartbeat(), 3000)).remark).toBe('first');
-    expect((await client.invoke(heartbeat(), 3000)).remark).toBe('first');
+    expect((await client.invoke(heartbeat(), 20_000)).remark).toBe('first');
+    expect((await client.invoke(heartbeat(), 20_000)).remark).toBe('first');
   });
 
   it('rejects with TIMEOUT what is not answered, and ignores the late answer', async () => {
@@ -270,7 +272,7 @@ describe.each(kinds)('a channel %s', (name, make) => {
     await expect(client.invoke(heartbeat(), 20)).rejects.toMatchObject({ code: 'TIMEOUT', retryable: true });
     await until(() => answer !== undefined, 'the request arrives');
     answer!(createResponse(0, {}, 'too late'));
-    expect((await client.invoke(heartbeat(Buffer.from('x')), 3000)).code).toBe(0);
+    expect((await client.invoke(heartbeat(Buffer.from('x')), 20_000)).code).toBe(0);
   });
 
   it.each(['client', 'server'] as const)(
@@ -280,13 +282,13 @@ describe.each(kinds)('a channel %s', (name, make) => {
       client.onClose(() => told++);
       server.onClose(() => told++);
       server.onRequest(() => {});
-      const waiting = client.invoke(heartbeat(), 3000);
+      const waiting = client.invoke(heartbeat(), 20_000);
       const rejected = expect(waiting).rejects.toMatchObject({ code: 'CHANNEL_CLOSED', retryable: true });
       await pair[end].close();
       await rejected;
       await until(() => told === 2, 'both ends know');
       expect(client.closed && server.closed).toBe(true);
-      await expect(client.invoke(heartbeat(), 3000)).rejects.toMatchObject({ code: 'CHANNEL_CLOSED' });
+      await expect(client.invoke(heartbeat(), 20_000)).rejects.toMatchObject({ code: 'CHANNEL_CLOSED' });
       client.oneway(heartbeat());
       client.onClose(() => told++);
       expect(told).toBe(3);

@@ -8,7 +8,7 @@ import { decodeFrame, encodeFrame, FrameParser, requestFields, SERIALIZE_JSON } 
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const start = performance.now();
   while (!condition()) {
-    if (performance.now() - start > 4_000) throw new Error(`Did not come about: ${what}`);
+    if (performance.now() - start > 25_000) throw new Error(`Did not come about: ${what}`);
     await setImmediate();
   }
 }

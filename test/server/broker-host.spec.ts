@@ -3,7 +3,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { MemoryFileSystem, type Platform, silentLogger, systemPlatform } from '../../lib/platform/index.js';
+import {
+  MemoryFileSystem,
+  type Platform,
+  silentLogger,
+  systemPlatform,
+  VirtualClock,
+} from '../../lib/platform/index.js';
 import {
   createRequest,
   decodeOffsetMessageId,
@@ -93,23 +99,19 @@ describe('a broker host', () => {
   });
 
   it('answers a waiting pull over TCP as soon as a message comes', async () => {
-    const host = await start({ memory: true, listen: 0, topics: ['orders'] });
+    // Time stands still there: nothing but the message answers it, no end of waiting and no look every now and then.
+    const settings = { memory: true, listen: 0, topics: ['orders'] };
+    const host = await start(settings, { ...quiet, clock: new VirtualClock() });
     const consumer = await new TcpConnector({}, quiet.clock).connect(host.address!);
     const producer = await new TcpConnector({}, quiet.clock).connect(host.address!);
     const header = pullHeader('g', 'orders', 0, 0, { sysFlag: 6, subscription: '*', suspendTimeoutMillis: 20_000 });
-    let answeredAt = 0;
-    const waiting = consumer.invoke(createRequest(RequestCode.PULL_MESSAGE, header), 25_000).then((response) => {
-      answeredAt = performance.now();
-      return response;
-    });
+    const waiting = consumer.invoke(createRequest(RequestCode.PULL_MESSAGE, header), 25_000);
     const held = async (): Promise<void> => {
       while (host.health().broker.heldPulls === 0) await new Promise((resolve) => setImmediate(resolve));
     };
     await held();
-    const sentAt = performance.now();
     await send(producer, 'orders', 'news');
     expect((await waiting).code).toBe(0);
-    expect(answeredAt - sentAt).toBeLessThan(1_000);
     await Promise.all([consumer.close(), producer.close()]);
   });
 

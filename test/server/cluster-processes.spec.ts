@@ -23,9 +23,9 @@ describe('three brokers under a NameServer', () => {
     const result = await run('kill', '--rounds', '1');
     expect(result).toMatchObject({ lost: 0 });
     expect(result['acknowledged']).toBe(result['handled']);
-  }, 60_000);
+  }, 300_000);
 
   it('bear that the NameServer is killed: clients go on, and brokers are back when it is', async () => {
     expect(await run('nameserver')).toMatchObject({ lost: 0 });
-  }, 60_000);
+  }, 300_000);
 });

@@ -21,7 +21,7 @@ const warnings: string[] = [];
 const quiet = systemPlatform({ logger: { ...silentLogger, warn: (message: string) => void warnings.push(message) } });
 
 async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  for (const end = Date.now() + 8_000; !(await condition());) {
+  for (const end = Date.now() + 25_000; !(await condition());) {
     if (Date.now() > end) throw new Error(`It did not come to pass: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -47,7 +47,7 @@ describe('brokers and NameServers as processes of their own', () => {
   const ask = async (address: string, code: number, header: object = {}, body?: Buffer) => {
     const channel = await new TcpConnector({}, quiet.clock).connect(address);
     try {
-      return await channel.invoke(createRequest(code, header, body), 3_000);
+      return await channel.invoke(createRequest(code, header, body), 20_000);
     } finally {
       await channel.close();
     }

@@ -18,19 +18,7 @@ import { giveLifeSign } from '../../lib/server/sharing/life-sign.js';
 import { pullHeader, sendHeader, TestClient } from '../broker/harness.js';
 import { until } from '../nest/support/until.js';
 import { MemoryLogger } from '../remoting/support.js';
-
-/** Fifteen seconds of patience pass in one and a half. */
-class HastyClock extends SystemClock {
-  override monotonic(): number {
-    return super.monotonic() * 10;
-  }
-  override after(milliseconds: number, callback: () => void) {
-    return super.after(milliseconds / 10, callback);
-  }
-  override sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    return super.sleep(milliseconds / 10, signal);
-  }
-}
+import { ClockOfShortPauses, HastyClock, patientClock } from './clocks.js';
 
 /** A path that no socket fits in. */
 const LONG = 'a-directory-name-that-is-as-long-as-those-of-projects-are/'.repeat(4);
@@ -103,14 +91,13 @@ describe('a store that processes share', () => {
 
   it('goes over to a joined process when the host leaves, and to the next one after that', async () => {
     const store = await directory();
-    const brokers = [await open(store), await open(store), await open(store)];
+    const platform = quiet({ clock: new ClockOfShortPauses() });
+    const brokers = [await open(store, platform), await open(store, platform), await open(store, platform)];
     const channel = await brokers[2]!.connector.connect('');
     for (const n of [0, 1]) {
       expect((await send(await brokers[n]!.connector.connect(''), `message ${n}`)).code).toBe(0);
-      const began = performance.now();
       await brokers[n]!.close();
       await until(() => brokers.slice(n + 1).every((broker) => broker.sharing()!.role !== 'seeking'), 'a new host');
-      expect(performance.now() - began).toBeLessThan(1_500);
       const roles = brokers.slice(n + 1).map((broker) => broker.sharing()!.role);
       expect(roles.filter((role) => role === 'host')).toHaveLength(1);
       // It may be either of the two; the test goes on with that one.
@@ -123,7 +110,7 @@ describe('a store that processes share', () => {
 
   it('has a client that connects between two hosts wait for the next one', async () => {
     const store = await directory();
-    const [first, second] = [await open(store), await open(store)];
+    const [first, second] = [await open(store), await open(store, quiet({ clock: patientClock() }))];
     const closing = first.close();
     const connecting = second.connector.connect('');
     expect((await send(await connecting, 'waited')).code).toBe(0);
@@ -358,7 +345,7 @@ describe('a store that processes share', () => {
     await sign!.release();
     let free = false;
     const began = performance.now();
-    while (!free && performance.now() - began < 4_000) free = await locks(other, 'other');
+    while (!free && performance.now() - began < 20_000) free = await locks(other, 'other');
     expect(free).toBe(true);
   });
 

@@ -6,6 +6,7 @@ import {
   type Platform,
   SeededRandom,
   SimulatedFileSystem,
+  SystemClock,
   systemPlatform,
   VirtualClock,
 } from '../../lib/platform/index.js';
@@ -21,6 +22,7 @@ import {
 import { pullHeader, sendHeader } from '../broker/harness.js';
 import { until } from '../nest/support/until.js';
 import { MemoryLogger } from '../remoting/support.js';
+import { patientClock } from './clocks.js';
 
 /** Ends the thread where it stands, as a fault in it would. */
 const crash = (broker: WorkerBroker): Promise<number> => broker['worker']!['worker'].terminate();
@@ -135,7 +137,8 @@ describe('a broker in a thread of its own', () => {
   it('that crashes breaks what is under way off retryably, says so, and comes back with what it acknowledged', async () => {
     const store = await directory();
     const logger = new MemoryLogger();
-    const broker = await open({ store, segmentBytes: 8 * 1024 * 1024 }, systemPlatform({ logger }));
+    const platform = systemPlatform({ logger, clock: patientClock() });
+    const broker = await open({ store, segmentBytes: 8 * 1024 * 1024 }, platform);
     const channel = await broker.connector.connect('');
     let told: Error | undefined;
     channel.onClose((cause) => (told = cause));
@@ -163,11 +166,16 @@ describe('a broker in a thread of its own', () => {
   it('that crashes while its store cannot be opened again tries with pauses, says why once, and can be closed meanwhile', async () => {
     const store = await directory();
     const logger = new MemoryLogger();
-    const broker = await open({ store, share: false, segmentBytes: 8 * 1024 * 1024 }, systemPlatform({ logger }));
+    const clock = new SystemClock();
+    const platform = systemPlatform({ logger, clock });
+    const broker = await open({ store, share: false, segmentBytes: 8 * 1024 * 1024 }, platform);
     const worker = broker['worker']!;
     const thief = new Promise((resolve) => worker['worker'].once('exit', resolve)).then(() =>
       BrokerHost.start({ store }, systemPlatform({ logger: new MemoryLogger() })),
     );
+    // The pause before the next thread ends when the thief is there: otherwise the thread might be first.
+    const sleep = clock.sleep.bind(clock);
+    clock.sleep = (milliseconds, signal) => thief.then(() => sleep(milliseconds, signal));
     await crash(broker);
     const stolen = await thief;
     cleanups.push(() => stolen.stop());

@@ -96,7 +96,10 @@ describe('a broker in a thread of its own', () => {
     cleanups.push(() => client.shutdown(1_000));
     await client.start();
     const sendOnce = (dedupId: string) =>
-      client.producer.send({ topic: 'orders', body: Buffer.from(dedupId), dedupId }, { retries: 5 });
+      client.producer.send(
+        { topic: 'orders', body: Buffer.from(dedupId), dedupId },
+        { retries: 5, timeoutMillis: 25_000 },
+      );
     const first = await sendOnce('a');
     expect(first.duplicate).toBe(false);
     const place = { queueOffset: first.queueOffset, offsetMessageId: first.offsetMessageId };
