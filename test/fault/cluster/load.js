@@ -4,6 +4,9 @@ const KEYS = 8;
 /** Between two sends of a lane: enough to be in the middle of many, little enough for a busy machine. */
 const PACE_MILLIS = 4;
 
+/** On a busy machine an answer may take its time; a broker that has died does not answer late, its connection breaks. */
+const PATIENCE_MILLIS = 20_000;
+
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class Load {
@@ -19,8 +22,10 @@ export class Load {
   places = new Map();
   running = true;
 
-  static async start(lib, nameServers, members = 2) {
+  /** @param keyedMillis How long a keyed send may take before it is tried again. */
+  static async start(lib, nameServers, { members = 2, keyedMillis = PATIENCE_MILLIS } = {}) {
     const load = new Load();
+    load.keyedMillis = keyedMillis;
     load.lib = { ...(await import(`${lib}client/index.js`)), ...(await import(`${lib}platform/index.js`)) };
     load.lib.TcpConnector = (await import(`${lib}remoting/index.js`)).TcpConnector;
     load.nameServers = nameServers;
@@ -79,7 +84,8 @@ export class Load {
     for (let number = 0; this.running; number++) {
       const id = `p${lane}-${number}`;
       try {
-        const { brokerName } = await this.producer.producer.send({ topic: 'plain', body: Buffer.from(id) });
+        const message = { topic: 'plain', body: Buffer.from(id) };
+        const { brokerName } = await this.producer.producer.send(message, { timeoutMillis: PATIENCE_MILLIS });
         this.acknowledged.set(id, brokerName);
       } catch (error) {
         this.plainFailures.push(`${error.code}: ${error.message}`);
@@ -101,7 +107,7 @@ export class Load {
     try {
       const { brokerName, queueId } = await client.producer.send(
         { topic: 'ordered', body: Buffer.from(id), shardingKey: key },
-        { timeoutMillis: 1_000 },
+        { timeoutMillis: this.keyedMillis },
       );
       this.acknowledged.set(id, brokerName);
       if (!this.places.has(key)) this.places.set(key, new Set());

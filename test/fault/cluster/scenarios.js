@@ -4,6 +4,8 @@ import { Load } from './load.js';
 
 const BROKERS = ['a', 'b', 'c'];
 const TOPICS = ['plain', 'ordered'];
+/** Only there to end a hang. */
+const PATIENCE_MILLIS = 60_000;
 
 function check(holds, what) {
   if (!holds) throw new Error(what);
@@ -16,7 +18,7 @@ async function inCluster(lib, nameServers, run) {
     await cluster.startBrokers(BROKERS, TOPICS);
     const load = await Load.start(lib, cluster.addresses);
     try {
-      await until(() => load.handled.size > 100, 20_000, 'the load begins');
+      await until(() => load.handled.size > 100, PATIENCE_MILLIS, 'the load begins');
       return await run(cluster, load);
     } finally {
       await load.end();
@@ -33,7 +35,7 @@ function acknowledgedBy(load, brokers) {
 
 async function settle(load) {
   await load.rest();
-  await until(() => load.unhandled(BROKERS).length === 0, 40_000, 'everything is handled');
+  await until(() => load.unhandled(BROKERS).length === 0, PATIENCE_MILLIS, 'everything is handled');
   check(load.disordered() === 0, `${load.disordered()} messages were handled behind a later one of their key`);
   for (const [key, places] of load.places) check(places.size === 1, `${key} was in ${[...places].join(' and ')}`);
   return { acknowledged: load.acknowledged.size, handled: load.handled.size, lost: load.unhandled(BROKERS).length };
@@ -49,7 +51,11 @@ export function kill(lib, { rounds }) {
       const ofVictim = () => [...load.places].filter(([, places]) => [...places][0].startsWith(`${victim}:`));
       const before = acknowledgedBy(load, living);
       await broker.kill();
-      await until(() => acknowledgedBy(load, living) > before + 200, 10_000, 'producers go on through the others');
+      await until(
+        () => acknowledgedBy(load, living) > before + 200,
+        PATIENCE_MILLIS,
+        'producers go on through the others',
+      );
       // A client that has never seen the victim must not take its keys elsewhere either.
       const stranger = await load.client('stranger');
       for (const [key] of ofVictim()) {
@@ -66,14 +72,14 @@ export function kill(lib, { rounds }) {
       const mark = [...load.acknowledged].filter(([, name]) => living.includes(name)).map(([id]) => id);
       await until(
         () => mark.every((id) => load.handled.has(id)),
-        15_000,
+        PATIENCE_MILLIS,
         'consumers drain what the living brokers have',
       );
       const stored = acknowledgedBy(load, [victim]);
       const restarted = performance.now();
       await broker.start();
-      await until(() => acknowledgedBy(load, [victim]) > stored, 15_000, `${victim} is sent to again`);
-      await until(() => load.unhandled([victim]).length < 50, 30_000, `${victim} is consumed again`);
+      await until(() => acknowledgedBy(load, [victim]) > stored, PATIENCE_MILLIS, `${victim} is sent to again`);
+      await until(() => load.unhandled([victim]).length < 50, PATIENCE_MILLIS, `${victim} is consumed again`);
       backMillis.push(Math.round(performance.now() - restarted));
     }
     check(load.plainFailures.length === 0, `sends without a key failed: ${load.plainFailures.slice(0, 3).join('; ')}`);
@@ -88,8 +94,8 @@ export function nameServer(lib) {
     await server.kill();
     const before = load.acknowledged.size;
     const handled = load.handled.size;
-    await until(() => load.acknowledged.size > before + 300, 10_000, 'producers go on without a NameServer');
-    await until(() => load.handled.size > handled + 300, 10_000, 'consumers go on without a NameServer');
+    await until(() => load.acknowledged.size > before + 300, PATIENCE_MILLIS, 'producers go on without a NameServer');
+    await until(() => load.handled.size > handled + 300, PATIENCE_MILLIS, 'consumers go on without a NameServer');
     const restarted = performance.now();
     await server.start();
     const stranger = await load.client('stranger');
@@ -100,7 +106,7 @@ export function nameServer(lib) {
         await sent.then(({ brokerName }) => reached.add(brokerName)).catch(() => undefined);
         return reached.size > 0;
       },
-      10_000,
+      PATIENCE_MILLIS,
       'a new client finds brokers again',
     );
     const backMillis = Math.round(performance.now() - restarted);
@@ -125,10 +131,11 @@ export function twoNameServers(lib) {
       );
       return new Set(queues.map(({ brokerName }) => brokerName)).size === BROKERS.length;
     };
-    await until(registered, 15_000, 'all brokers are registered at the late one');
+    await until(registered, PATIENCE_MILLIS, 'all brokers are registered at the late one');
     await early.kill();
     const newcomer = await load.client('newcomer');
-    const { brokerName } = await newcomer.producer.send({ topic: 'plain', body: Buffer.from('x-0') });
+    const first = { topic: 'plain', body: Buffer.from('x-0') };
+    const { brokerName } = await newcomer.producer.send(first, { timeoutMillis: 20_000 });
     check(BROKERS.includes(brokerName), 'a client that begins with the other one away finds a broker');
     check(
       load.plainFailures.length + load.keyedFailures.size === 0,

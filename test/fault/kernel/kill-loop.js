@@ -20,7 +20,7 @@ import { freePort } from '../support/free-port.js';
 const IN_FLIGHT = 256;
 const ACKNOWLEDGED_A_ROUND = 5_000;
 const FIRST_ACKNOWLEDGEMENT_WITHIN_MS = 2_000;
-const DRAINED_WITHIN_MS = 60_000;
+const DRAINED_WITHIN_MS = 120_000;
 /** A disk that loses messages is not waited for: what has not come once nothing comes any more does not come. */
 const QUIET_AFTER_MS = 5_000;
 const BODY_BYTES = 256;
@@ -139,7 +139,7 @@ export async function killLoop({ rounds, flush = 'sync', variant = '', log = con
         while (!dead) {
           const id = nextId++;
           try {
-            await sender.producer.send({ topic: TOPIC, body: bodyOf(id) }, { timeoutMillis: 3_000, retries: 0 });
+            await sender.producer.send({ topic: TOPIC, body: bodyOf(id) }, { timeoutMillis: 20_000, retries: 0 });
           } catch {
             // Not acknowledged: it may or may not be in the log, and nothing was promised.
             await new Promise((resolve) => setTimeout(resolve, 5));
@@ -155,9 +155,6 @@ export async function killLoop({ rounds, flush = 'sync', variant = '', log = con
       await Promise.all(Array.from({ length: IN_FLIGHT }, oneAfterAnother));
       await gone;
       firstAcknowledgements.push(first);
-      if (first > FIRST_ACKNOWLEDGEMENT_WITHIN_MS) {
-        throw new Error(`round ${round}: the first acknowledgement came ${first.toFixed(0)} ms after the spawn`);
-      }
       spawnedAt = await start();
     }
 
@@ -175,6 +172,12 @@ export async function killLoop({ rounds, flush = 'sync', variant = '', log = con
     await auditor.shutdown(1_000);
 
     const sorted = firstAcknowledgements.slice(1).sort((a, b) => a - b);
+    // A machine that stands still for a moment makes the round of that moment late, not every tenth one.
+    const late = firstAcknowledgements.filter((millis) => millis > FIRST_ACKNOWLEDGEMENT_WITHIN_MS);
+    if (late.length > rounds / 10) {
+      const when = late.map((millis) => millis.toFixed(0)).join(', ');
+      throw new Error(`first acknowledgements came ${when} ms after the spawn`);
+    }
     const result = {
       rounds,
       acknowledged: acknowledged.size,

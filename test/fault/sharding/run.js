@@ -19,6 +19,8 @@ const { values } = parseArgs({
     lib: { type: 'string', default: new URL('../../../dist/', import.meta.url).href },
   },
 });
+/** Only there to end a hang. */
+const PATIENCE_MILLIS = 60_000;
 const rounds = Number(values.rounds);
 const count = Number(values.shards);
 const names = Array.from({ length: count }, (_, index) => `nestmq-${index}`);
@@ -58,29 +60,29 @@ async function killOne(load, round) {
   const killed = performance.now();
   await until(
     () => log.match(/The process of shard \S+ has ended with SIGKILL/g)?.length === round + 1,
-    10_000,
+    PATIENCE_MILLIS,
     'it is said',
   );
   const victim = [...log.matchAll(/The process of shard (\S+) has ended/g)].at(-1)[1];
-  await until(() => load.acknowledged.size > acknowledged + 200, 15_000, 'sends go to the other shards');
-  await until(() => returns() > before, 20_000, `${victim} comes back`);
+  await until(() => load.acknowledged.size > acknowledged + 200, PATIENCE_MILLIS, 'sends go to the other shards');
+  await until(() => returns() > before, PATIENCE_MILLIS, `${victim} comes back`);
   const backMillis = Math.round(performance.now() - killed);
   const stored = acknowledgedBy(load, [victim]);
-  await until(() => acknowledgedBy(load, [victim]) > stored, 15_000, `${victim} is sent to again`);
+  await until(() => acknowledgedBy(load, [victim]) > stored, PATIENCE_MILLIS, `${victim} is sent to again`);
   return backMillis;
 }
 
 async function live() {
-  await until(() => log.includes('; listening on'), 20_000, 'the shards start');
+  await until(() => log.includes('; listening on'), PATIENCE_MILLIS, 'the shards start');
   const load = await Load.start(values.lib, [`127.0.0.1:${port}`]);
   const backMillis = [];
   try {
-    await until(() => load.handled.size > 100, 20_000, 'the load begins');
+    await until(() => load.handled.size > 100, PATIENCE_MILLIS, 'the load begins');
     for (let round = 0; round < rounds; round++) backMillis.push(await killOne(load, round));
     await load.rest();
     check(load.plainFailures.length === 0, `sends without a key failed: ${load.plainFailures.slice(0, 3).join('; ')}`);
     for (const name of names) check(acknowledgedBy(load, [name]) > 0, `nothing was sent to ${name}`);
-    await until(() => load.unhandled(names).length === 0, 40_000, 'everything acknowledged is handled');
+    await until(() => load.unhandled(names).length === 0, PATIENCE_MILLIS, 'everything acknowledged is handled');
     check(load.disordered() === 0, `${load.disordered()} messages were handled behind a later one of their key`);
     for (const [key, places] of load.places) check(places.size === 1, `${key} was in ${[...places].join(' and ')}`);
   } finally {
