@@ -20,16 +20,23 @@ class Diary {
 }
 
 @Module({
-  imports: [MessagingModule.forRoot({ application: 'shop', broker: { memory: true } })],
+  // In one queue, so that they come in the order in which they are due.
+  imports: [
+    MessagingModule.forRoot({
+      application: 'shop',
+      broker: { memory: true, topics: [{ name: 'diary', queues: 1 }] },
+    }),
+  ],
   providers: [Diary],
 })
 class AppModule {}
 
 const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error'] });
 const messaging = app.get(MessagingTemplate);
-await messaging.delay('diary', 'at a date: call the carrier', new Date(Date.now() + 2000));
-await messaging.delay('diary', 'level 1, which is 1 s: send a reminder', { level: 1 });
-await messaging.delay('diary', 'after 200 ms: check the address', '200ms');
 await messaging.syncSend('diary', 'now: pack the parcel');
+await said(1);
+await messaging.delay('diary', 'at a date: call the carrier', new Date(Date.now() + 3000));
+await messaging.delay('diary', 'after 200 ms: check the address', '200ms');
+await messaging.delay('diary', 'level 1, which is 1 s: send a reminder', { level: 1 });
 await said(4);
 await app.close();

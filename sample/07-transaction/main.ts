@@ -38,7 +38,8 @@ class CreateOrder implements LocalTransaction<Order> {
     return payload.id === 3 ? TransactionState.UNKNOWN : TransactionState.COMMIT;
   }
 
-  check({ payload, transactionId }: TransactionMessage<Order>): TransactionState {
+  async check({ payload, transactionId }: TransactionMessage<Order>): Promise<TransactionState> {
+    await said(4); // whatever the machine does, the line of order 3 comes first
     say(`the broker asks for order ${payload.id}`);
     return this.table.has(transactionId) ? TransactionState.COMMIT : TransactionState.ROLLBACK;
   }

@@ -13,15 +13,22 @@ import { said, say } from '../shared/say.js';
 
 @Injectable()
 class Taxi {
+  private arrive!: () => void;
+  private readonly journey = new Promise<void>((resolve) => (this.arrive = resolve));
+
   @MessageListener({ topic: 'rides', group: 'taxi', concurrency: 1 })
   async drive(to: string): Promise<void> {
     say(`driving to ${to}`);
-    await sleep(600); // the next one waits for this
+    await this.journey; // the next one waits for this
   }
 
   @MessageListener({ topic: '%DLQ%taxi', group: 'apologies', from: 'earliest' })
   apologise(to: string, { message }: MessageContext): void {
     say(`sorry, no taxi to ${to}: ${message.systemProperty('NESTMQ_DLQ_ERROR_CLASS')}`);
+  }
+
+  arrived(): void {
+    this.arrive();
   }
 }
 
@@ -37,5 +44,7 @@ const messaging = app.get(MessagingTemplate);
 await messaging.syncSend('rides', 'the station');
 await said(1);
 await messaging.syncSend('rides', 'the airport', { expiresIn: '100ms' });
+await sleep(150);
+app.get(Taxi).arrived();
 await said(2);
 await app.close();

@@ -38,8 +38,7 @@ class AppModule {}
 const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
 const messaging = app.get(MessagingTemplate);
 const { deadLetters } = app.get(MessagingAdmin);
-await messaging.syncSend('bookings', 1);
-await messaging.syncSend('bookings', 2);
+for (const id of [1, 2]) await messaging.sendOrderly('bookings', id, 'all');
 
 let { letters } = await deadLetters.list('ledger');
 while (letters.length < 2) ({ letters } = await deadLetters.list('ledger'));

@@ -3,7 +3,6 @@
 // Prints:
 //   B1 A1 A2
 import 'reflect-metadata';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessageListener, MessagingModule, MessagingTemplate } from 'nestmq';
@@ -12,12 +11,15 @@ import { said, say } from '../shared/say.js';
 @Injectable()
 class Accounts {
   private readonly booked: string[] = [];
+  private answer!: () => void;
+  private readonly answered = new Promise<void>((resolve) => (this.answer = resolve));
 
   @MessageListener({ topic: 'bookings', group: 'accounts', keyOrder: true })
   async book(step: string): Promise<void> {
-    // A1 is slow: A2 waits for it, and B1 does not.
-    await sleep(step === 'A1' ? 600 : 5);
+    // A1 is slow, it takes until B1 is booked: A2 waits for it, and B1 does not.
+    if (step === 'A1') await this.answered;
     this.booked.push(step);
+    if (step === 'B1') this.answer();
     if (this.booked.length === 3) say(this.booked.join(' '));
   }
 }

@@ -2,7 +2,7 @@ import { Controller, Inject, Module } from '@nestjs/common';
 import { ClientProxy, ClientsModule, Ctx, Payload, RpcException } from '@nestjs/microservices';
 import { EventPattern, MessagePattern, MessagingClient, MessagingContext } from 'nestmq/microservices';
 import { from, lastValueFrom, type Observable } from 'rxjs';
-import { say } from '../shared/say.js';
+import { said, say } from '../shared/say.js';
 
 interface Order {
   id: number;
@@ -32,6 +32,7 @@ class StockController {
   @EventPattern('orders:placed', { backoff: [50] })
   async onOrder(@Payload() order: Order, @Ctx() { attempt }: MessagingContext): Promise<void> {
     if (attempt === 1) throw new Error('the shelf is locked');
+    await said(4); // The customer has his answer first, so that the lines come in order.
     this.movesOf(order.article).push(-order.pieces);
     say(`stock: order ${order.id}, ${order.pieces} of ${order.article}, attempt ${attempt}`);
     await lastValueFrom(this.events.emit('stock:low', order.article));

@@ -25,6 +25,9 @@ const STRICT = {
   outDir: 'out',
 };
 
+/** Milliseconds after which a block hangs. */
+const LIMIT = 90_000;
+
 const blocks = readBlocks('README.md');
 let folder = '';
 
@@ -36,7 +39,7 @@ function runBlock(index: number): Promise<{ code: number | null; output: string 
   const cwd = join(folder, `run-${index}`);
   mkdirSync(cwd);
   cpSync('test/certificates', join(cwd, 'certificates'), { recursive: true });
-  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 });
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -55,13 +58,17 @@ describe('the README', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('has code that compiles under the strict settings of a new Nest application', () => {
-    const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder], { encoding: 'utf8' });
-    const places = tsc.stdout.replace(/\S*block-(\d+)\.ts\((\d+),/g, (_, index: string, line: string) => {
-      return `README.md(${blocks[Number(index)]!.line + Number(line)},`;
-    });
-    expect([places, tsc.status]).toEqual(['', 0]);
-  }, 60_000);
+  it(
+    'has code that compiles under the strict settings of a new Nest application',
+    () => {
+      const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder], { encoding: 'utf8' });
+      const places = tsc.stdout.replace(/\S*block-(\d+)\.ts\((\d+),/g, (_, index: string, line: string) => {
+        return `README.md(${blocks[Number(index)]!.line + Number(line)},`;
+      });
+      expect([places, tsc.status]).toEqual(['', 0]);
+    },
+    2 * LIMIT,
+  );
 
   it.each(blocks.map((block, index) => [`${block.name} (line ${block.line})`, index] as const))(
     'has code that runs: %s',
@@ -70,7 +77,7 @@ describe('the README', () => {
       const { prints } = blocks[index]!;
       expect([code, prints === undefined ? '' : output.trim()]).toEqual([0, prints ?? (code === 0 ? '' : output)]);
     },
-    40_000,
+    2 * LIMIT,
   );
 
   it.each([

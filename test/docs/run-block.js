@@ -12,7 +12,7 @@ import { MessagingModule, MessagingTemplate } from 'nestmq';
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-const [, , script, patience = '15000'] = process.argv;
+const [, , script, patience = '60000'] = process.argv;
 const expected = [...readFileSync(script, 'utf8').matchAll(/\/\/ prints: (.+)$/gm)].map((match) => match[1].trim());
 const printed = new Set();
 const print = console.log;

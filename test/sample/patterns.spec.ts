@@ -4,6 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { removeTemporaryFolders, temporaryFolder } from './shop-process.js';
 
+/** Milliseconds after which a sample hangs. Several run at the same time. */
+const LIMIT = 90_000;
+
 const samples = readdirSync('sample').filter((name) => /^\d\d-/.test(name));
 const patterns = samples.filter((name) => name !== '01-shop');
 
@@ -32,7 +35,7 @@ async function run(
   const child = spawn(process.execPath, [resolve(`sample/dist/${name}/main.js`), ...flags], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 30_000,
+    timeout: LIMIT,
   });
   const output = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
@@ -57,7 +60,7 @@ describe('the samples', () => {
         errors: '',
       });
     },
-    60_000,
+    2 * LIMIT,
   );
 
   it('are numbered without a gap, and stand in the list', () => {

@@ -5,17 +5,33 @@ import { join } from 'node:path';
 
 export const CSV = join(process.cwd(), 'sample/01-shop/data/online-retail-2010-12-01.csv');
 
+interface ShopOptions {
+  main?: string;
+  env?: NodeJS.ProcessEnv;
+  /** It dies by SIGKILL once it has printed this: whoever read it first and killed it then could come too late. */
+  dies?: RegExp;
+}
+
+/** Arguments of Node. */
+function dyingAt(pattern: RegExp): string[] {
+  const code = `const { stdout } = process;
+    const write = stdout.write.bind(stdout);
+    stdout.write = (text, ...rest) => {
+      const written = write(text, ...rest);
+      if (${String(pattern)}.test(text)) process.kill(process.pid, 'SIGKILL');
+      return written;
+    };`;
+  return ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
+}
+
 /** One run of the compiled sample, as `npm start` runs it, with its own folder for what it stores. */
 export class ShopProcess {
   output = '';
   readonly ended: Promise<number | string>;
   private readonly child: ChildProcess;
 
-  constructor(
-    args: string[],
-    { main = 'sample/dist/01-shop/main.js', env = {} }: { main?: string; env?: NodeJS.ProcessEnv } = {},
-  ) {
-    this.child = spawn(process.execPath, [main, ...args], {
+  constructor(args: string[], { main = 'sample/dist/01-shop/main.js', env = {}, dies }: ShopOptions = {}) {
+    this.child = spawn(process.execPath, [...(dies === undefined ? [] : dyingAt(dies)), main, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
