@@ -1,9 +1,13 @@
+import { jest } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export const MAIN = join(process.cwd(), process.env['NESTMQ_TEST_ROOT'] ?? '.test', 'lib/cli/main.js');
+
+/** Each test starts several processes, on a machine that may have no processor to spare. */
+jest.setTimeout(120_000);
 
 /** How a command ended. */
 export interface Ended {

@@ -101,7 +101,10 @@ describe('nestmq broker --shards', () => {
     const [victim] = await childrenOf(broker);
     process.kill(victim!, 'SIGKILL');
     await broker.sees(/LOG Shard nestmq-\d is back after \d+ ms/);
-    expect(broker.stderr).toMatch(/ERROR The process of shard nestmq-\d has ended with SIGKILL\. It is started again/);
+    // Of two pipes either may be read first.
+    await until(() =>
+      /ERROR The process of shard nestmq-\d has ended with SIGKILL\. It is started again/.test(broker.stderr),
+    );
     const texts = await receive(client, 'orders');
     await until(() => texts.size === 4);
   });

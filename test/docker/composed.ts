@@ -63,7 +63,7 @@ export class Composed {
           for (const [other, { condition }] of Object.entries(this.service(name).depends_on ?? {})) {
             await start(other);
             if (condition !== 'service_healthy') throw new Error(`${name} waits for ${other} to be ${condition}`);
-            while (!(await this.isHealthy(other)));
+            await this.becomesHealthy(other);
           }
           this.start(name);
         })();
@@ -93,6 +93,11 @@ export class Composed {
     const test = healthcheck?.test.slice(1) ?? this.images.get(build.target)!.health;
     const child = this.spawn(name, test);
     return (await new Promise((done) => child.on('close', done))) === 0;
+  }
+
+  /** As Docker does, it asks again: on a busy machine one question may go unanswered. */
+  async becomesHealthy(name: string): Promise<void> {
+    while (!(await this.isHealthy(name)));
   }
 
   /** Resolves once the service has written this. */
