@@ -1,6 +1,7 @@
 import type { MessagingConnectionOptions } from '../../../lib/index.js';
 import type { SimulatedFileSystem } from '../../../lib/platform/index.js';
 import { BrokerHost } from '../../../lib/server/index.js';
+import { freePort } from '../../support/free-port.js';
 import type { Capability } from '../behaviour.js';
 import { engineLogger } from './log-book.js';
 import { SocketClock } from './socket-clock.js';
@@ -15,8 +16,8 @@ export const tcp: Target = {
 
 /** A broker that listens on loopback, and applications that know nothing of it but its address. */
 class TcpWorld extends VirtualWorld {
-  /** Any at first; a broker that comes back is where it was. */
-  private port = 0;
+  /** A broker that comes back is where it was. */
+  private port: number | undefined;
 
   constructor(private readonly sockets: SocketClock) {
     super(sockets);
@@ -24,10 +25,10 @@ class TcpWorld extends VirtualWorld {
 
   protected async placed({ broker, ...options }: MessagingConnectionOptions): Promise<MessagingConnectionOptions> {
     if (this.host === undefined) {
-      const settings = { ...this.brokerSettings(broker ?? {}), listen: this.port };
+      const port = (this.port ??= await freePort());
+      const settings = { ...this.brokerSettings(broker ?? {}), listen: port };
       this.host = await this.passing(BrokerHost.start(settings, this.platform(engineLogger(this.log))));
-      this.port = Number(this.host.address!.split(':')[1]);
-      this.sockets.watch(this.port);
+      this.sockets.watch(port);
     }
     return { ...options, nameServer: this.host.address! };
   }
