@@ -48,15 +48,14 @@ describe('modes', () => {
           if (payload === 'a') throw Object.create(null);
         }
       }
-      const app = await startApplication({ providers: [Listener], logger });
+      // A close that waited for the whole budget would not end within this test.
+      const app = await startApplication({ messaging: { shutdownBudget: '1h' }, providers: [Listener], logger });
       const sender = app.get(MessagingTemplate);
       await sender.sendOrderly('x', 'a', 'key');
       await until(() => logger.find('error', /a value that cannot be shown/).length === 1, 'the log');
       await sender.sendOrderly('x', 'b', 'key');
       await until(() => seen.length === 2, 'the next message');
-      const closing = Date.now();
       await app.close();
-      expect(Date.now() - closing).toBeLessThan(5000);
     },
   );
 

@@ -122,7 +122,8 @@ describe('applications in processes that share a store', () => {
   it('ask, answer, administrate and finish transactions through one broker, and go on when its process leaves', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'nestmq-shared-'));
     cleanups.push(() => rm(directory, { recursive: true, force: true }));
-    const transactions = { timeoutMillis: 300, checkIntervalMillis: 100 };
+    // After the 15 checks that are the default it would be given up, 1.5 s after the first one: a host may take longer to leave.
+    const transactions = { timeoutMillis: 300, checkIntervalMillis: 100, checkMax: 10_000 };
     const messaging = {
       broker: { store: join(directory, 'store'), segmentBytes: 8 * 1024 * 1024, transactions, topics: ['unread'] },
     };

@@ -143,9 +143,12 @@ describe('the verbs', () => {
 
   it('delay takes the levels of RocketMQ, and a date that has passed', async () => {
     const sender = await template();
-    await sender.delay('x', 'level', { level: 1 });
     await sender.delay('x', 'past', new Date(1));
+    expect((await received(1)).map(({ payload }) => payload)).toEqual(['past']);
+    const from = Date.now();
+    await sender.delay('x', 'level', { level: 1 });
     expect((await received(2)).map(({ payload }) => payload)).toEqual(['past', 'level']);
+    expect(Date.now() - from).toBeGreaterThanOrEqual(1000);
   });
 
   it.each([

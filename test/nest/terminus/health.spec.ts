@@ -35,7 +35,7 @@ class HealthController {
   @Get()
   @HealthCheck()
   check(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.messaging.isHealthy('messaging', { timeout: 500 })]);
+    return this.health.check([() => this.messaging.isHealthy('messaging', { timeout: '20s' })]);
   }
 }
 

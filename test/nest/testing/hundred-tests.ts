@@ -36,16 +36,39 @@ async function testOfOnePayment(id: number): Promise<void> {
   await kit.close();
 }
 
-/** Seconds for a hundred; a machine that is busy with other things makes the clock on the wall run, not the processor's. */
-async function aHundred(): Promise<number> {
+/** Seconds; a machine that is busy with other things makes the clock on the wall run, not the processor's. */
+async function secondsOf(work: () => Promise<void>): Promise<number> {
   const wall = performance.now();
   const cpu = process.cpuUsage();
-  for (let id = 0; id < 100; id++) await testOfOnePayment(id);
+  await work();
   const { user, system } = process.cpuUsage(cpu);
   return Math.min(performance.now() - wall, (user + system) / 1000) / 1000;
 }
 
-// The first hundred load and compile code, and the machine may be busy: the best of a few counts.
+async function aHundred(): Promise<void> {
+  for (let id = 0; id < 100; id++) await testOfOnePayment(id);
+}
+
+/** What `reference` takes on an idle machine on which a hundred take 1.0 to 1.3 s. */
+const REFERENCE_SECONDS = 0.08;
+/** Work of the same kind that has nothing to do with what is tested: objects, texts, tables and promises. */
+async function reference(): Promise<void> {
+  const table = new Map<string, object>();
+  for (let n = 0; n < 60_000; n++) {
+    const key = `key-${n % 5000}`;
+    table.set(key, { ...table.get(key), [`field${n % 7}`]: JSON.parse(JSON.stringify({ n, key })) as object });
+    await Promise.resolve();
+  }
+}
+
+// The first hundreds load and compile code: the best counts. Whoever shares the processor and its caches makes every
+// instruction take longer, of the reference as well, and so does a slower machine: that much more time is allowed.
 let best = Number.POSITIVE_INFINITY;
-for (let round = 0; round < 8 && best >= 2; round++) best = Math.min(best, await aHundred());
+for (let round = 0; round < 12 && best >= 2; round++) {
+  const before = await secondsOf(reference);
+  const taken = await secondsOf(aHundred);
+  const after = await secondsOf(reference);
+  const slowness = Math.max(1, (before + after) / 2 / REFERENCE_SECONDS);
+  best = Math.min(best, taken / slowness);
+}
 console.log(best.toFixed(2));

@@ -10,6 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { MessageListener, MessagingTemplate } from '../../../lib/index.js';
 import { BROKER_TRANSPORT, BrokerServer, MESSAGING_TRANSPORT } from '../../../lib/microservices.js';
 import type { BrokerHost } from '../../../lib/server/index.js';
+import { freePort } from '../../support/free-port.js';
 import { LogBook, closeApplications, startApplication } from '../support/application.js';
 import { until } from '../support/until.js';
 
@@ -101,9 +102,9 @@ describe('BrokerServer', () => {
 
   it('rejects listen() with what keeps the broker from starting, and can be tried again', async () => {
     const store = await freshFolder();
-    const holder = new BrokerServer({ memory: true, listen: 0 });
+    const port = await freePort();
+    const holder = new BrokerServer({ memory: true, listen: port });
     await (await create(holder)).listen();
-    const port = Number(holder.unwrap().address!.split(':')[1]);
     const busy = new BrokerServer({ store, listen: port, segmentBytes: 8 * 1024 * 1024 });
     const seen: string[] = [];
     busy.status.subscribe((status) => seen.push(status));
