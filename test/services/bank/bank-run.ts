@@ -26,7 +26,7 @@ const RELAYS = 2;
 const CONSUMERS = 3;
 const QUEUES = 6;
 /** Without any progress for so long it is over, and what is missing is lost. */
-const PATIENCE_MILLIS = 60_000;
+const PATIENCE_MILLIS = 120_000;
 const GROUPS = ['bank', 'bank-urgent'];
 
 export interface RunOptions {

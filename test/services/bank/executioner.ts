@@ -5,7 +5,7 @@ import type { Point } from './points.js';
 import type { PostgresTap } from './postgres-tap.js';
 import type { Trap } from './trap.js';
 
-const POINT_WITHIN_MILLIS = 60_000;
+const POINT_WITHIN_MILLIS = 180_000;
 const BETWEEN_POINTS_MILLIS = 150;
 /** Time between two deaths that nobody has named: at least, and at most so much more. */
 const RANDOM_MILLIS = [1_500, 2_500] as const;

@@ -1,9 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { databaseError } from '../../../lib/idempotency/sql/database-error.js';
 import { migrate } from '../../../lib/idempotency/sql/schema/migrate.js';
 import { readBytes, readNumber, readText } from '../../../lib/idempotency/sql/sql-values.js';
 import { type Service, startMariaDb, startPostgres } from '../support/index.js';
 import { KINDS, type Opened } from './adapters.js';
+
+// Two databases are made and started first.
+jest.setTimeout(180_000);
 
 let services: Record<'postgres' | 'mariadb', Service>;
 beforeAll(async () => {

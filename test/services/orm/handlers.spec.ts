@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type INestApplicationContext, Injectable, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
@@ -11,6 +11,9 @@ import {
 } from '../../../lib/index.js';
 import { leftOut, type Service, startMariaDb, startPostgres } from '../support/index.js';
 import { type Scene, type SceneKind, SCENES } from './scenes.js';
+
+// Two databases are made and started first.
+jest.setTimeout(180_000);
 
 /** Handlers of one ORM; their first attempt at a booking may be told to fail at its end. */
 function bookersOf(scene: Scene): Type[] {
@@ -72,7 +75,7 @@ function showHandledOnce(kind: SceneKind, service: () => Service): void {
     /** Waits until the group has come to so many outcomes. */
     const until = async (group: string, acquired: number, skipped: number) => {
       const done = () => outcomes(group).acquired >= acquired && outcomes(group).skipped >= skipped;
-      const end = performance.now() + 20_000;
+      const end = performance.now() + 60_000;
       while (!done() && performance.now() < end) await setTimeout(10);
     };
     const booked = async () => (await scene.booked()).toSorted();
@@ -95,7 +98,7 @@ function showHandledOnce(kind: SceneKind, service: () => Service): void {
 
     it('are not taken for done when they keep a failed statement to themselves', async () => {
       await send('secrets', { id: 'a' });
-      const end = performance.now() + 20_000;
+      const end = performance.now() + 60_000;
       while ((await booked()).length === 0 && performance.now() < end) await setTimeout(10);
       await send('secrets', { id: 'a' });
       await until('secretive', 1, 1);

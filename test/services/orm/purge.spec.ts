@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { ElectedOwner } from '../../../lib/idempotency/sql/purge/elected-owner.js';
 import { PURGED_INBOX } from '../../../lib/idempotency/sql/purge/create-purge.js';
 import { resolvePurge } from '../../../lib/idempotency/sql/purge/purge-options.js';
@@ -11,6 +11,9 @@ import { readNumber } from '../../../lib/idempotency/sql/sql-values.js';
 import { SeededRandom, silentLogger, SystemClock } from '../../../lib/platform/index.js';
 import { type Service, startMariaDb, startPostgres } from '../support/index.js';
 import { KINDS, type Opened } from './adapters.js';
+
+// Two databases are made and started first.
+jest.setTimeout(180_000);
 
 let services: Record<'postgres' | 'mariadb', Service>;
 beforeAll(async () => {

@@ -6,6 +6,7 @@ import { migrate, OutboxRelay, RELAY_DEFAULTS, SqlOutbox } from '../../../lib/id
 import { silentLogger, systemPlatform } from '../../../lib/platform/index.js';
 import { TcpConnector } from '../../../lib/remoting/index.js';
 import { BrokerHost } from '../../../lib/server/index.js';
+import { freePort } from '../../support/free-port.js';
 import { type Connected, connectTo, type Place } from './place.js';
 
 /** `orders` does not de-duplicate, `payments` does. */
@@ -25,6 +26,7 @@ export class World {
   private client!: MessagingClient;
   private readonly relays: OutboxRelay[] = [];
   private readonly folder = mkdtempSync(join(tmpdir(), 'outbox-'));
+  /** The same after a restart, which no outgoing connection may take meanwhile. */
   private port = 0;
 
   private constructor(
@@ -38,6 +40,7 @@ export class World {
     const world = new World(place, connectTo(place));
     await migrate(world.database.adapter);
     await world.empty();
+    world.port = await freePort();
     await world.startBroker();
     const { clock } = world.platform;
     world.client = new MessagingClient(
@@ -68,7 +71,6 @@ export class World {
   async startBroker(): Promise<void> {
     const settings = { store: join(this.folder, 'store'), listen: this.port, topics: TOPICS };
     this.host = await BrokerHost.start(settings, this.platform);
-    this.port = Number(this.host.address!.split(':').at(-1));
   }
 
   async stopBroker(): Promise<void> {

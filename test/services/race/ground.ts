@@ -16,7 +16,7 @@ import { type Counts, PHASES, type Phase, effectsOf, seenBy } from './plan.js';
 
 const BATCH = 100;
 /** Without any progress for so long it is over. */
-const PATIENCE_MILLIS = 40_000;
+const PATIENCE_MILLIS = 120_000;
 
 /** What the effects came to. */
 export interface Findings {

@@ -30,6 +30,8 @@ export type Counts = Record<string, number>;
 
 /** Zombies stand still for longer than this. */
 export const LEASE_MILLIS = 1_200;
+/** Of handlers whose process is killed: longer than a busy machine stands still, since whoever works past the end of its lease does so twice. */
+export const DEATHS_LEASE_MILLIS = 6_000;
 /** Longer than a third of the lease, so that it is extended before the process stands still. */
 export const WORK_MILLIS = 1_000;
 export const ZOMBIE_CONCURRENCY = 8;

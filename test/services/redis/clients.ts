@@ -21,7 +21,7 @@ export async function until(
   /** How it stands, said when it was in vain. */
   state: () => string = () => '',
 ): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 60_000;
   while (!(await condition().valueOf())) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what} ${state()}`);
     await sleep(20);

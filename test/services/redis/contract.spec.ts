@@ -7,7 +7,7 @@ import { type Service, startRedis } from '../support/index.js';
 import { VERSIONS, quiet, until } from './clients.js';
 import { type RedisNode, startCluster } from './redis-nodes.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 /** Lets time pass for the keys below a prefix, on every node: they live so much shorter. */
 async function age(admins: readonly Redis[], prefix: string, milliseconds: number): Promise<void> {

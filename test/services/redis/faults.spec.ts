@@ -6,7 +6,7 @@ import { type Service, say, startRedis } from '../support/index.js';
 import { VERSIONS, quiet, serverPid, until } from './clients.js';
 import { ReplyCutter } from './reply-cutter.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 const MINUTE = 60_000;
 const one = (key: string) => [{ key, fingerprint: undefined }];
@@ -53,7 +53,8 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis }) => {
   it('fails at once while the server is away, and finds its marks again when it kept them', async () => {
     const service = await server(true);
     const redis = client(service);
-    const store = new RedisIdempotencyStore(redis);
+    // At once: not when this is over.
+    const store = new RedisIdempotencyStore(redis, { timeout: 2 * MINUTE });
     const [first] = await store.acquire(one('done'), MINUTE);
     await store.complete(done('done', heldOf('done', first).token), MINUTE);
     const [working] = await store.acquire(one('at work'), MINUTE);
@@ -62,7 +63,7 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis }) => {
     const before = performance.now();
     await expect(store.acquire(one('new'), MINUTE)).rejects.toMatchObject(failed);
     await expect(store.complete(done('at work', 'x'), MINUTE)).rejects.toMatchObject(failed);
-    expect(performance.now() - before).toBeLessThan(500);
+    expect(performance.now() - before).toBeLessThan(MINUTE);
     await service.restart();
     await until('the client is back', () => redis.status === 'ready');
     expect(await store.acquire(one('done'), MINUTE)).toMatchObject([{ outcome: 'completed' }]);
@@ -88,7 +89,7 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis }) => {
 
   it('waits for a server that hangs no longer than it may, and is then not busy with itself', async () => {
     const service = await server();
-    const [store, other, admin] = [open(service, { timeout: 300 }), open(service), client(service)];
+    const [store, other, admin] = [open(service, { timeout: 2_000 }), open(service), client(service)];
     const pid = await serverPid(admin);
     await store.acquire(one('warm'), MINUTE);
     process.kill(pid, 'SIGSTOP');
@@ -97,8 +98,8 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis }) => {
       const before = performance.now();
       await expect(store.acquire(one('k'), MINUTE)).rejects.toMatchObject({ ...failed, retryable: true });
       const took = performance.now() - before;
-      expect(took).toBeGreaterThan(250);
-      expect(took).toBeLessThan(3_000);
+      expect(took).toBeGreaterThan(1_950);
+      expect(took).toBeLessThan(MINUTE);
       asked = store.acquire([...one('k'), ...one('l')], MINUTE).catch(() => 'late');
       await asked;
     } finally {
@@ -119,7 +120,7 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis }) => {
     closing.push(() => cutter.stop());
     const url = new URL(service.url);
     url.port = String(cutter.port);
-    const store = open({ ...service, url: url.href });
+    const store = open({ ...service, url: url.href }, { timeout: MINUTE });
     await store.acquire(one('warm'), MINUTE);
     for (let i = 0; i < 8; i++) {
       const key = `k${i}`;
@@ -203,13 +204,14 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis }) => {
   it('keeps what its layout says, with an end for every key', async () => {
     const service = await server();
     const [store, admin] = [open(service), client(service)];
-    const [claimed] = await store.acquire([{ key: 'k', fingerprint: 'ä|1' }], 5_000);
+    const [claimed] = await store.acquire([{ key: 'k', fingerprint: 'ä|1' }], MINUTE);
     const held = heldOf('k', claimed);
     expect(await admin.get('nestmq:k')).toBe(`P${held.token}|4:ä|1`);
-    expect(await admin.pttl('nestmq:k')).toBeGreaterThan(4_000);
-    await store.complete([{ ...held, result: Buffer.from('|r') }], MINUTE);
+    expect(await admin.pttl('nestmq:k')).toBeLessThanOrEqual(MINUTE);
+    expect(await admin.pttl('nestmq:k')).toBeGreaterThan(MINUTE / 2);
+    await store.complete([{ ...held, result: Buffer.from('|r') }], 3 * MINUTE);
     expect(await admin.get('nestmq:k')).toBe(`R${held.token}|4:ä|1|r`);
-    expect(await admin.pttl('nestmq:k')).toBeGreaterThan(50_000);
+    expect(await admin.pttl('nestmq:k')).toBeGreaterThan(2 * MINUTE);
   });
 
   it('gives a lease its end back when somebody took it away', async () => {
@@ -217,7 +219,7 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis }) => {
     const [store, admin] = [open(service), client(service)];
     await store.acquire(one('k'), MINUTE);
     await admin.persist('nestmq:k');
-    expect(await store.acquire(one('k'), 5_000)).toEqual([{ outcome: 'busy', retryAfterMillis: 5_000 }]);
+    expect(await store.acquire(one('k'), MINUTE)).toEqual([{ outcome: 'busy', retryAfterMillis: MINUTE }]);
     expect(await admin.pttl('nestmq:k')).toBeGreaterThan(0);
   });
 

@@ -29,7 +29,8 @@ export class RedisNode {
         'bind 127.0.0.1',
         `dir ${scratch.folder}`,
         `sentinel monitor shop 127.0.0.1 ${masterPort} 1`,
-        'sentinel down-after-milliseconds shop 500',
+        // Until the test shortens it: a moment in which the machine stands still is no death.
+        'sentinel down-after-milliseconds shop 120000',
         'sentinel failover-timeout shop 5000',
       ];
       return [await scratch.write('sentinel.conf', `${lines.join('\n')}\n`), '--sentinel'];
@@ -58,14 +59,17 @@ export class RedisNode {
   }
 }
 
-/** Three masters without replicas on loopback; a node that goes takes its slots with it and leaves the others serving. */
+/**
+ * Three masters without replicas on loopback, which take each other for away after two minutes unless told otherwise; a node that
+ * goes takes its slots with it and leaves the others serving.
+ */
 export async function startCluster(): Promise<RedisNode[]> {
   const nodes = await Promise.all(
     [0, 1, 2].map(async () =>
       RedisNode.start(
         'redis-node',
         ...['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())],
-        ...['--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no'],
+        ...['--cluster-node-timeout', '120000', '--cluster-require-full-coverage', 'no'],
       ),
     ),
   );
@@ -86,7 +90,7 @@ export async function startCluster(): Promise<RedisNode[]> {
   return nodes;
 }
 
-/** A master, its replica, and a sentinel that makes the replica the master half a second after the master is gone. */
+/** A master, its replica, and a sentinel that makes the replica the master when it is told to take the master's silence for its end. */
 export async function startSentinel(): Promise<{ master: RedisNode; replica: RedisNode; sentinel: RedisNode }> {
   const master = await RedisNode.start('redis-master');
   const replica = await RedisNode.start('redis-replica', '--replicaof', '127.0.0.1', String(master.port));

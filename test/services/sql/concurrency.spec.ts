@@ -12,7 +12,7 @@ import {
 import { countEffects, makeEffects, writeEffect } from '../../idempotency/sql/sql-subjects.js';
 import { type Database, SERVERS, sqliteDrivers } from './databases.js';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const TTL = 600_000;
 const DUPLICATES = 50;

@@ -5,7 +5,7 @@ import { countEffects, makeEffects, writeEffect } from '../../idempotency/sql/sq
 import { CuttingProxy } from './cutting-proxy.js';
 import { type Database, SERVERS } from './databases.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 const TTL = 600_000;
 /** Not READ COMMITTED. */

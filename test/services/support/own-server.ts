@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Scratch } from './scratch.js';
 
-const PATIENCE_MILLIS = 30_000;
+const PATIENCE_MILLIS = 120_000;
 
 export interface ServerCommand {
   readonly command: string;

@@ -9,7 +9,7 @@ import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { type Service, startMariaDb, startPostgres, startRedis } from './index.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 interface Asked {
   write(value: string): Promise<unknown>;

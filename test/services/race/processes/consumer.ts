@@ -24,6 +24,7 @@ import {
   CONCURRENCY,
   type ConsumerSettings,
   type Counts,
+  DEATHS_LEASE_MILLIS,
   LEASE_MILLIS,
   type Payment,
   type Phase,
@@ -86,7 +87,7 @@ class Payments implements OnApplicationShutdown {
   }
 
   @listen('deaths')
-  @Idempotent({ lease: LEASE_MILLIS })
+  @Idempotent({ lease: DEATHS_LEASE_MILLIS })
   bookDangerously({ id }: Payment): Promise<void> {
     return this.effect('deaths', id);
   }
