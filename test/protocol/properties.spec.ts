@@ -13,6 +13,7 @@ import {
 } from '../../lib/protocol/index.js';
 import { codeOf, plainText } from './messages.js';
 import { vectors } from './vectors.js';
+import { processorMillis } from '../support/processor-time.js';
 
 const golden = vectors('texts').properties;
 /** Strings of separators and a few letters: every odd shape that the wire may bring. */
@@ -82,11 +83,11 @@ describe('the properties string', () => {
   it('is read in linear time, whatever it holds', () => {
     const hostile = '\x02'.repeat(300_000) + 'a\x01b';
     // The square of these lengths would take minutes.
-    const started = performance.now();
+    const started = processorMillis();
     expect(decodeProperties(hostile).get('a')).toBe('b');
     expect(getProperty('a\x01'.repeat(150_000), 'a')).toBeDefined();
     expect(removeProperties('a\x01b\x02'.repeat(80_000), ['a'])).toBe('');
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(processorMillis() - started).toBeLessThan(10_000);
   });
 
   it('keeps dangerous names harmless', () => {

@@ -5,6 +5,7 @@ import type { Atom } from '../../../lib/protocol/filter/atom.js';
 import { type Alternatives, alternativesOf, couldMeet } from '../../../lib/protocol/filter/overlap.js';
 import { type Node, render, renderBare } from './naive-sql.js';
 import { conditions } from './sql-arbitraries.js';
+import { processorMillis } from '../../support/processor-time.js';
 
 type Message = Readonly<Record<string, string>>;
 type Overlaps = (a: MessageFilter, b: MessageFilter) => boolean;
@@ -262,7 +263,7 @@ describe('the proof that two filters exclude each other', () => {
     const many = Array.from({ length: 9 }, (_, i) => `(p${i} = '1' OR p${i} = '2')`).join(' AND ');
     const long = Array.from({ length: 400 }, (_, i) => `a <> '${i}'`).join(' AND ');
     const either = Array.from({ length: 300 }, (_, i) => `a = '${i}'`).join(' OR ');
-    const began = performance.now();
+    const began = processorMillis();
     for (const [one, other] of [
       [many, many],
       [long, long],
@@ -271,6 +272,6 @@ describe('the proof that two filters exclude each other', () => {
     ] as const) {
       expect(compileFilter({ selector: one }).overlaps(compileFilter({ selector: other }))).toBe(true);
     }
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(processorMillis() - began).toBeLessThan(5_000);
   });
 });

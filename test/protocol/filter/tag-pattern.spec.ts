@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { MessagingError, parseTagPatterns } from '../../../lib/protocol/index.js';
 import { isTagPattern, TagPattern } from '../../../lib/protocol/filter/tag-pattern.js';
+import { processorMillis } from '../../support/processor-time.js';
 
 /** What the words mean, tried out in all ways. */
 function naive(pattern: readonly string[], words: readonly string[]): boolean {
@@ -82,9 +83,9 @@ describe('a tag with wildcards', () => {
   it('costs no more than its length times that of the tag', () => {
     const pattern = new TagPattern(`${'#.a.'.repeat(30)}b`);
     const tag = `${'a.'.repeat(5_000)}c`;
-    const began = performance.now();
+    const began = processorMillis();
     expect(pattern.matches(tag)).toBe(false);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(processorMillis() - began).toBeLessThan(2_000);
   });
 
   it.each([

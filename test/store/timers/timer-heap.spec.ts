@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SeededRandom } from '../../../lib/platform/index.js';
 import { TimerHeap } from '../../../lib/store/timers/timer-heap.js';
+import { processorMillis } from '../../support/processor-time.js';
 
 const drain = (heap: TimerHeap, now = Infinity): number[] =>
   heap.takeDue(now, Infinity, Infinity).map(({ offset }) => offset);
@@ -175,9 +176,9 @@ describe('TimerHeap', () => {
   it('takes a million timers in well under a few seconds and hands them out in order', () => {
     const heap = new TimerHeap();
     const random = new SeededRandom(5);
-    const begin = performance.now();
+    const begin = processorMillis();
     for (let at = 0; at < 1_000_000; at++) heap.add(at * 200, random.below(1_000_000_000), 200);
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(processorMillis() - begin).toBeLessThan(5_000);
     const times = heap.takeDue(500_000_000, 100_000, Infinity).map(({ time }) => time);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
   });
