@@ -49,6 +49,9 @@ async function connect(nameServer, application) {
       connector: new TcpConnector({}, platform.clock),
       routeRefreshMillis: 1_000,
       rebalanceMillis: 1_000,
+      // Java that has just begun on a busy machine takes its time; a broker that is killed breaks its connections.
+      requestTimeoutMillis: 20_000,
+      sendTimeoutMillis: 20_000,
     },
     platform,
   );

@@ -1,6 +1,7 @@
 // The command line against Apache RocketMQ: `node test/interop/command-line/run.js`. Needs a build of the package, a JDK from
 // 17 on and Maven; what it lacks it names and ends with 77 (1 if NESTMQ_REQUIRE=all).
 import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import { ApacheCluster, needRocketMQ } from '../apache/cluster.js';
@@ -27,7 +28,7 @@ function run(args) {
     '--name-server',
     cluster.nameServer,
     '--timeout',
-    '10s',
+    '30s',
     '--json',
   ];
   const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -57,7 +58,12 @@ async function check(name, args, isRight) {
 const platform = systemPlatform({ logger: { error() {}, warn() {}, log() {}, debug() {}, verbose() {} } });
 const nameServers = [cluster.nameServer];
 const client = new MessagingClient(
-  { application: 'command', nameServers, connector: new TcpConnector({}, platform.clock) },
+  {
+    application: 'command',
+    nameServers,
+    connector: new TcpConnector({}, platform.clock),
+    requestTimeoutMillis: 20_000,
+  },
   platform,
 );
 try {
@@ -98,6 +104,7 @@ try {
   await check('dlq resend', ['dlq', 'resend', GROUP, id], ({ resent }) => resent === 1);
   await check('group lag', ['group', 'lag', GROUP], ({ lag, members }) => lag === 0 && members.length === 1);
   await check('group list', ['group', 'list'], ({ groups }) => groups.some(({ group }) => group === GROUP));
+  for (const end = Date.now() + 60_000; handled.length === 0 && Date.now() < end;) await sleep(50);
   if (handled.includes('{"id":1}')) passed++;
   else {
     failed++;

@@ -104,7 +104,7 @@ export async function checkDeliveries(consumer, until, check, readTopic) {
 
 /** The send-back of the last attempt may still be under way when its delivery has been seen. */
 async function deadLetters(readTopic) {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 100_000;
   for (;;) {
     const records = await readTopic(`%DLQ%${GROUPS.filtered}`);
     if (records.length > 0 || Date.now() > deadline) return records;

@@ -134,7 +134,7 @@ export class MixedGroup {
     const owners = this.#owners();
     const bodies = new Set(await this.#send(count));
     const those = () => this.#handled.filter(({ body }) => bodies.has(body));
-    await eventually(() => new Set(those().map(({ body }) => body)).size === count, 60_000);
+    await eventually(() => new Set(those().map(({ body }) => body)).size === count, TAKEOVER_MILLIS);
     const handled = those();
     this.#check(what, handled.length === count, `${handled.length} of ${count}: ${JSON.stringify(handled)}`);
     const strangers = handled.filter(({ by, queueId }) => !owners[by].includes(queueId));

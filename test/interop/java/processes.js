@@ -63,7 +63,7 @@ export async function until(child, condition, deadline = Date.now() + PATIENCE_M
 }
 
 /** Polls until the value is one; undefined when it takes too long. */
-export async function eventually(find, millis = 30_000) {
+export async function eventually(find, millis = PATIENCE_MILLIS) {
   const deadline = Date.now() + millis;
   for (;;) {
     const found = await find();

@@ -5,7 +5,7 @@ const KEYS = ['a', 'order-17', 'Grüße', 'polygenelubricants', undefined, '世�
 const PACKED = 'Übergröße '.repeat(30_000);
 /** What the Java side waits for. */
 const TOLD = ['compressed', 'answering', 'asked', 'traced'];
-const LIMIT_MILLIS = 150_000;
+const LIMIT_MILLIS = 300_000;
 
 export const TOPICS = [
   'Queues',
@@ -30,7 +30,7 @@ export const TOPICS = [
 ].map((name) => ({ name, queues: name === 'DeadOrderly' ? 1 : 4 }));
 
 /** So that transactions are asked about while somebody waits for it; an answer that is on its way comes first, though. */
-export const TRANSACTIONS = { timeoutMillis: 3_000, checkIntervalMillis: 1_000 };
+export const TRANSACTIONS = { timeoutMillis: 10_000, checkIntervalMillis: 1_000 };
 
 export async function runScenarios({ setting, address, nestmq, check, names = [] }) {
   const program = java(setting, 'Scenarios', address, ...names);

@@ -45,7 +45,10 @@ async function holds(name, condition) {
 
 async function connect(nameServer) {
   const connector = new remoting.TcpConnector({}, platform.clock);
-  const made = new client.MessagingClient({ application: 'interop', nameServers: [nameServer], connector }, platform);
+  // Java that has just begun on a busy machine takes its time.
+  const patience = { requestTimeoutMillis: 20_000, sendTimeoutMillis: 20_000 };
+  const options = { application: 'interop', nameServers: [nameServer], connector, ...patience };
+  const made = new client.MessagingClient(options, platform);
   await made.start();
   return made;
 }
@@ -76,7 +79,7 @@ async function passThrough(connected, topic, from) {
   await consumer.start();
   const reached = new Set();
   for (const body of bodies) {
-    const { brokerName } = await connected.producer.send({ topic, body: Buffer.from(body) }, { timeoutMillis: 10_000 });
+    const { brokerName } = await connected.producer.send({ topic, body: Buffer.from(body) });
     reached.add(brokerName);
   }
   await holds(`${from}: what is sent to ${topic} is received`, () => bodies.every((body) => seen.has(body)));

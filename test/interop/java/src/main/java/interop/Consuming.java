@@ -156,10 +156,13 @@ final class Consuming {
         Date middle = new Date();
         producer.send(Lab.message("FromWhere", "T", "newer"));
         Got first = lab.started(from(lab, "from-first", ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET, null));
-        Got last = lab.started(from(lab, "from-last", ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET, null));
+        DefaultMQPushConsumer lastly = from(lab, "from-last", ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET, null);
+        Got last = lab.started(lastly);
         Got date = lab.started(from(lab, "from-date", ConsumeFromWhere.CONSUME_FROM_TIMESTAMP, middle));
         lab.await("from the first: everything", () -> first.size() >= 2);
         lab.await("from a date: what was stored since", () -> date.size() >= 1);
+        lab.await("who begins at the end has found it", () -> lastly.getDefaultMQPushConsumerImpl().getRebalanceImpl()
+            .getProcessQueueTable().keySet().stream().filter(queue -> queue.getTopic().equals("FromWhere")).count() == 4);
         producer.send(Lab.message("FromWhere", "T", "newest"));
         lab.await("what comes later comes to all", () -> first.has("newest") && last.has("newest") && date.has("newest"));
         lab.same("from the first", "[newer, newest, old]", Lab.sorted(first.bodies()));
