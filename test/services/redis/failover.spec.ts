@@ -91,7 +91,7 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis, Cluster }) =>
       await expect(store.acquire([...one(kept[0] as string), ...one(lost[0] as string)], MINUTE)).rejects.toMatchObject(
         failed,
       );
-      expect(performance.now() - before).toBeLessThan(30_000);
+      expect(performance.now() - before).toBeLessThan(15_000);
     } finally {
       cluster.disconnect();
     }

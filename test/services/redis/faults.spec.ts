@@ -99,7 +99,7 @@ describe.each(VERSIONS)('the Redis store with $version', ({ Redis }) => {
       await expect(store.acquire(one('k'), MINUTE)).rejects.toMatchObject({ ...failed, retryable: true });
       const took = performance.now() - before;
       expect(took).toBeGreaterThan(1_950);
-      expect(took).toBeLessThan(MINUTE);
+      expect(took).toBeLessThan(20_000);
       asked = store.acquire([...one('k'), ...one('l')], MINUTE).catch(() => 'late');
       await asked;
     } finally {
