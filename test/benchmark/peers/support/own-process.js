@@ -5,6 +5,8 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const KEPT_OUTPUT = 200_000;
+/** For the last words of a program that has ended; one that it started may keep the pipes open. */
+const LAST_WORDS_MILLIS = 2_000;
 const running = new Set();
 /** A benchmark that ends early, by an error or a signal that it turns into an end, leaves no server behind. */
 process.on('exit', () => {
@@ -46,6 +48,8 @@ export class OwnProcess {
         this.said(text, lines);
       });
     }
+    // A program may have ended before all that it said has come through the pipes.
+    this.heard = new Promise((resolve) => this.child.once('close', resolve));
     this.ended = new Promise((resolve) => {
       this.child.once('error', ({ message }) => this.said(`${message}\n`, [message]));
       this.child.once('error', () => resolve(-1));
@@ -67,6 +71,7 @@ export class OwnProcess {
     const end = Date.now() + patienceMillis;
     while (!(await condition())) {
       if (this.over || Date.now() > end) {
+        if (this.over) await Promise.race([this.heard, sleep(LAST_WORDS_MILLIS)]);
         const why = this.over ? 'it ended' : `${patienceMillis} ms passed`;
         throw new Error(`${this.command}: ${why} before ${what}:\n${this.output.slice(-4_000)}`);
       }
