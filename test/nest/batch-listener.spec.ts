@@ -1,4 +1,6 @@
 import { Injectable, type Type, UsePipes, ValidationPipe } from '@nestjs/common';
+// The pipe loads it with its first payload, which the kit would wait 4 s for.
+import 'class-transformer';
 import { IsInt } from 'class-validator';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type MessageBatchContext, MessageListener, MessagingModule, RejectMessageError } from '../../lib/index.js';

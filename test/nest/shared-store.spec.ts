@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type INestApplication, Injectable, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   type LocalTransaction,
   MessageListener,
@@ -23,6 +23,9 @@ import { SharedBroker } from '../../lib/server/index.js';
 import { MessagingHealthIndicator, MessagingHealthModule } from '../../lib/terminus.js';
 import { LogBook } from './support/application.js';
 import { until } from './support/until.js';
+
+/** Threads and stores start again here, on a machine that may have no processor to spare. */
+jest.setTimeout(90_000);
 
 /** An application that acts as a process of its own. */
 class OtherProcess extends ConnectionEnvironment {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable, type LoggerService } from '@nestjs/common';
 import {
   ConsumeMode,
@@ -20,6 +20,9 @@ import { MessagingHealthIndicator, MessagingHealthModule } from '../../lib/termi
 import { MessagingTestKit } from '../../lib/testing.js';
 import { closeApplications, LogBook, startApplication } from './support/application.js';
 import { until } from './support/until.js';
+
+/** Threads and stores start again here, on a machine that may have no processor to spare. */
+jest.setTimeout(90_000);
 
 @Injectable()
 class Orders {

@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,9 @@ import { freePort } from '../../support/free-port.js';
 import { LogBook, closeApplications, startApplication } from '../support/application.js';
 import { until } from '../support/until.js';
 import { closeServices, createService, startBroker, startServer } from './support.js';
+
+/** Threads and stores start again here, on a machine that may have no processor to spare. */
+jest.setTimeout(90_000);
 
 const clients: MessagingClient[] = [];
 const folders: string[] = [];
