@@ -9,6 +9,7 @@ import {
   PropertyName,
   RequestCode,
   ResponseCode,
+  type QueryConsumerOffsetRequestHeader,
   type RemotingCommand,
   type SendMessageRequestHeader,
   type UpdateConsumerOffsetRequestHeader,
@@ -181,5 +182,39 @@ describe('a client on Apache’s broker', () => {
     pretend(again, TIMERS);
     const { seen } = await world.consume(again, { group: 'g' }, { topic: 'later' });
     await world.until(() => seen.length === 1, 60_000);
+  });
+
+  it('begins at its date also in a topic that its NameServer learns of late', async () => {
+    const sender = await world.client();
+    await world.drive(sender.producer.send(text('t', 'old')));
+    await world.clock.advance(1_000);
+    const from = new Date(world.clock.now());
+    await world.clock.advance(1_000);
+    await world.drive(sender.producer.send(text('t', 'new')));
+    let isKnown = false;
+    let stored: number | undefined;
+    world.intercept = ({ code, header }) => {
+      if (code === RequestCode.GET_ROUTEINFO_BY_TOPIC && !isKnown)
+        return Promise.resolve(createResponse(ResponseCode.TOPIC_NOT_EXIST, {}));
+      const { topic, commitOffset, setZeroIfNotFound } = header as UpdateConsumerOffsetRequestHeader &
+        QueryConsumerOffsetRequestHeader;
+      if (topic !== 't') return undefined;
+      if (code === RequestCode.UPDATE_CONSUMER_OFFSET) stored = commitOffset;
+      if (code !== RequestCode.QUERY_CONSUMER_OFFSET) return undefined;
+      const offset = stored ?? (setZeroIfNotFound === false ? undefined : 0);
+      return Promise.resolve(
+        offset === undefined
+          ? createResponse(ResponseCode.QUERY_NOT_FOUND, {})
+          : createResponse(ResponseCode.SUCCESS, { offset }),
+      );
+    };
+    const client = await world.client();
+    pretend(client, TIMERS);
+    const { seen } = await world.consume(client, { group: 'g', from }, { topic: 't' });
+    expect(stored).toBeUndefined();
+    isKnown = true;
+    await world.until(() => seen.length > 0, 60_000);
+    await world.clock.advance(10_000);
+    expect(seen.map(({ body }) => body)).toEqual(['new']);
   });
 });

@@ -31,17 +31,19 @@ export class RemoteOffsets implements OffsetStore {
 
   async read(queue: MessageQueue): Promise<StartPosition> {
     const { core, settings, retryTopic } = this.group;
-    const stored = await core.brokers.queryOffset(settings.group, queue, false);
+    const looksUp = settings.from instanceof Date && queue.topic !== retryTopic;
+    // Apache's broker otherwise says 0 of a queue whose begin is in memory, which would be all that is older than the date.
+    const stored = await core.brokers.queryOffset(settings.group, queue, looksUp);
     if (stored !== undefined) return this.position(queue, stored);
     // What was there when the group registered got its position then; this queue is younger, and nothing of it is old.
-    if (queue.topic === retryTopic || !(settings.from instanceof Date)) {
+    if (!looksUp) {
       // Apache's broker knows the groups of a topic by their positions.
       const { kind } = await core.capabilities.of(core.brokers.master(queue.brokerName));
       if (kind !== 'ours') await core.brokers.commitOffset(settings.group, queue, 0);
       return { offset: 0 };
     }
-    // A date may still lie ahead of it, or the broker is Apache's. It is looked up once: at the next start it may be
-    // another date, behind messages that nobody has seen.
+    // A date may still lie ahead of it, or the NameServer learned of the topic after the group had asked. It is looked up once:
+    // at the next start it may be another date, behind messages that nobody has seen.
     const offset = await startOffset(this.group, queue);
     await core.brokers.commitOffset(settings.group, queue, offset);
     return { offset };
