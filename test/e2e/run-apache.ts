@@ -7,7 +7,7 @@ import type { Behaviour } from './behaviour.js';
 import { leftOut, show } from './run-one.js';
 import { subjects } from './subjects.js';
 import { apache } from './targets/apache.js';
-import { withOwnLog } from './targets/log-by-context.js';
+import { ownLog, withOwnLog } from './targets/log-by-context.js';
 
 const [nameServer = '127.0.0.1:9876', part = ''] = process.argv.slice(2);
 const SIDE_BY_SIDE = Number(process.env.NESTMQ_SIDE_BY_SIDE ?? 50);
@@ -28,6 +28,16 @@ function longest({ name }: Behaviour): number {
   return SECONDS[name] ?? 0;
 }
 
+/** What went wrong on a machine that nobody can look at is told by what was logged on the way. */
+async function showOrTell(behaviour: Behaviour): Promise<void> {
+  try {
+    await show(behaviour, target);
+  } catch (error) {
+    for (const { level, text } of ownLog()) console.log(`${behaviour.name}: ${level}: ${text}`);
+    throw error;
+  }
+}
+
 async function run(behaviour: Behaviour): Promise<void> {
   shown++;
   let timer: NodeJS.Timeout | undefined;
@@ -36,7 +46,7 @@ async function run(behaviour: Behaviour): Promise<void> {
     timer = setTimeout(() => reject(new Error(`no end within ${PATIENCE_MILLIS} ms`)), PATIENCE_MILLIS);
   });
   try {
-    await Promise.race([withOwnLog(() => show(behaviour, target)), tooLong]);
+    await Promise.race([withOwnLog(() => showOrTell(behaviour)), tooLong]);
   } catch (error) {
     failed[behaviour.name] = String((error as Error)?.message ?? error);
     console.log(`FAILED  ${behaviour.name}: ${error instanceof Error ? error.stack : String(error)}`);
