@@ -42,8 +42,11 @@ export class HeldPulls {
   constructor(
     private readonly clock: Clock,
     private readonly limit: number,
-    /** Answers a pull that has left the table. `woken`: by messages that may interest it, so it may also wait on. */
-    private readonly resume: (pull: HeldPull, woken: boolean) => void,
+    /**
+     * Answers a pull that has left the table. `woken`: by messages that may interest it, so it may also wait on. `company`: others
+     * are resumed with it, in the same turn.
+     */
+    private readonly resume: (pull: HeldPull, woken: boolean, company: boolean) => void,
   ) {}
 
   get size(): number {
@@ -98,7 +101,8 @@ export class HeldPulls {
 
   private resumeAll(pulls: readonly HeldPull[], woken: boolean): void {
     for (const pull of pulls) this.remove(pull);
-    for (const pull of pulls) this.resume(pull, woken);
+    const company = pulls.length > 1;
+    for (const pull of pulls) this.resume(pull, woken, company);
   }
 
   private remove(pull: HeldPull): void {

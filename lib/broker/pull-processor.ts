@@ -21,6 +21,7 @@ import { HeldPull, HeldPulls } from './held-pulls.js';
 import type { OffsetBook } from './offset-book.js';
 import type { ResolvedBrokerOptions } from './options.js';
 import type { PositionResets } from './position-resets.js';
+import { type Asked, type SharedAnswer, SharedAnswers } from './shared-answers.js';
 import { compileSubscription, type Subscription, type SubscriptionProblem } from './subscription.js';
 import type { TopicManager } from './topic-manager.js';
 import type { Traffic } from './traffic/traffic.js';
@@ -40,6 +41,8 @@ const MOST_EXPRESSIONS = 256 * 1024;
 const LONGEST_EXPRESSION = 4_096;
 /** What an entry of the table costs beside its characters. */
 const ENTRY_COST = 64;
+/** Smaller answers are copied to the socket at once, and have left before somebody else can ask for the same. */
+const LEAST_SHARED = 16_384;
 
 const RESPONSE_CODES: Record<ReadStatus, number> = {
   FOUND: ResponseCode.SUCCESS,
@@ -55,12 +58,21 @@ const RESPONSE_CODES: Record<ReadStatus, number> = {
 /** A pull before it waits. */
 type Pull = Pick<HeldPull, 'header' | 'channel' | 'respond' | 'subscription' | 'offset'>;
 
+/** What an answer over the network is made with. */
+interface OwnAnswer {
+  readonly asked: Asked;
+  readonly lease: AnswerLease;
+  /** Whether others are answered in the same turn. */
+  readonly company: boolean;
+}
+
 /** PULL_MESSAGE and LITE_PULL_MESSAGE: answers at once, or holds the pull until messages come. */
 export class PullProcessor {
   readonly held: HeldPulls;
   private readonly expressions = new Map<string, Subscription>();
   private expressionsCost = 0;
   private readonly memory = new AnswerMemory();
+  private readonly shared: SharedAnswers;
   /** Messages handed out since the start. */
   delivered = 0;
 
@@ -74,10 +86,14 @@ export class PullProcessor {
     private readonly options: ResolvedBrokerOptions,
     private readonly platform: Platform,
   ) {
-    this.held = new HeldPulls(platform.clock, options.maxHeldPulls, (pull, woken) => this.resume(pull, woken));
-    store.onVisible((topic, queueId, newMaxOffset, tagsCodes) =>
-      this.held.wake(topic, queueId, newMaxOffset, tagsCodes),
+    this.shared = new SharedAnswers(store);
+    this.held = new HeldPulls(platform.clock, options.maxHeldPulls, (pull, woken, company) =>
+      this.resume(pull, woken, company),
     );
+    store.onVisible((topic, queueId, newMaxOffset, tagsCodes) => {
+      this.held.wake(topic, queueId, newMaxOffset, tagsCodes);
+      this.shared.release();
+    });
   }
 
   readonly handle = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
@@ -100,7 +116,7 @@ export class PullProcessor {
       }
       const wait =
         (header.sysFlag & PullSysFlag.SUSPEND) === 0 ? 0 : Math.min(header.suspendTimeoutMillis, LONGEST_WAIT);
-      this.read({ header, channel, respond, subscription, offset: header.queueOffset }, wait, false);
+      this.read(topic, { header, channel, respond, subscription, offset: header.queueOffset }, wait, false, false);
     } catch (error) {
       respond(failure(error));
     }
@@ -182,42 +198,50 @@ export class PullProcessor {
   }
 
   private read(
+    { number: topicNumber }: TopicConfig,
     pull: Pull,
     /** Milliseconds; 0 answers at once. */
     wait: number,
     /** Whether it has waited already. */
     again: boolean,
+    /** Whether others are answered in the same turn. */
+    company: boolean,
   ): void {
-    const { header, respond, subscription } = pull;
+    const { header, respond, subscription, offset } = pull;
+    const { topic, queueId } = header;
+    const maxMessages = Math.max(1, Math.min(header.maxMsgNums, MOST_MESSAGES));
+    const maxBytes =
+      header.maxMsgBytes === undefined || header.maxMsgBytes <= 0
+        ? DEFAULT_BYTES
+        : Math.min(header.maxMsgBytes, MOST_BYTES);
     // In process the body is the consumer's, who keeps it as long as it likes.
-    const lease = pull.channel.givesBack === true ? this.memory.lease() : undefined;
-    const result = this.store.read({
-      topic: header.topic,
-      queueId: header.queueId,
-      offset: pull.offset,
-      maxMessages: Math.max(1, Math.min(header.maxMsgNums, MOST_MESSAGES)),
-      maxBytes:
-        header.maxMsgBytes === undefined || header.maxMsgBytes <= 0
-          ? DEFAULT_BYTES
-          : Math.min(header.maxMsgBytes, MOST_BYTES),
-      matches: subscription.matches,
-      accepts: subscription.accepts,
-      memory: lease,
-    });
+    let own: OwnAnswer | undefined;
+    if (pull.channel.givesBack === true) {
+      const asked: Asked = { topicNumber, queueId, offset, maxMessages, maxBytes, wish: subscription.wish };
+      const alike = this.shared.find(topic, asked);
+      if (alike !== undefined) {
+        this.answerAlike(alike, pull);
+        return;
+      }
+      own = { asked, lease: this.memory.lease(), company };
+    }
+    const { matches, accepts } = subscription;
+    const memory = own?.lease;
+    const result = this.store.read({ topic, queueId, offset, maxMessages, maxBytes, matches, accepts, memory });
     if (!(result instanceof Promise)) {
-      this.finish(result, pull, lease, wait, again);
+      this.finish(result, pull, own, wait, again);
       return;
     }
     result
       .then((late) => {
         // The queue may have grown while the disk was read: to wait now would miss that, so the client asks again.
-        const grown = this.store.maxOffset(header.topic, header.queueId) > late.maxOffset;
-        this.finish(late, pull, lease, grown ? 0 : wait, again);
+        const grown = this.store.maxOffset(topic, queueId) > late.maxOffset;
+        this.finish(late, pull, own && { ...own, company: false }, grown ? 0 : wait, again);
       })
       .catch((error: unknown) => respond(failure(error)));
   }
 
-  private finish(result: ReadResult, pull: Pull, lease: AnswerLease | undefined, wait: number, again: boolean): void {
+  private finish(result: ReadResult, pull: Pull, own: OwnAnswer | undefined, wait: number, again: boolean): void {
     const { header, channel, respond, subscription } = pull;
     const code = codeOf(result, header.queueOffset);
     // Woken by messages that turned out to be for others: it waits on behind them, and nothing was sent to say so.
@@ -228,7 +252,7 @@ export class PullProcessor {
         result.status === 'OFFSET_OVERFLOW_BADLY'
           ? this.offsets.goOn(consumerGroup, topic, queueId)
           : result.nextBeginOffset;
-      this.answer(code, result, next, pull, lease);
+      this.answer(code, result, next, pull, own);
       return;
     }
     if (channel.closed) return;
@@ -245,11 +269,12 @@ export class PullProcessor {
   }
 
   /** Answers a pull that has waited, with whatever there is now. */
-  private resume(pull: HeldPull, woken: boolean): void {
+  private resume(pull: HeldPull, woken: boolean, company: boolean): void {
     if (pull.channel.closed) return;
     // One that cannot be answered must neither keep the others waiting nor throw into the timer or the store.
     try {
-      if (this.topics.get(pull.header.topic) === undefined) {
+      const topic = this.topics.get(pull.header.topic);
+      if (topic === undefined) {
         pull.respond(
           refusal(ResponseCode.TOPIC_NOT_EXIST, `TOPIC_NOT_FOUND: topic ${pull.header.topic} has been deleted`),
         );
@@ -263,7 +288,7 @@ export class PullProcessor {
       if (this.startsAnew(pull.header, pull.channel, pull.respond)) return;
       // Tags' hashes have told that there is something; beyond them only the messages can.
       const mayWait = woken && pull.subscription.accepts !== undefined;
-      this.read(pull, mayWait ? pull.deadline - this.platform.clock.monotonic() : 0, mayWait);
+      this.read(topic, pull, mayWait ? pull.deadline - this.platform.clock.monotonic() : 0, mayWait, woken && company);
     } catch (error) {
       pull.respond(failure(error));
     }
@@ -299,22 +324,49 @@ export class PullProcessor {
     code: number,
     result: ReadResult,
     nextBeginOffset: number,
-    { header: asked, respond }: Pull,
-    lease: AnswerLease | undefined,
+    pull: Pull,
+    own: OwnAnswer | undefined,
   ): void {
+    const { status, minOffset, maxOffset, chunks } = result;
+    const header: PullMessageResponseHeader = { suggestWhichBrokerId: 0, nextBeginOffset, minOffset, maxOffset };
+    if (code !== ResponseCode.SUCCESS) {
+      this.traffic.missed.add(1, 0);
+      pull.respond(createResponse(code, header, status));
+      return;
+    }
+    const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+    let sent = own?.lease.giveBack;
+    if (own !== undefined && (own.company || body.length >= LEAST_SHARED)) {
+      const answer = this.shared.keep(own.asked, result, body, own.lease.giveBack);
+      sent = answer.use();
+      if (own.company) this.shared.hold(answer);
+    }
+    this.found(pull, header, result, body, sent);
+  }
+
+  /** Answers with what another pull was answered with. */
+  private answerAlike(answer: SharedAnswer, pull: Pull): void {
+    const { topic, queueId } = pull.header;
+    const { result, body } = answer;
     const header: PullMessageResponseHeader = {
       suggestWhichBrokerId: 0,
-      nextBeginOffset,
-      minOffset: result.minOffset,
-      maxOffset: result.maxOffset,
+      nextBeginOffset: result.nextBeginOffset,
+      minOffset: this.store.minOffset(topic, queueId),
+      maxOffset: this.store.maxOffset(topic, queueId),
     };
-    let body: Buffer | undefined;
-    if (code === ResponseCode.SUCCESS) {
-      this.delivered += result.messageCount;
-      body = result.chunks.length === 1 ? result.chunks[0]! : Buffer.concat(result.chunks);
-      this.traffic.delivered(asked.consumerGroup, asked.topic, result.messageCount, body.length);
-    } else this.traffic.missed.add(1, 0);
-    respond(createResponse(code, header, result.status, body), lease?.giveBack);
+    this.found(pull, header, result, body, answer.use());
+  }
+
+  private found(
+    { header: { consumerGroup, topic }, respond }: Pull,
+    header: PullMessageResponseHeader,
+    { messageCount, status }: ReadResult,
+    body: Buffer,
+    sent: (() => void) | undefined,
+  ): void {
+    this.delivered += messageCount;
+    this.traffic.delivered(consumerGroup, topic, messageCount, body.length);
+    respond(createResponse(ResponseCode.SUCCESS, header, status, body), sent);
   }
 }
 
