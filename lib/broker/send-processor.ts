@@ -135,13 +135,17 @@ export class SendProcessor {
       const queueId = this.intake.queueOf(topic, header.queueId);
       const body = request.body ?? NO_BODY;
       const batch = header.batch === true || request.code === RequestCode.SEND_BATCH_MESSAGE;
+      let spent = true;
       if (batch) this.storeBatch(topic, queueId, header, body, channel, respond);
-      else this.storeOne(topic, queueId, header, body, channel, respond);
+      else spent = this.storeOne(topic, queueId, header, body, channel, respond);
+      // The store has copied it. Too late, and without effect, for one that had to wait for its topic.
+      if (spent && request.body !== undefined) request.bodySpent = true;
     } catch (error) {
       respond(failure(error));
     }
   }
 
+  /** True when nothing is kept of the body. */
   private storeOne(
     topic: TopicConfig,
     queueId: number,
@@ -149,7 +153,7 @@ export class SendProcessor {
     body: Buffer,
     channel: Channel,
     respond: Respond,
-  ): void {
+  ): boolean {
     checkBody(topic.name, body.length);
     let properties = header.properties ?? '';
     const traits = this.intake.check(topic, queueId, properties);
@@ -171,18 +175,20 @@ export class SendProcessor {
     }
     if (!retry && (traits & (PropertyTrait.DEDUP | PropertyTrait.AGAIN)) === PropertyTrait.DEDUP) {
       this.storeOnce(topic, queueId, message, respond);
-      return;
+      return false;
     }
+    const transactionId = half ? getProperty(message.properties, PropertyName.UNIQUE_KEY) : undefined;
+    // What the callback names lives until the disk has synced, so it does not name the message.
     this.store.put(message, (error, result) => {
       if (error !== undefined) respond(failure(error));
       else {
         this.stored++;
         this.traffic.stored(topic.name, 1, result!.size);
         const id = encodeOffsetMessageId(this.options.address, result!.physicalOffset);
-        const transactionId = half ? getProperty(message.properties, PropertyName.UNIQUE_KEY) : undefined;
         respond(this.answer(queueId, result!, id, transactionId));
       }
     });
+    return true;
   }
 
   private storeOnce(topic: TopicConfig, queueId: number, message: StoreMessage, respond: Respond): void {

@@ -1,4 +1,6 @@
 import { checkFrameHeader, checkFrameLength, FRAME_PREFIX_BYTES } from './frame.js';
+import type { FrameMemory } from './frame-memory.js';
+import { freeNow } from './spent-memory.js';
 
 /** Gets a whole frame: from its length field to its end. */
 export type FrameSink = (bytes: Buffer, start: number, end: number) => void;
@@ -11,7 +13,7 @@ const FIRST_STITCH_BYTES = 4096;
 const TRUSTED_SHARE = 16;
 /** Memory that is kept for the next frame is of a multiple of this, so that packs of nearly one size share it. */
 const KEPT_STEP = 65_536;
-/** The largest that is kept: a pack of messages, no pull's answer and no single large body. */
+/** The largest that is kept here: a pack of messages or a body of that size. Of larger ones see FrameMemory. */
 const MOST_KEPT = 2 * 1024 * 1024;
 /** A frame smaller than this share of the kept memory does not get it: whoever keeps the frame would keep all of it. */
 const LEAST_SHARE = 2;
@@ -36,7 +38,11 @@ export class FrameParser {
   private free = false;
   private spent = false;
 
-  constructor(private readonly sink: FrameSink) {}
+  constructor(
+    private readonly sink: FrameSink,
+    /** For frames that are larger than what is kept here. Default: each of them has memory of its own. */
+    private readonly large?: FrameMemory,
+  ) {}
 
   /** Frames that were handed over. */
   get frames(): number {
@@ -117,6 +123,14 @@ export class FrameParser {
   releaseMemory(): void {
     this.spare = undefined;
     this.reuses = false;
+    this.large?.release();
+  }
+
+  /** The stream has ended: what has come of its last frame is nobody's. Nothing may be pushed any more. */
+  end(): void {
+    const { stitched } = this;
+    this.stitched = undefined;
+    if (stitched !== undefined) this.large?.put(stitched);
   }
 
   private begin(chunk: Buffer, from: number): void {
@@ -138,6 +152,8 @@ export class FrameParser {
 
   private allocate(announced: number, left: number): Buffer {
     if (announced > TRUSTED_SHARE * left) return Buffer.allocUnsafe(Math.max(FIRST_STITCH_BYTES, 2 * left));
+    const large = this.large?.take(announced);
+    if (large !== undefined) return large;
     const kept = this.reuses && announced > KEPT_STEP && announced <= MOST_KEPT;
     return Buffer.allocUnsafe(kept ? roundedUp(announced) : Math.max(FIRST_STITCH_BYTES, announced));
   }
@@ -166,8 +182,9 @@ export class FrameParser {
 
   private keep(frame: Buffer): void {
     this.reuses = true;
+    if (frame.length > MOST_KEPT) this.large?.put(frame);
     // Below a step it may lie in memory that Node shares out among buffers.
-    if (frame.length >= KEPT_STEP && frame.length <= MOST_KEPT) this.spare = frame;
+    else if (frame.length >= KEPT_STEP) this.spare = frame;
   }
 
   private learnLength(): void {
@@ -184,14 +201,18 @@ export class FrameParser {
     let stitched = this.stitched!;
     const needed = this.filled + count;
     if (needed > stitched.length) {
-      const room = this.expected <= TRUSTED_SHARE * needed ? this.expected : 2 * stitched.length;
-      const larger =
-        this.spareFor(this.expected) ?? Buffer.allocUnsafe(Math.max(needed, Math.min(room, this.expected)));
+      const larger = this.spareFor(this.expected) ?? this.grown(stitched.length, needed);
       stitched.copy(larger, 0, 0, this.filled);
+      freeNow(stitched);
       this.stitched = stitched = larger;
     }
     chunk.copy(stitched, this.filled, from, from + count);
     this.filled = needed;
+  }
+
+  private grown(bytes: number, needed: number): Buffer {
+    if (this.expected > TRUSTED_SHARE * needed) return Buffer.allocUnsafe(Math.max(needed, 2 * bytes));
+    return this.large?.take(this.expected) ?? Buffer.allocUnsafe(Math.max(needed, this.expected));
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Logger, Timer } from '../platform/index.js';
 import { MessagingError } from '../protocol/index.js';
+import type { FrameMemory } from './frame-memory.js';
 import { FrameParser } from './frame-parser.js';
 import {
   FramedChannel,
@@ -20,6 +21,8 @@ export interface TcpChannelOptions extends FramedChannelOptions {
   readonly idleMillis: number;
   /** What the socket reads into, when it was opened with one. Default: each read has memory of its own. */
   readonly reads?: ReadBuffer;
+  /** Where large frames come from that nobody keeps. Default: each has memory of its own. */
+  readonly frames?: FrameMemory;
 }
 
 const WRITE_DEADLINE = 10_000;
@@ -33,9 +36,7 @@ const NEVER_ANSWERED =
 /** One TCP (or TLS) connection. */
 export class TcpChannel extends FramedChannel {
   readonly givesBack = true;
-  private readonly parser = new FrameParser((bytes, start, end) => {
-    if (this.receive(bytes, start, end)) this.parser.letGo();
-  });
+  private readonly parser: FrameParser;
   private readonly outbox: Outbox;
   private readonly ticker: Timer;
   private readonly socketClosed: Promise<void>;
@@ -55,6 +56,9 @@ export class TcpChannel extends FramedChannel {
     super(options, counters, clock, logger, () => (this.wordless() === undefined ? '' : NEVER_ANSWERED));
     this.idleMillis = options.idleMillis;
     this.lastActivity = clock.monotonic();
+    this.parser = new FrameParser((bytes, start, end) => {
+      if (this.receive(bytes, start, end)) this.parser.letGo();
+    }, options.frames);
     this.outbox = new Outbox(socket, clock, () => this.onWritten());
     this.ticker = clock.every(TICK, () => this.tick());
     socket.setNoDelay(true);
@@ -67,6 +71,7 @@ export class TcpChannel extends FramedChannel {
     this.socketClosed = new Promise((resolve) => {
       socket.once('close', () => {
         this.ticker.cancel();
+        this.parser.end();
         this.finish(explained(socketError, this.remoteAddress) ?? this.wordless());
         resolve();
       });

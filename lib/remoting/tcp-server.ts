@@ -3,6 +3,7 @@ import type { Clock, Logger } from '../platform/index.js';
 import { createResponse, MessagingError, ResponseCode } from '../protocol/index.js';
 import type { Admission, Channel } from './channel.js';
 import { SERIALIZE_JSON } from './frame.js';
+import { FrameMemory } from './frame-memory.js';
 import { RemotingCounters } from './remoting-counters.js';
 import { formatAddress, socketAddress, unixAddress } from './socket-address.js';
 import { TcpChannel } from './tcp-channel.js';
@@ -40,6 +41,7 @@ export class TcpServer {
   readonly address: string;
   readonly counters = new RemotingCounters();
   private readonly channels = new Set<TcpChannel>();
+  private readonly frames: FrameMemory;
   private readonly door: TlsDoor | undefined;
   private lastRefusalLog = Number.NEGATIVE_INFINITY;
   private closing: Promise<void> | undefined;
@@ -80,6 +82,7 @@ export class TcpServer {
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
+    this.frames = new FrameMemory(clock);
     const bound = server.address() as AddressInfo | string;
     this.address = typeof bound === 'string' ? unixAddress(bound) : formatAddress(bound.address, bound.port);
     // Who comes through the file system has been let in by its permissions, and nobody listens in between.
@@ -152,13 +155,18 @@ export class TcpServer {
         idleMillis: this.idleMillis,
         admit: this.options.admit,
         remoteAddress: this.remoteAddress(socket),
+        frames: this.frames,
       },
       this.counters,
       this.clock,
       this.logger,
     );
     this.channels.add(channel);
-    socket.once('close', () => this.channels.delete(channel));
+    socket.once('close', () => {
+      this.channels.delete(channel);
+      // It is the channels that look now and then whether it is still wanted.
+      if (this.channels.size === 0) this.frames.clear();
+    });
     onChannel(channel);
   }
 

@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
+  createRequest,
   decodeOffsetMessageId,
   encodeBatchBody,
   encodeProperties,
+  ExtensionProperty,
   getProperty,
   RequestCode,
   ResponseCode,
+  type SendMessageRequestHeader,
   type SendMessageResponseHeader,
 } from '../../lib/protocol/index.js';
 import { sendHeader, TestBroker, type TestClient } from './harness.js';
@@ -176,6 +179,48 @@ describe('sending', () => {
     const queues = new Set<number>();
     for (let i = 0; i < 40; i++) queues.add((await client.sent('open', 'x', { queueId: -1 })).queueId);
     expect([...queues].toSorted()).toEqual([0, 1, 2, 3]);
+  });
+
+  describe('from the wire', () => {
+    /** As a channel does with memory that is said to be spent: the next frame overwrites it at once. */
+    const received = async (body: Buffer, overrides: Partial<SendMessageRequestHeader> = {}): Promise<boolean> => {
+      const request = createRequest(RequestCode.SEND_MESSAGE_V2, sendHeader('orders', overrides), body);
+      const answer = client.channel.invoke(request, 60_000);
+      const spent = request.bodySpent === true;
+      if (spent) body.fill('*');
+      expect((await answer).code).toBe(ResponseCode.SUCCESS);
+      return spent;
+    };
+    const stored = async (topic = 'orders'): Promise<string[]> => {
+      const { records } = await client.pull('reader', topic, 0, 0, { sysFlag: 4, subscription: '*' });
+      return records.map(({ body }) => body.toString());
+    };
+
+    it('needs its memory no longer once it is on its way to the disk', async () => {
+      await client.sent('orders', 'first');
+      expect(await received(Buffer.from('second'))).toBe(true);
+      const items = ['third', 'fourth'].map((text) => ({ flag: 0, body: Buffer.from(text), properties: '' }));
+      expect(await received(encodeBatchBody(items), { batch: true })).toBe(true);
+      const half = encodeProperties([['TRAN_MSG', 'true'], ['PGROUP', 'producers'], ['UNIQ_KEY', 'half']]); // prettier-ignore
+      expect(await received(Buffer.from('hidden'), { sysFlag: 4, properties: half })).toBe(true);
+      expect(await stored()).toEqual(['first', 'second', 'third', 'fourth']);
+    });
+
+    it('keeps it as long as it waits for its topic', async () => {
+      expect(await received(Buffer.from('first'))).toBe(false);
+      expect(await stored()).toEqual(['first']);
+    });
+
+    it('keeps it as long as it may wait for a duplicate', async () => {
+      await broker.broker.topics.declare('orders', 2, { windowMillis: 60_000, count: 100 });
+      const properties = encodeProperties([[ExtensionProperty.DEDUP_ID, 'one']]);
+      const both = await Promise.all([
+        received(Buffer.from('first'), { properties }),
+        received(Buffer.from('again'), { properties }),
+      ]);
+      expect(both).toEqual([false, false]);
+      expect(await stored()).toEqual(['first']);
+    });
   });
 
   describe('batches', () => {
