@@ -27,6 +27,69 @@ describe('the newest log in memory', () => {
     for (let index = 0; index < memory.length; index += 3) expect(memory.lastIndexOf(memory[index]!)).toBe(index);
   });
 
+  describe('with records that no chunk has room for', () => {
+    /** Appends records of these sizes, each on the disk at once, and tells the memory that each of them lay in. */
+    const appended = (tail: LogTail, sizes: readonly number[], lent = false): ArrayBufferLike[] =>
+      sizes.map((size) => {
+        const chunk = tail.room(size);
+        chunk.lent = lent;
+        tail.filled(chunk, size);
+        tail.trim(tail.end);
+        return chunk.bytes.buffer;
+      });
+    const large = (count: number): number[] => Array.from({ length: count }, (_, n) => CHUNK + 1 + (n % 30));
+
+    it('goes round in the memory of its budget and one chunk, also when they are not of one size', () => {
+      const tail = new LogTail(CHUNK, KEPT, 0);
+      const memory = appended(tail, large(200));
+      expect(new Set(memory).size).toBeLessThanOrEqual(KEPT / CHUNK + 1);
+      expect(tail.heldBytes).toBeLessThanOrEqual(KEPT);
+    });
+
+    it('goes round when they alternate with small ones', () => {
+      const memory = appended(
+        new LogTail(CHUNK, KEPT, 0),
+        large(200).flatMap((size) => [size, CHUNK - 1]),
+      );
+      expect(new Set(memory).size).toBeLessThanOrEqual(KEPT / CHUNK + 2);
+    });
+
+    it('never fills again what was given away', () => {
+      const tail = new LogTail(CHUNK, KEPT, 0);
+      const given = appended(tail, large(20), true);
+      const later = new Set(appended(tail, large(40)));
+      expect(given.filter((buffer) => later.has(buffer))).toEqual([]);
+    });
+
+    it('keeps a few of those that are freed at once, and of a batch that takes several chunks none', () => {
+      const tail = new LogTail(CHUNK, KEPT, 0);
+      for (let n = 0; n < 20; n++) tail.filled(tail.room(CHUNK + 1), CHUNK + 1);
+      tail.trim(tail.end);
+      const asked: number[] = [];
+      const { allocUnsafeSlow } = Buffer;
+      Buffer.allocUnsafeSlow = (size) => {
+        asked.push(size);
+        return allocUnsafeSlow(size);
+      };
+      try {
+        for (let n = 0; n < 10; n++) tail.filled(tail.room(CHUNK + 1), CHUNK + 1);
+        expect(asked).toHaveLength(6);
+        asked.length = 0;
+        appended(tail, [5 * CHUNK, 5 * CHUNK, 5 * CHUNK, 5 * CHUNK]);
+        expect(asked).toHaveLength(4);
+      } finally {
+        Buffer.allocUnsafeSlow = allocUnsafeSlow;
+      }
+    });
+
+    it('gives their memory back when they stop coming', () => {
+      const tail = new LogTail(CHUNK, KEPT, 0);
+      const before = new Set(appended(tail, large(40)));
+      appended(tail, new Array<number>(2 * (KEPT / CHUNK)).fill(CHUNK));
+      expect(appended(tail, large(10)).filter((buffer) => before.has(buffer))).toEqual([]);
+    });
+  });
+
   it('asks for all of that with the second chunk', () => {
     const asked: number[] = [];
     const { allocUnsafeSlow } = Buffer;

@@ -18,6 +18,10 @@ export class TailChunk {
 
 /** Chunks that are kept for re-use; more would be memory that the budget does not know of. */
 const SPARE = 4;
+/** Sizes of chunks for a record that is larger than the others have room for: such records are mostly of one size, but for their headers. */
+const LARGE_STEPS = 32;
+/** The largest of those that are kept, in chunks of the usual size: a message with the largest body, no batch that takes more. */
+const MOST_LARGE = 2;
 /** Chunks that are asked for ahead; where more fit into the budget they are too small for the collector to care. */
 const MOST_RESERVED = 64;
 
@@ -28,6 +32,13 @@ const MOST_RESERVED = 64;
 export class LogTail {
   private readonly chunks: TailChunk[] = [];
   private readonly spare: Buffer[] = [];
+  /**
+   * For records that a chunk has no room for. Memory of 4 MiB that was new for each of them had 1,024 pages to be touched for the first
+   * time, and a few of them made the collector mark the whole heap.
+   */
+  private readonly largeSpare: Buffer[] = [];
+  /** Chunks of the usual size begun since the last large one. */
+  private usual = 0;
   private held = 0;
   /** True when the next record must not go into the last chunk: it belongs to another segment. */
   private sealed = false;
@@ -107,8 +118,7 @@ export class LogTail {
       const chunk = this.chunks[drop]!;
       if (chunk.base + chunk.length > upTo) break;
       this.held -= chunk.bytes.length;
-      if (!chunk.lent && this.spare.length < SPARE && chunk.bytes.length === this.chunkBytes)
-        this.spare.push(chunk.bytes);
+      if (!chunk.lent) this.keep(chunk.bytes);
       drop++;
     }
     if (drop > 0) this.chunks.splice(0, drop);
@@ -141,14 +151,36 @@ export class LogTail {
   }
 
   private begin(size: number): TailChunk {
-    const fits = size <= this.chunkBytes;
-    if (!this.reserved && this.chunks.length > 0) this.reserve();
-    const bytes = (fits ? this.spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(fits ? this.chunkBytes : size);
+    const bytes = size <= this.chunkBytes ? this.usualMemory() : this.largeMemory(size);
     const chunk = new TailChunk(this.appendOffset, bytes);
     this.sealed = false;
     this.chunks.push(chunk);
     this.held += bytes.length;
     return chunk;
+  }
+
+  private usualMemory(): Buffer {
+    if (!this.reserved && this.chunks.length > 0) this.reserve();
+    // None of the chunks that are held is large any more: such records have stopped coming.
+    if (++this.usual * this.chunkBytes > this.keepBytes) this.largeSpare.length = 0;
+    return this.spare.pop() ?? Buffer.allocUnsafeSlow(this.chunkBytes);
+  }
+
+  private largeMemory(size: number): Buffer {
+    this.usual = 0;
+    const index = this.largeSpare.findIndex(({ length }) => length >= size);
+    if (index >= 0) return this.largeSpare.splice(index, 1)[0]!;
+    const step = Math.ceil(this.chunkBytes / LARGE_STEPS);
+    return Buffer.allocUnsafeSlow(Math.ceil(size / step) * step);
+  }
+
+  /** Nothing refers to it any more. */
+  private keep(memory: Buffer): void {
+    if (memory.length === this.chunkBytes) {
+      if (this.spare.length < SPARE) this.spare.push(memory);
+    } else if (memory.length <= MOST_LARGE * this.chunkBytes && this.largeSpare.length < SPARE) {
+      this.largeSpare.push(memory);
+    }
   }
 
   /** Index of the last chunk that begins at or below the offset; -1 when there is none. */
