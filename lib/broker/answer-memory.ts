@@ -1,11 +1,18 @@
+import { LIMITS } from '../protocol/index.js';
 import type { AnswerRoom } from '../store/index.js';
 
 /** Below it Node's own pool serves, and answers are copied into what others share. */
 const LEAST_BYTES = 16_384;
-/** Memory comes in these sizes: an answer takes four times its own at the most. The largest one is what clients of ours ask for. */
-const SIZES = [65_536, 262_144, 524_288] as const;
+/**
+ * Memory comes in these sizes: an answer takes four times its own at the most. What clients of ours ask for ends with the third; the
+ * others are for single messages that are larger, the last one for the largest there are.
+ */
+const SIZES = [65_536, 262_144, 524_288, 1_114_112, LIMITS.bodyBytes + 65_536] as const;
+const LARGEST = SIZES.length - 1;
 /** Of each size. They serve as many answers as are on their way at once; further ones are new each time. */
-const MOST_SPARE = 16;
+const MOST_SPARE = [16, 16, 16, 8, 8] as const;
+/** Answers of other sizes behind which the memory of the largest is given back: such messages have stopped coming. */
+const OTHERS = 1_000;
 
 /**
  * Memory of the answers to pulls. Of 256 KiB each, new ones were counted against the collector, which marked the whole heap for
@@ -13,6 +20,8 @@ const MOST_SPARE = 16;
  */
 export class AnswerMemory {
   private readonly spare: Buffer[][] = SIZES.map(() => []);
+  /** Answers since the last one of the largest size. */
+  private others = 0;
 
   /** Room for one answer. */
   lease(): AnswerLease {
@@ -21,14 +30,16 @@ export class AnswerMemory {
 
   take(bytes: number): Buffer {
     const index = SIZES.findIndex((size) => bytes <= size);
+    if (index === LARGEST) this.others = 0;
+    else if (++this.others === OTHERS) this.spare[LARGEST]!.length = 0;
     if (bytes <= LEAST_BYTES || index < 0) return Buffer.allocUnsafe(bytes);
     return this.spare[index]!.pop() ?? Buffer.allocUnsafeSlow(SIZES[index]!);
   }
 
   /** Nothing may refer to it but the caller. */
   put(memory: Buffer): void {
-    const spare = this.spare[SIZES.indexOf(memory.length as (typeof SIZES)[number])];
-    if (spare !== undefined && spare.length < MOST_SPARE) spare.push(memory);
+    const index = SIZES.findIndex((size) => memory.length === size);
+    if (index >= 0 && this.spare[index]!.length < MOST_SPARE[index]!) this.spare[index]!.push(memory);
   }
 }
 

@@ -4,6 +4,7 @@ import { silentLogger, systemPlatform } from '../../lib/platform/index.js';
 import {
   createRequest,
   decodeRecords,
+  LIMITS,
   type MessageRecord,
   PullSysFlag,
   RequestCode,
@@ -42,7 +43,7 @@ describe('memory for answers', () => {
 
   it('is new for little and for much', () => {
     const memory = new AnswerMemory();
-    for (const bytes of [100, 16_384, 524_289, 4_000_000]) {
+    for (const bytes of [100, 16_384, 5_000_000]) {
       const lease = memory.lease();
       const room = lease.room(bytes);
       room.fill(1);
@@ -50,6 +51,44 @@ describe('memory for answers', () => {
       memory.lease().room(bytes).fill(2);
       expect(room[0]).toBe(1);
     }
+  });
+
+  it('is used again for single messages of any size', () => {
+    const memory = new AnswerMemory();
+    for (const bytes of [600_000, 1_100_000, 3_000_000, LIMITS.bodyBytes + 50_000]) {
+      const lease = memory.lease();
+      const { buffer } = lease.room(bytes);
+      lease.giveBack();
+      expect(memory.lease().room(bytes - 10_000).buffer).toBe(buffer);
+    }
+  });
+
+  it('is kept for a few of the largest, until such messages stop coming', () => {
+    const memory = new AnswerMemory();
+    /** Of so many that come back at once, how many are used again. */
+    const usedAgain = (count: number): number => {
+      const leases = Array.from({ length: count }, () => memory.lease());
+      const before = new Set(leases.map((lease) => lease.room(4_000_000).buffer));
+      for (const lease of leases) lease.giveBack();
+      const again = leases.map((lease) => lease.room(4_000_000).buffer).filter((buffer) => before.has(buffer)).length;
+      for (const lease of leases) lease.giveBack();
+      return again;
+    };
+    expect(usedAgain(20)).toBe(8);
+    const large = (): ArrayBufferLike => {
+      const lease = memory.lease();
+      const { buffer } = lease.room(4_000_000);
+      lease.giveBack();
+      return buffer;
+    };
+    const others = (count: number): void => {
+      for (let n = 0; n < count; n++) memory.lease().room(n * 100);
+    };
+    const last = large();
+    others(999);
+    expect(large()).toBe(last);
+    others(1_000);
+    expect(large()).not.toBe(last);
   });
 });
 
@@ -131,5 +170,62 @@ describe('answers over TCP', () => {
       sent?.();
     };
     expect(await pulledSlowly()).not.toEqual([]);
+  });
+});
+
+describe('answers of 4 MiB over TCP', () => {
+  const SIZES = [4_194_304, 4_194_304, 1_500_000, 4_100_000, 300_000, 4_194_304, 900_000, 4_000_000];
+  let broker: TestBroker;
+  let server: TcpServer;
+
+  beforeEach(async () => {
+    // The last two are in memory, the others are read from the disk.
+    broker = await TestBroker.start({}, undefined, { tailBytes: 5_000_000 });
+    server = await TcpServer.listen(
+      { onChannel: (channel) => broker.broker.accept(channel) },
+      systemPlatform().clock,
+      silentLogger,
+    );
+    const producer = broker.client();
+    for (const [n, size] of SIZES.entries()) await producer.send('orders', Buffer.alloc(size, n + 1));
+  });
+  afterEach(async () => {
+    await server.close();
+    await broker.stop();
+  });
+
+  const ask = (peer: RawPeer, opaque: number): void => {
+    const header = pullHeader('readers', 'orders', 0, opaque % SIZES.length, {
+      maxMsgNums: 1,
+      sysFlag: PullSysFlag.SUBSCRIPTION,
+      subscription: '*',
+    });
+    peer.send(
+      encodeFrame({ ...createRequest(RequestCode.PULL_MESSAGE, header), opaque }, SERIALIZE_JSON, requestFields),
+    );
+  };
+  const wrong = (peer: RawPeer): number[] =>
+    peer.answers
+      .filter(({ opaque, body }) => {
+        const n = opaque % SIZES.length;
+        const records = body === undefined ? [] : decodeRecords(body);
+        return records.length !== 1 || !records[0]!.body.equals(Buffer.alloc(SIZES[n]!, n + 1));
+      })
+      .map(({ opaque }) => opaque);
+
+  it('are whole for several that read at once, one slowly and one that goes away midway', async () => {
+    const peers = await Promise.all([1, 2, 3].map(() => RawPeer.connect(server.address)));
+    const [slow, leaving, quick] = peers as [RawPeer, RawPeer, RawPeer];
+    slow.socket.pause();
+    leaving.socket.pause();
+    for (let opaque = 0; opaque < 16; opaque++) for (const peer of [slow, leaving]) ask(peer, opaque);
+    for (let opaque = 0; opaque < 8; opaque++) ask(quick, opaque);
+    await until(() => quick.answers.length === 8, 'the answers to the quick one');
+    leaving.socket.destroy();
+    for (let opaque = 8; opaque < 32; opaque++) ask(quick, opaque);
+    slow.socket.resume();
+    await until(() => quick.answers.length === 32 && slow.answers.length === 16, 'all answers');
+    expect([...wrong(quick), ...wrong(slow)]).toEqual([]);
+    for (const peer of peers) peer.socket.destroy();
   });
 });

@@ -66,6 +66,7 @@ export class ColdAnswers {
 
   async answer(queue: ConsumeQueue, query: ReadQuery): Promise<ColdAnswer> {
     const choice = await this.choose(queue, query);
+    if (choice.count > 0 && choice.bytes >= choice.count * BLOCK_BYTES) return this.inPlace(choice, queue, query);
     const spans = this.scattered(choice, queue);
     if (spans === undefined) await this.cold.bring(choice.blocks, choice.end, queue);
     else await spans.read(this.cold, queue);
@@ -92,6 +93,47 @@ export class ColdAnswers {
       count++;
     }
     return { count, next: choice.next, bytes: bytes.subarray(0, filled), removed: false };
+  }
+
+  /**
+   * Records of a block and more, read to where the answer has them: by way of blocks each byte was copied once more, and a message of
+   * 4 MiB took a quarter of the blocks that are kept for all readers.
+   */
+  private async inPlace(choice: Choice, queue: ConsumeQueue, query: ReadQuery): Promise<ColdAnswer> {
+    const bytes = query.memory?.room(choice.bytes) ?? Buffer.allocUnsafeSlow(choice.bytes);
+    const reads: Promise<void>[] = [];
+    let end = 0;
+    for (let i = 0; i < choice.count; i++) {
+      const target = bytes.subarray(end, (end += choice.sizes[i]!));
+      if (!this.fromMemory(choice.offsets[i]!, target.length, target, 0))
+        reads.push(this.readInto(target, choice.offsets[i]!, queue));
+    }
+    await Promise.all(reads);
+    let filled = 0;
+    let count = 0;
+    let at = 0;
+    for (let i = 0; i < choice.count; i++) {
+      const offset = choice.offsets[i]!;
+      const size = choice.sizes[i]!;
+      const from = at;
+      at += size;
+      if (offset < this.startOffset())
+        return { count, next: choice.indexes[i]!, bytes: bytes.subarray(0, filled), removed: true };
+      if (!isStoredRecord(bytes, from, size, offset)) {
+        if (offset >= this.startOffset()) this.damaged(queue, choice.indexes[i]!, offset);
+        continue;
+      }
+      if (filled !== from) bytes.copyWithin(filled, from, at);
+      filled += size;
+      count++;
+    }
+    return { count, next: choice.next, bytes: bytes.subarray(0, filled), removed: false };
+  }
+
+  private async readInto(target: Buffer, offset: number, queue: ConsumeQueue): Promise<void> {
+    const read = await this.cold.into(target, offset, queue);
+    // Of an earlier answer, for the same record perhaps: it would count as what the disk has given back.
+    if (read < target.length) target.fill(0, read);
   }
 
   /**
