@@ -103,11 +103,11 @@ export const finding = subject('finding messages', (it) => {
 
   it('a delayed message is found once it is delivered', async (world) => {
     const application = await world.start();
-    const sent = await world.passing(application.template.delay('orders', 'x', 2000));
+    const sent = await world.passing(application.template.delay('orders', 'x', '10s'));
     const messages = messagesOf(application);
     assert.equal(await world.passing(messages.findByMessageId('orders', sent.messageId)), undefined);
     assert.equal(await world.passing(messages.findByOffset(sent.offsetMessageId)), undefined);
-    await world.pass(2500);
+    await world.pass(10_500);
     assert.equal((await byId(world, application, sent.messageId))?.text(), 'x');
   });
 

@@ -218,7 +218,7 @@ export const microservices = subject('microservices', (it) => {
       }
     }
     const { client } = await serve(world, Handlers);
-    const record = new MessagingRecordBuilder('x').setTimeout(500).build();
+    const record = new MessagingRecordBuilder('x').setTimeout(10_000).build();
     const outcome = await world.passing(
       lastValueFrom(client.send('asked', record).pipe(toArray())).catch((error: { code?: string }) => error.code),
     );

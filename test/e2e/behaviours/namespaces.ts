@@ -90,7 +90,10 @@ export const namespaces = subject('namespaces', (it) => {
       letters: [],
       cursor: undefined,
     });
-    const { letters } = await world.passing(deadLetters.list('g'));
+    const { letters } = await world.soon(
+      () => deadLetters.list('g'),
+      (list) => list.letters.length > 0,
+    );
     assert.deepEqual(
       letters.map(({ group, topic, payload }) => [group, topic, payload]),
       [['g', 'orders', 'x']],

@@ -13,10 +13,23 @@ import type { Application, World } from '../world.js';
 
 const TRACED: { options: MessagingConnectionOptions } = { options: { trace: true } };
 
-/** Records come after what they are about. */
-async function traceOf(world: World, { get }: Application, messageId: string): Promise<MessageTrace | undefined> {
+/** Records come after what they are about: `whole` tells when all of them are there. */
+async function traceOf(
+  world: World,
+  { get }: Application,
+  messageId: string,
+  whole: (trace: MessageTrace) => boolean = ({ sends }) => sends.length > 0,
+): Promise<MessageTrace | undefined> {
   await world.pass(1500);
-  return world.passing(get(MessagingAdmin).traces.find(messageId));
+  const { traces } = get(MessagingAdmin);
+  return world.soon(
+    () => traces.find(messageId),
+    (trace) => trace !== undefined && whole(trace),
+  );
+}
+
+function settled(count: number): (trace: MessageTrace) => boolean {
+  return ({ deliveries }) => deliveries.filter(({ settledAt }) => settledAt !== undefined).length === count;
 }
 
 export const tracing = subject('message trace', (it) => {
@@ -46,7 +59,7 @@ export const tracing = subject('message trace', (it) => {
     const { messageId } = await world.passing(application.template.syncSend('orders', 'x'));
     await billing.got(world, 2);
     await shipping.got(world, 1);
-    const trace = await traceOf(world, application, messageId);
+    const trace = await traceOf(world, application, messageId, settled(3));
     const told = trace!.deliveries.map(({ group, attempt, outcome }) => `${group} ${attempt} ${outcome}`);
     assert.deepEqual(told.toSorted(), ['billing 1 retried', 'billing 2 acknowledged', 'shipping 1 deadLettered']);
     for (const { deliveredAt, settledAt } of trace!.deliveries) assert.ok(settledAt! >= deliveredAt);
@@ -56,7 +69,7 @@ export const tracing = subject('message trace', (it) => {
     const ledger = new Ledger('booking', () => 'ROLLBACK');
     const application = await world.start(ledger.listenerClass, TRACED);
     const { messageId } = await world.passing(application.template.transaction('orders', 'x', 'booking'));
-    const trace = await traceOf(world, application, messageId);
+    const trace = await traceOf(world, application, messageId, ({ transactions }) => transactions.length > 0);
     assert.deepEqual(
       trace?.transactions.map(({ state, fromCheck }) => [state, fromCheck]),
       [['ROLLBACK', false]],
@@ -76,17 +89,19 @@ export const tracing = subject('message trace', (it) => {
     const application = await world.start(orders, TRACED);
     const { messageId } = await world.passing(application.template.syncSend('orders', 'x'));
     await orders.got(world, 1);
-    const [delivery] = (await traceOf(world, application, messageId))!.deliveries;
+    const [delivery] = (await traceOf(world, application, messageId, ({ deliveries }) => deliveries.length > 0))!
+      .deliveries;
     assert.deepEqual([delivery!.settledAt, delivery!.outcome], [undefined, undefined]);
     finish();
-    const [settled] = (await traceOf(world, application, messageId))!.deliveries;
-    assert.equal(settled!.outcome, 'acknowledged');
+    const [done] = (await traceOf(world, application, messageId, settled(1)))!.deliveries;
+    assert.equal(done!.outcome, 'acknowledged');
   });
 
   it('is off unless it is asked for', async (world) => {
     const application = await world.start();
     const { messageId } = await world.passing(application.template.syncSend('orders', 'x'));
-    assert.equal(await traceOf(world, application, messageId), undefined);
+    await world.pass(1500);
+    assert.equal(await world.passing(application.get(MessagingAdmin).traces.find(messageId)), undefined);
     const topics = await world.passing(application.get(MessagingAdmin).topics.list({ all: true }));
     assert.ok(!topics.includes('RMQ_SYS_TRACE_TOPIC'));
   });
@@ -99,7 +114,9 @@ export const tracing = subject('message trace', (it) => {
     await orders.got(world, 40);
     const traces: (MessageTrace | undefined)[] = [];
     await world.pass(1500);
-    for (const id of ids) traces.push(await world.passing(application.get(MessagingAdmin).traces.find(id)));
+    const whole = (trace: MessageTrace | undefined) =>
+      trace === undefined || (trace.sends.length === 1 && settled(1)(trace));
+    for (const id of ids) traces.push(await world.soon(() => application.get(MessagingAdmin).traces.find(id), whole));
     const told = traces.filter((trace) => trace !== undefined);
     assert.ok(told.length >= 5 && told.length <= 35, `${told.length} of 40`);
     for (const { sends, deliveries } of told) assert.deepEqual([sends.length, deliveries.length], [1, 1]);
