@@ -20,7 +20,7 @@ const MOST_LATE_MILLIS = 100;
 /** The first is due by then, all of them being stored. */
 const LEAD_MILLIS = 5_000;
 /** A machine that stands still for a moment makes every timer of that moment late; it does not do so every time. */
-const ROUNDS = 3;
+const ROUNDS = 6;
 
 class Receiver {
   lateness = [];
