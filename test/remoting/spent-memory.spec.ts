@@ -1,7 +1,15 @@
+import { MessageChannel } from 'node:worker_threads';
 import { describe, expect, it } from '@jest/globals';
 import { silentLogger, systemPlatform } from '../../lib/platform/index.js';
 import { createResponse, type RemotingCommand } from '../../lib/protocol/index.js';
-import { encodeFrame, requestFields, SERIALIZE_JSON, TcpServer } from '../../lib/remoting/index.js';
+import {
+  createPortCounters,
+  encodeFrame,
+  PortChannel,
+  requestFields,
+  SERIALIZE_JSON,
+  TcpServer,
+} from '../../lib/remoting/index.js';
 import { freeNow } from '../../lib/remoting/spent-memory.js';
 import { heartbeat, RawPeer, until } from './support.js';
 
@@ -55,5 +63,44 @@ describe('memory of what a server has received', () => {
     const all = Buffer.alloc(50_000, 'a');
     for (const bytes of [part, little, all]) freeNow(bytes);
     expect([part.length, little.length, all.length]).toEqual([50_000, 9000, 0]);
+  });
+});
+
+describe('memory that crosses to another thread', () => {
+  /** The bodies of requests as the other end has seen them, and those of its answers as they have come back. */
+  async function crossed(count: number, bytes: number, spent: (n: number) => boolean): Promise<[Buffer[], Buffer[]]> {
+    const { port1, port2 } = new MessageChannel();
+    const taken = createPortCounters();
+    const { clock } = systemPlatform();
+    const client = new PortChannel({ port: port1, taken }, 'connected', clock, silentLogger);
+    const server = new PortChannel({ port: port2, taken }, 'accepted', clock, silentLogger);
+    const bodies: Buffer[] = [];
+    server.onRequest((request, _channel, respond) => {
+      const n = bodies.push(request.body!) - 1;
+      if (spent(n)) request.bodySpent = true;
+      respond(createResponse(0, {}, undefined, Buffer.alloc(bytes, n)));
+    });
+    const requests = Array.from({ length: count }, (_, n) => client.invoke(heartbeat(Buffer.alloc(bytes, n)), 10_000));
+    const answers = (await Promise.all(requests)).map(({ body }) => body!);
+    await client.close();
+    await server.close();
+    return [bodies, answers];
+  }
+
+  it('is freed once nothing refers to it', async () => {
+    for (const bytes of [60_000, 300_000, 4_000_000]) {
+      const [bodies, answers] = await crossed(10, bytes, () => true);
+      expect(bodies.map(({ length }) => length)).toEqual(new Array(10).fill(0));
+      expect(intact(answers, bytes, () => true)).toBe(true);
+    }
+  });
+
+  it('stays as long as somebody holds one request of many', async () => {
+    const held = (n: number): boolean => n % 7 === 3;
+    for (const bytes of [500, 2000, 90_000, 300_000]) {
+      const [bodies, answers] = await crossed(40, bytes, (n) => !held(n));
+      expect(intact(bodies, bytes, held)).toBe(true);
+      expect(intact(answers, bytes, () => true)).toBe(true);
+    }
   });
 });

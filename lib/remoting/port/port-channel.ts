@@ -5,6 +5,7 @@ import { SERIALIZE_BINARY } from '../frame.js';
 import { FramedChannel, READ_AGAIN_BYTES, STOP_READING_BYTES } from '../framed-channel.js';
 import { IN_PROCESS_ADDRESS } from '../in-process-channel.js';
 import { RemotingCounters } from '../remoting-counters.js';
+import { freeNow } from '../spent-memory.js';
 import { type Crossing, PortOutbox } from './port-outbox.js';
 
 /** How often an end that has stopped reading looks whether the other one has caught up. */
@@ -38,6 +39,8 @@ export class PortChannel extends FramedChannel {
   private posted = 0;
   /** What came while reading was stopped. */
   private unread: Crossing[] | undefined;
+  /** Nothing refers any more to what was received last. */
+  private spent = false;
 
   constructor({ port, taken }: PortEnd, role: 'accepted' | 'connected', clock: Clock, logger: Logger) {
     const options = { role, serialize: SERIALIZE_BINARY, remoteAddress: IN_PROCESS_ADDRESS } as const;
@@ -105,8 +108,8 @@ export class PortChannel extends FramedChannel {
     let bytes = 0;
     try {
       if (typeof crossed === 'string') bytes = this.receiveAll(Buffer.from(crossed, 'latin1'));
-      else if (Array.isArray(crossed)) for (const buffer of crossed) bytes += this.receiveAll(Buffer.from(buffer));
-      else bytes = this.receiveAll(Buffer.from(crossed));
+      else if (Array.isArray(crossed)) for (const buffer of crossed) bytes += this.receiveMemory(buffer);
+      else bytes = this.receiveMemory(crossed);
     } catch (error) {
       this.counters.invalidFrames++;
       const reason = error instanceof Error ? error.message : String(error);
@@ -119,14 +122,23 @@ export class PortChannel extends FramedChannel {
     Atomics.add(this.taken, this.own, bytes);
   }
 
+  /** Memory that was handed over: what nobody keeps anything of does not wait for a collection. */
+  private receiveMemory(memory: ArrayBuffer): number {
+    const bytes = Buffer.from(memory);
+    const count = this.receiveAll(bytes);
+    if (this.spent) freeNow(bytes);
+    return count;
+  }
+
   private receiveAll(bytes: Buffer): number {
+    this.spent = true;
     let at = 0;
     while (at + 4 <= bytes.length) {
       const length = bytes.readInt32BE(at);
       if (length === 0) break;
       const start = at;
       at += 4 + length;
-      this.receive(bytes, start, at);
+      if (!this.receive(bytes, start, at)) this.spent = false;
     }
     return at;
   }
