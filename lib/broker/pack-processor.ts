@@ -67,7 +67,7 @@ export class PackProcessor {
         results.refused(i, error);
       }
     }
-    if (messages.length > 0) this.keep(messages, pack, places, results);
+    if (messages.length > 0) this.keep(messages, ready, pack.topicOf, places, results);
     // The store has copied the bodies; one that waits for its topic is still a view of the pack.
     if (!alone && request.body !== undefined) request.bodySpent = true;
     // Nothing may be left to wait for: a pack of nothing, or of refused messages.
@@ -90,6 +90,7 @@ export class PackProcessor {
       const { idBegin, idEnd } = parts!;
       return new PlainMessage(
         topic.name,
+        topic.number,
         queueId,
         pack.bornTimestamps[i]!,
         channel.remoteAddress,
@@ -128,16 +129,16 @@ export class PackProcessor {
 
   private keep(
     messages: readonly StoreMessage[],
-    pack: SendPackHeader,
+    topics: readonly (TopicConfig | undefined)[],
+    topicOf: readonly number[],
     places: readonly number[],
     results: PackResults,
   ): void {
-    const { topics, topicOf } = pack;
     const stored = messages.length;
     results.open += stored;
     // What the callback names lives until the disk has synced, so it names no message.
     this.store.putMany(messages, (outcomes) => {
-      let topic = '';
+      let topic = -1;
       let count = 0;
       let bytes = 0;
       for (let k = 0; k < places.length; k++) {
@@ -148,22 +149,21 @@ export class PackProcessor {
           continue;
         }
         results.stored(i, outcomes.queueOffset(k), outcomes.physicalOffset(k));
-        const name = topics[topicOf[i]!]!;
-        if (name !== topic) {
-          this.count(topic, count, bytes);
-          topic = name;
+        const next = topicOf[i]!;
+        if (next !== topic) {
+          if (count > 0) this.count(topics[topic]!, count, bytes);
+          topic = next;
           count = bytes = 0;
         }
         count++;
         bytes += outcomes.size(k);
       }
-      this.count(topic, count, bytes);
+      if (count > 0) this.count(topics[topic]!, count, bytes);
       results.settled(stored);
     });
   }
 
-  private count(topic: string, messages: number, bytes: number): void {
-    if (messages === 0) return;
+  private count(topic: TopicConfig, messages: number, bytes: number): void {
     this.sends.stored += messages;
     this.traffic.stored(topic, messages, bytes);
   }

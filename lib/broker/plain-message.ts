@@ -1,5 +1,5 @@
 import { type AlikeBatch, joinedProperties } from '../protocol/index.js';
-import type { StoreMessage, StoreMessages } from '../store/index.js';
+import type { StoreMessage, StoreMessages, TopicConfig } from '../store/index.js';
 
 /** A message with nothing unusual about it, its properties in parts. A class for the same reason as PackedMessage. */
 export class PlainMessage implements StoreMessage {
@@ -10,6 +10,7 @@ export class PlainMessage implements StoreMessage {
 
   constructor(
     public topic: string,
+    public topicNumber: number,
     public queueId: number,
     public bornTimestamp: number,
     public bornHost: string,
@@ -30,14 +31,16 @@ export class PlainBatch implements StoreMessages {
 
   /** @param alike With properties as they are kept. */
   constructor(
-    topic: string,
+    topic: TopicConfig,
     queueId: number,
     bornTimestamp: number,
     bornHost: string,
     readonly alike: AlikeBatch,
   ) {
     const { idBegin, firstIdEnd, rest, bodies } = alike;
-    this.message = new PlainMessage(topic, queueId, bornTimestamp, bornHost, idBegin, firstIdEnd, rest, bodies.body(0));
+    const { name, number } = topic;
+    const body = bodies.body(0);
+    this.message = new PlainMessage(name, number, queueId, bornTimestamp, bornHost, idBegin, firstIdEnd, rest, body);
   }
 
   get length(): number {

@@ -183,7 +183,7 @@ export class SendProcessor {
       if (error !== undefined) respond(failure(error));
       else {
         this.stored++;
-        this.traffic.stored(topic.name, 1, result!.size);
+        this.traffic.stored(topic, 1, result!.size);
         const id = encodeOffsetMessageId(this.options.address, result!.physicalOffset);
         respond(this.answer(queueId, result!, id, transactionId));
       }
@@ -201,7 +201,7 @@ export class SendProcessor {
       const { place, duplicate } = sent!;
       if (!duplicate) {
         this.stored++;
-        this.traffic.stored(topic.name, 1, size);
+        this.traffic.stored(topic, 1, size);
       }
       const answer = this.answer(
         place.queueId,
@@ -247,7 +247,7 @@ export class SendProcessor {
       for (let place = 0; place < count; place++) bytes += outcomes.size(place);
       const ids = joinOffsetMessageIds(address, count, (place) => outcomes.physicalOffset(place));
       this.stored += count;
-      this.traffic.stored(topic.name, count, bytes);
+      this.traffic.stored(topic, count, bytes);
       respond(this.answer(queueId, { queueOffset: outcomes.queueOffset(0) }, ids));
     });
   }
@@ -263,7 +263,7 @@ export class SendProcessor {
     if (sysFlag !== 0 || !(items instanceof AlikeBatch)) return undefined;
     const kept = this.intake.plainRest(topic, items.rest);
     if (kept === undefined) return undefined;
-    return new PlainBatch(topic.name, queueId, bornTimestamp, channel.remoteAddress, items.withRest(kept));
+    return new PlainBatch(topic, queueId, bornTimestamp, channel.remoteAddress, items.withRest(kept));
   }
 
   private checkedBatch(

@@ -133,6 +133,7 @@ async function open(
   const queues = new QueueTable(reserve.fileSystem, pool, paths, topics, {
     fileEntries: options.consumeQueueFileEntries,
     queuesPerFlush: options.queuesPerCheckpoint,
+    fileCost: options.fileCostEntries,
     keptEntries: Math.floor(options.keptEntryBytes / ENTRY_BYTES),
   });
 

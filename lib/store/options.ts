@@ -18,6 +18,7 @@ export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions
     consumeQueueFileEntries: options.consumeQueueFileEntries ?? 300_000,
     checkpointMillis: options.checkpointMillis ?? 5_000,
     queuesPerCheckpoint: options.queuesPerCheckpoint ?? 128,
+    fileCostEntries: options.fileCostEntries ?? 10_000,
     keptEntryBytes: options.keptEntryBytes ?? 64 * MIB,
     retention: options.retention ?? {},
     dedupMemoryBytes: options.dedupMemoryBytes ?? 64 * MIB,
@@ -36,6 +37,7 @@ export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions
   atLeast('dedupMemoryBytes', resolved.dedupMemoryBytes, 0);
   atLeast('checkpointMillis', resolved.checkpointMillis, 1);
   atLeast('queuesPerCheckpoint', resolved.queuesPerCheckpoint, 1);
+  atLeast('fileCostEntries', resolved.fileCostEntries, 0);
   atLeast('keptEntryBytes', resolved.keptEntryBytes, 0);
   return resolved;
 }

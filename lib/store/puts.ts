@@ -92,7 +92,7 @@ export class Puts {
     const { guard, queues, topics } = this.parts;
     const full = guard.full;
     if (full !== undefined && (!evenWhenFull || guard.blocked)) throw full;
-    const queue = queues.forAppend(message.topic, message.queueId);
+    const queue = queues.forAppend(message.topic, message.queueId, message.topicNumber);
     if (queue !== undefined) return queue;
     const topic = topics.get(message.topic);
     throw topic === undefined

@@ -5,6 +5,8 @@ import type { FlushTimes } from './commitlog/flush-times.js';
 /** What a producer hands to the store. Everything but the offsets and the store's own time and address. */
 export interface StoreMessage extends Partial<PropertyParts> {
   topic: string;
+  /** Number of the topic, where the sender has just looked it up: its queues are then found without its name. */
+  topicNumber?: number;
   queueId: number;
   flag: number;
   sysFlag: number;
@@ -76,6 +78,11 @@ export interface StoreOptions {
    * the others stand in the checkpoint itself. Default 128.
    */
   queuesPerCheckpoint?: number;
+  /**
+   * Entries that a checkpoint keeps in the time that it takes to write and sync a file of a queue: of more queues than
+   * `queuesPerCheckpoint` only those are written that have enough for it. Default 10,000.
+   */
+  fileCostEntries?: number;
   /** Most bytes of entries that stand in the checkpoint; beyond them it writes the files of more queues. Default 64 MiB. */
   keptEntryBytes?: number;
   retention?: RetentionOptions;

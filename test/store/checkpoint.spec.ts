@@ -13,7 +13,7 @@ function open(disk: SimulatedFileSystem, options = {}, logs: string[] = []) {
     log: (text: string) => void logs.push(text),
     warn: (text: string) => void logs.push(text),
   };
-  return openStore(disk, { queuesPerCheckpoint: 3, ...options }, { logger });
+  return openStore(disk, { queuesPerCheckpoint: 3, fileCostEntries: 0, ...options }, { logger });
 }
 
 /** One message more for each queue than for the one before it. */
@@ -65,6 +65,30 @@ describe('a checkpoint of many queues', () => {
     expect(logs).toEqual([expect.stringContaining(': 0 messages read again')]);
     await expectAll(again.store, (queueId) => Math.max(2, queueId + 1));
     await again.store.close();
+  });
+
+  it('writes no files for a few entries of each of many, and catches up when little comes', async () => {
+    const disk = new SimulatedFileSystem();
+    const { store } = await open(disk, { fileCostEntries: 8 });
+    await store.createTopic('many', { readQueueNums: QUEUES, writeQueueNums: QUEUES });
+    const { number } = store.topics.get('many')!;
+    const files: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      for (let queueId = 0; queueId < QUEUES; queueId++) await send(store, queueId, round, 1);
+      await store.checkpoint();
+      files.push(filesOf(disk, number).length);
+    }
+    // One entry a queue and round: a file costs as much as 1 + 2 + 3 + 4 of them kept, less half of the last.
+    expect(files).toEqual([0, 0, 0, 3]);
+    for (let one = 4; one < 7; one++) {
+      await send(store, 0, one, 1);
+      await store.checkpoint();
+    }
+    expect(filesOf(disk, number)).toHaveLength(QUEUES);
+    const again = await open(crash(disk), { fileCostEntries: 8 });
+    await expectAll(again.store, (queueId) => (queueId === 0 ? 7 : 4));
+    await again.store.close();
+    await store.close();
   });
 
   it('goes on after an end in order, with few of the queues in files', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { encodeEntry, EntryBlocks } from '../../lib/store/queue/entry-blocks.js';
+import { EntryBlocks, entryPhysicalOffset, entrySize, entryTagsCode } from '../../lib/store/queue/entry-blocks.js';
 import { ENTRY_BYTES } from '../../lib/store/queue/queue-files.js';
 
 const ENTRIES = 100;
@@ -14,10 +14,25 @@ function filled(count = ENTRIES): EntryBlocks {
 }
 
 describe('EntryBlocks', () => {
-  it.each([0, 1, 2, 3])('encodes all of its blocks as single entries are, %d bytes behind a word', (shift) => {
+  it('gives back what was entered, in memory and as it is stored', () => {
+    const entries = filled();
+    const stored = entries.encode(0, ENTRIES);
+    for (let index = 0; index < ENTRIES; index++) {
+      const entered = [offsetOf(index), index + 1, tagsCodeOf(index)];
+      const at = index * ENTRY_BYTES;
+      expect([entries.physicalOffset(index), entries.size(index), entries.tagsCode(index)]).toEqual(entered);
+      expect([entryPhysicalOffset(stored, at), entrySize(stored, at), entryTagsCode(stored, at)]).toEqual(entered);
+    }
+  });
+
+  it.each([0, 1, 2, 3])('encodes all of its blocks as RocketMQ does, %d bytes behind a word', (shift) => {
     const expected = Buffer.alloc(ENTRIES * ENTRY_BYTES);
-    for (let index = 0; index < ENTRIES; index++)
-      encodeEntry(expected, index * ENTRY_BYTES, offsetOf(index), index + 1, tagsCodeOf(index));
+    for (let index = 0; index < ENTRIES; index++) {
+      const at = index * ENTRY_BYTES;
+      expected.writeBigInt64BE(BigInt(offsetOf(index)), at);
+      expected.writeInt32BE(index + 1, at + 8);
+      expected.writeBigInt64BE(BigInt(tagsCodeOf(index)), at + 12);
+    }
     const target = Buffer.from(new ArrayBuffer(shift + 4 * ENTRY_BYTES + ENTRIES * ENTRY_BYTES)).subarray(shift);
     filled().encodeInto(target, 2 * ENTRY_BYTES, 3, ENTRIES - 2);
     const end = target.length - 7 * ENTRY_BYTES;

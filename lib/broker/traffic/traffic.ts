@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/index.js';
 import type { BrokerStatsData } from '../../protocol/index.js';
+import type { TopicConfig } from '../../store/index.js';
 import { Meter } from './meter.js';
 
 /** Topics, and pairs of topic and group, beyond this are not counted one by one. */
@@ -38,8 +39,8 @@ export class Traffic {
   private readonly topics = new Map<string, Meter>();
   private readonly groups = new Map<string, Meter>();
   private readonly sentBackBy = new Map<string, Meter>();
-  private lastTopic = '';
-  private last: Meter | undefined;
+  /** Those of topics by their numbers: of ten thousand one is found sooner so than by its name. */
+  private readonly byNumber: (Meter | undefined)[] = [];
   private today: number;
 
   constructor(private readonly clock: Clock) {
@@ -52,14 +53,15 @@ export class Traffic {
     this.today = dayOf(clock.now());
   }
 
-  stored(topic: string, messages: number, bytes: number): void {
+  stored({ name, number }: Pick<TopicConfig, 'name' | 'number'>, messages: number, bytes: number): void {
     this.put.add(messages, bytes);
-    // Mostly the same string object again, which compares by address.
-    if (topic !== this.lastTopic || this.last === undefined) {
-      this.last = this.meterOf(this.topics, topic);
-      this.lastTopic = topic;
+    let meter = this.byNumber[number];
+    if (meter === undefined) {
+      meter = this.meterOf(this.topics, name);
+      if (meter === undefined) return;
+      this.byNumber[number] = meter;
     }
-    this.last?.add(messages, bytes);
+    meter.add(messages, bytes);
   }
 
   delivered(group: string, topic: string, messages: number, bytes: number): void {
@@ -112,8 +114,7 @@ export class Traffic {
   /** What a deleted topic had does not count for its successor. */
   forgetTopic(topic: string): void {
     this.topics.delete(topic);
-    this.lastTopic = '';
-    this.last = undefined;
+    this.byNumber.length = 0;
     for (const meters of [this.groups, this.sentBackBy]) {
       for (const key of meters.keys()) if (key.startsWith(`${topic}@`)) meters.delete(key);
     }

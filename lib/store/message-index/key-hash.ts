@@ -2,9 +2,6 @@ import { getProperty, PropertyName, type PropertyParts } from '../../protocol/in
 import type { DispatchEntry } from '../types.js';
 import type { IndexTable } from './index-table.js';
 
-const TOPICS_REMEMBERED = 10_000;
-const topicHashes = new Map<string, number>();
-
 /** 32 bits; different keys may share them, so what is found is compared in full. `unique`: the key is a message's own id. */
 export function keyHash(topic: string, key: string, unique: boolean): number {
   return mixed(feed(hashOf(topic) ^ (unique ? 0x55 : 0x4b), key));
@@ -59,12 +56,9 @@ export function keysOf(keys: string): ReadonlySet<string> {
   return new Set(keys.split(' ').filter((key) => key !== ''));
 }
 
+/** Reckoned anew each time: to look it up by the name took longer as soon as there were thousands of topics. */
 function hashOf(topic: string): number {
-  let hash = topicHashes.get(topic);
-  if (hash !== undefined) return hash;
-  if (topicHashes.size >= TOPICS_REMEMBERED) topicHashes.clear();
-  topicHashes.set(topic, (hash = feed(0x811c9dc5, topic)));
-  return hash;
+  return feed(0x811c9dc5, topic);
 }
 
 /** FNV-1a over UTF-16 units: 40 ns for an id of 32 characters. */

@@ -35,6 +35,7 @@ export const OPTIONS: StoreOptions = {
   checkpointMillis: 5_000,
   // Some queues go to their files, others stay in the checkpoint, and now and then these are too many for it.
   queuesPerCheckpoint: 2,
+  fileCostEntries: 3,
   keptEntryBytes: 60 * 20,
   retention: { ageMillis: AGE, checkMillis: 30 * DAY },
 };
