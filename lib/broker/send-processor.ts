@@ -88,7 +88,10 @@ export class SendProcessor {
 
   /** The topic, if messages can be stored in it without more ado: it is there, it is no retry topic, and clients may send to it. */
   ready(name: string): TopicConfig | undefined {
-    return isSendableTopic(name) && !isRetryTopic(name) && !this.creating.has(name) ? this.topics.get(name) : undefined;
+    const topic = this.topics.get(name);
+    if (topic === undefined || (this.creating.size > 0 && this.creating.has(name))) return undefined;
+    // By the name that the topic is kept with: what has come in a pack is a new text each time, and its hash too.
+    return isSendableTopic(topic.name) && !isRetryTopic(topic.name) ? topic : undefined;
   }
 
   /** Sends that find their topic missing wait for one creation, and none that comes later overtakes them. */
