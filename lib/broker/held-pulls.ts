@@ -72,8 +72,7 @@ export class HeldPulls {
 
   /** Resumes the pulls that the new messages may interest; `tagsCodes` undefined: of unknown tags. */
   wake(topic: string, queueId: number, newMaxOffset: number, tagsCodes: readonly number[] | undefined): void {
-    // Asked for each queue of each batch, also where nobody reads.
-    const pulls = this.count === 0 ? undefined : this.topics.get(topic)?.get(queueId);
+    const pulls = this.topics.get(topic)?.get(queueId);
     if (pulls === undefined) return;
     let woken: HeldPull[] | undefined;
     for (const pull of pulls) {

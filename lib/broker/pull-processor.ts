@@ -13,7 +13,7 @@ import {
   ResponseCode,
 } from '../protocol/index.js';
 import type { Channel, Respond } from '../remoting/index.js';
-import type { MessageStore, ReadResult, ReadStatus, TopicConfig } from '../store/index.js';
+import type { Arrival, MessageStore, ReadResult, ReadStatus, TopicConfig } from '../store/index.js';
 import { type AnswerLease, AnswerMemory } from './answer-memory.js';
 import { failure, refusal } from './answers.js';
 import type { Consumers } from './consumers.js';
@@ -90,9 +90,9 @@ export class PullProcessor {
     this.held = new HeldPulls(platform.clock, options.maxHeldPulls, (pull, woken, company) =>
       this.resume(pull, woken, company),
     );
-    store.onVisible((topic, queueId, newMaxOffset, tagsCodes) => {
-      this.held.wake(topic, queueId, newMaxOffset, tagsCodes);
-      this.shared.release();
+    store.onVisible((arrivals) => {
+      // With a topic for every message there are as many arrivals as messages, also where nobody reads.
+      if (this.held.size > 0) for (const arrival of arrivals) this.wake(arrival);
     });
   }
 
@@ -266,6 +266,11 @@ export class PullProcessor {
         ),
       );
     }
+  }
+
+  private wake({ topic, queueId, maxOffset, arrivedTags }: Arrival): void {
+    this.held.wake(topic, queueId, maxOffset, arrivedTags);
+    this.shared.release();
   }
 
   /** Answers a pull that has waited, with whatever there is now. */

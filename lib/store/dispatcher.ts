@@ -5,15 +5,11 @@ import { emptyDispatchEntry } from './dispatch-entry.js';
 import type { ConsumeQueue } from './queue/consume-queue.js';
 import type { DispatchEntry, DispatchTarget } from './types.js';
 
-export type VisibleListener = (
-  topic: string,
-  queueId: number,
-  newMaxOffset: number,
-  tagsCodes: number[] | undefined,
-) => void;
+/** A queue that has become longer. */
+export type Arrival = Pick<ConsumeQueue, 'topic' | 'queueId' | 'maxOffset' | 'arrivedTags'>;
 
-/** More tags codes of one batch than this are not listed: whoever waits looks for itself. */
-const MOST_TAGS = 64;
+/** @param arrivals valid during the call. */
+export type VisibleListener = (arrivals: readonly Arrival[]) => void;
 
 interface Fed {
   readonly target: DispatchTarget;
@@ -85,7 +81,7 @@ export class Dispatcher {
       last = physicalOffset;
       lastTimestamp = storeTimestamp;
       queue.push(physicalOffset, size, entry.tagsCode);
-      this.arrived(queue, entry.tagsCode);
+      if (queue.arrived(entry.tagsCode)) this.touched.push(queue);
       this.feed(entry);
       if (done === undefined) continue;
       try {
@@ -121,35 +117,18 @@ export class Dispatcher {
     }
   }
 
-  private arrived(queue: ConsumeQueue, tagsCode: number): void {
-    if (!queue.touched) {
-      queue.touched = true;
-      queue.arrivedTags = [tagsCode];
-      this.touched.push(queue);
-      return;
-    }
-    const tags = queue.arrivedTags;
-    if (tags === undefined || tags[tags.length - 1] === tagsCode) return;
-    if (tags.length < MOST_TAGS) tags.push(tagsCode);
-    else queue.arrivedTags = undefined;
-  }
-
-  /** Once per queue and batch; a listener may append, which only ever adds to a later batch. */
+  /** Once per batch; a listener may append, which only ever adds to a later batch. */
   private wake(): void {
     const touched = this.touched;
     if (touched.length === 0) return;
     this.touched = [];
-    for (const queue of touched) {
-      const tags = queue.arrivedTags;
-      queue.touched = false;
-      queue.arrivedTags = undefined;
-      for (const listener of this.listeners) {
-        try {
-          listener(queue.topic, queue.queueId, queue.maxOffset, tags);
-        } catch (error) {
-          this.logger.error('A listener for new messages threw.', error);
-        }
+    for (const listener of this.listeners) {
+      try {
+        listener(touched);
+      } catch (error) {
+        this.logger.error('A listener for new messages threw.', error);
       }
     }
+    for (const queue of touched) queue.told();
   }
 }

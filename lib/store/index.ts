@@ -2,7 +2,7 @@ export { MessageStore } from './message-store.js';
 export { markOf, messageOf } from './record-message.js';
 export type { PutBatchCallback, PutManyCallback, PutOutcomes } from './put-outcomes.js';
 export { readStoreHeader, STORE_FORMAT } from './store-header.js';
-export type { VisibleListener } from './dispatcher.js';
+export type { Arrival, VisibleListener } from './dispatcher.js';
 export type {
   AnswerRoom,
   DispatchEntry,

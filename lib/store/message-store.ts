@@ -248,7 +248,7 @@ export class MessageStore {
     return this.retention.check();
   }
 
-  /** Called once per queue for every batch that became visible. */
+  /** Called once for every batch that became visible, with the queues that it has made longer. */
   onVisible(listener: VisibleListener): void {
     this.parts.dispatcher.onVisible(listener);
   }

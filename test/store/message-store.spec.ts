@@ -140,15 +140,19 @@ describe('MessageStore', () => {
     await store.close();
   });
 
-  it('tells once per queue and batch what became visible', async () => {
+  it('tells once a batch which queues became longer, to where, and by messages of which tags', async () => {
     const { store } = await openStore();
     const seen: unknown[] = [];
-    store.onVisible((...args) => seen.push(args));
+    store.onVisible((arrivals) => {
+      seen.push(arrivals.map(({ topic, queueId, maxOffset, arrivedTags }) => [topic, queueId, maxOffset, arrivedTags]));
+    });
     await Promise.all([putAll(store, texts(3), 1), putAll(store, texts(2), 2)]);
     const code = [...'created'].reduce((hash, each) => (Math.imul(hash, 31) + each.charCodeAt(0)) | 0, 0);
     expect(seen).toEqual([
-      [TOPIC, 1, 3, [code]],
-      [TOPIC, 2, 2, [code]],
+      [
+        [TOPIC, 1, 3, [code]],
+        [TOPIC, 2, 2, [code]],
+      ],
     ]);
     await store.close();
   });

@@ -144,8 +144,8 @@ describe('messages with their properties in parts', () => {
 
   it('are found by their id, and tell the waiting their tags', async () => {
     const { store } = await openStore(new MemoryFileSystem(), { index: true });
-    const tags: (number[] | undefined)[] = [];
-    store.onVisible((_topic, _queueId, _max, arrived) => tags.push(arrived));
+    const tags: (readonly number[] | undefined)[] = [];
+    store.onVisible((arrivals) => tags.push(...arrivals.map(({ arrivedTags }) => arrivedTags)));
     const tagged = `${REST}TAGS\x01paid\x02`;
     await put(store, [inParts('a', { idEnd: 1 }), inParts('b', { idEnd: 2, rest: tagged })], false);
     expect(tags).toEqual([[0, tagsCode(tagged)]]);

@@ -96,7 +96,7 @@ describe('many independent messages in one call', () => {
   it('become visible in larger portions than messages with an acknowledgement each', async () => {
     const { store } = await openStore(new MemoryFileSystem(), { segmentBytes: 1024 * 1024, batchBytes: 512 * 1024 });
     const seen: number[] = [];
-    store.onVisible((_topic, _queueId, max) => seen.push(max));
+    store.onVisible((arrivals) => seen.push(...arrivals.map(({ maxOffset }) => maxOffset)));
     await putMany(store, manyOf(texts(600)));
     expect(seen).toEqual([256, 512, 600]);
     await putAll(store, texts(300));

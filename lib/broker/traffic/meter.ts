@@ -54,10 +54,10 @@ export class Meter {
     this.fine = new Series(10 * SECOND, fineMillis);
   }
 
-  add(messages: number, bytes: number): void {
+  add(messages: number, bytes: number, times = 1): void {
     this.messages += messages;
     this.bytes += bytes;
-    this.times++;
+    this.times += times;
   }
 
   /** Called every ten seconds. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/index.js';
 import type { BrokerStatsData } from '../../protocol/index.js';
-import type { TopicConfig } from '../../store/index.js';
 import { Meter } from './meter.js';
+import { type NumberedTopic, StoreCounts } from './store-counts.js';
 
 /** Topics, and pairs of topic and group, beyond this are not counted one by one. */
 const MOST_METERS = 50_000;
@@ -39,8 +39,7 @@ export class Traffic {
   private readonly topics = new Map<string, Meter>();
   private readonly groups = new Map<string, Meter>();
   private readonly sentBackBy = new Map<string, Meter>();
-  /** Those of topics by their numbers: of ten thousand one is found sooner so than by its name. */
-  private readonly byNumber: (Meter | undefined)[] = [];
+  private readonly stores = new StoreCounts((name) => this.meterOf(this.topics, name));
   private today: number;
 
   constructor(private readonly clock: Clock) {
@@ -53,15 +52,9 @@ export class Traffic {
     this.today = dayOf(clock.now());
   }
 
-  stored({ name, number }: Pick<TopicConfig, 'name' | 'number'>, messages: number, bytes: number): void {
+  stored(topic: NumberedTopic, messages: number, bytes: number): void {
     this.put.add(messages, bytes);
-    let meter = this.byNumber[number];
-    if (meter === undefined) {
-      meter = this.meterOf(this.topics, name);
-      if (meter === undefined) return;
-      this.byNumber[number] = meter;
-    }
-    meter.add(messages, bytes);
+    this.stores.add(topic, messages, bytes);
   }
 
   delivered(group: string, topic: string, messages: number, bytes: number): void {
@@ -89,7 +82,7 @@ export class Traffic {
 
   /** Messages per second that were sent to the topic within the last minute. */
   topicRate(topic: string): number {
-    return this.topics.get(topic)?.minute(this.clock.monotonic()).tps ?? 0;
+    return this.topicMeter(topic)?.minute(this.clock.monotonic()).tps ?? 0;
   }
 
   /** Messages per second that the group was given of the topic within the last minute. */
@@ -113,8 +106,8 @@ export class Traffic {
 
   /** What a deleted topic had does not count for its successor. */
   forgetTopic(topic: string): void {
+    this.stores.forget(topic);
     this.topics.delete(topic);
-    this.byNumber.length = 0;
     for (const meters of [this.groups, this.sentBackBy]) {
       for (const key of meters.keys()) if (key.startsWith(`${topic}@`)) meters.delete(key);
     }
@@ -123,6 +116,7 @@ export class Traffic {
   /** Called every ten seconds. */
   sample(): void {
     const at = this.clock.monotonic();
+    this.stores.settleAll();
     for (const meter of [this.put, this.got, this.sentBack, this.found, this.missed]) meter.sample(at);
     for (const meters of [this.topics, this.groups, this.sentBackBy]) {
       for (const meter of meters.values()) meter.sample(at);
@@ -146,9 +140,9 @@ export class Traffic {
   private shown(name: string, key: string): Shown | undefined {
     switch (name) {
       case 'TOPIC_PUT_NUMS':
-        return [this.topics.get(key), 'messages'];
+        return [this.topicMeter(key), 'messages'];
       case 'TOPIC_PUT_SIZE':
-        return [this.topics.get(key), 'bytes'];
+        return [this.topicMeter(key), 'bytes'];
       case 'GROUP_GET_NUMS':
         return [this.groups.get(key), 'messages'];
       case 'GROUP_GET_SIZE':
@@ -162,6 +156,11 @@ export class Traffic {
       default:
         return undefined;
     }
+  }
+
+  private topicMeter(topic: string): Meter | undefined {
+    this.stores.settle(topic);
+    return this.topics.get(topic);
   }
 
   private meterOf(meters: Map<string, Meter>, key: string): Meter | undefined {

@@ -2,6 +2,8 @@ import { EntryBlocks, entryPhysicalOffset, entrySize, entryTagsCode } from './en
 import { ENTRY_BYTES, type QueueFiles } from './queue-files.js';
 
 const NOTHING_READ = Buffer.alloc(0);
+/** More tags codes of one batch than this are not listed: whoever waits looks for itself. */
+const MOST_TAGS = 64;
 
 /**
  * The index of one queue: where its n-th message lies in the log. Derived from the log; the files lag behind memory
@@ -18,14 +20,17 @@ export class ConsumeQueue {
   minOffset: number;
   /** Entries below are in the files, those from here on in memory. */
   flushedOffset: number;
-  /** True while the queue stands in the dispatcher's list of queues that this batch touched. */
-  touched = false;
-  /** Tags codes that arrived with this batch; undefined when they were too many to list. */
-  arrivedTags: number[] | undefined;
   /** Block of the log that was read last from disk for this queue: the next one is then read ahead. */
   lastColdBlock = -1;
   /** Log offset of the entry at `minOffset` when known, -1 otherwise: saves a read for each queue when a segment goes. */
   private minPhysicalOffset = -1;
+  /** True while the queue stands in the dispatcher's list of queues that this batch touched. */
+  private touched = false;
+  /** Tags code that this batch began with: mostly the only one, so that no list is made of it until somebody asks. */
+  private firstTag = 0;
+  /** All that have come with this batch, where there is more than one. */
+  private tags: number[] | undefined;
+  private tagsOverflow = false;
   private lastReadIndex = 0;
   private lastReadBytes: Buffer = NOTHING_READ;
 
@@ -52,6 +57,34 @@ export class ConsumeQueue {
   /** Entries that are not in the files. */
   get unflushed(): number {
     return this.maxOffset - this.flushedOffset;
+  }
+
+  /** Tags codes that arrived with this batch; undefined when they were too many to list. */
+  get arrivedTags(): readonly number[] | undefined {
+    return this.tagsOverflow ? undefined : (this.tags ?? [this.firstTag]);
+  }
+
+  /** Notes what has become visible; true for the first one since `told`. */
+  arrived(tagsCode: number): boolean {
+    if (!this.touched) {
+      this.touched = true;
+      this.firstTag = tagsCode;
+      return true;
+    }
+    const { tags } = this;
+    if (this.tagsOverflow || (tags === undefined ? this.firstTag : tags.at(-1)) === tagsCode) return false;
+    if (tags === undefined) this.tags = [this.firstTag, tagsCode];
+    else if (tags.length < MOST_TAGS) tags.push(tagsCode);
+    else this.tagsOverflow = true;
+    return false;
+  }
+
+  /** Whoever waits knows of what arrived. */
+  told(): void {
+    this.touched = false;
+    if (this.tags === undefined) return;
+    this.tags = undefined;
+    this.tagsOverflow = false;
   }
 
   /** Makes the next entry visible. */

@@ -74,7 +74,7 @@ export const brokerMutations = [
     id: 'broker/no-long-polling',
     says: 'waiting pulls are not woken',
     file: 'lib/broker/pull-processor.ts',
-    find: 'this.held.wake(topic, queueId, newMaxOffset, tagsCodes)',
+    find: 'this.held.wake(topic, queueId, maxOffset, arrivedTags)',
     replace: 'undefined',
   },
   {
