@@ -19,6 +19,7 @@ import { notDeduplicated } from './dedup/refusals.js';
 import { parkIfDelayed } from './delays.js';
 import { PropertyTrait } from './incoming-properties.js';
 import { checkBody, type Intake, isTransaction, SENDER_FLAGS } from './intake.js';
+import { KnownTopics } from './known-topics.js';
 import { PlainMessage } from './plain-message.js';
 import type { SendProcessor } from './send-processor.js';
 import type { Traffic } from './traffic/traffic.js';
@@ -34,6 +35,8 @@ const LONGEST_REMARK = 2000;
  * disk are handed to the store together, in their order; the pack is answered once the last one is settled.
  */
 export class PackProcessor {
+  private readonly known: KnownTopics;
+
   constructor(
     private readonly store: MessageStore,
     private readonly sends: SendProcessor,
@@ -41,12 +44,15 @@ export class PackProcessor {
     private readonly traffic: Traffic,
     private readonly address: string,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.known = new KnownTopics(store.topics, (name) => sends.ready(name));
+  }
 
   readonly handle = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
     const pack = request.header as SendPackHeader;
-    const { topics, topicOf, queueIds, bodies } = pack;
-    const ready = topics.map((name) => this.sends.ready(name));
+    const { topicOf, queueIds, bodies, encodedTopics } = pack;
+    const ready =
+      encodedTopics === undefined ? pack.topics.map((name) => this.sends.ready(name)) : this.known.all(encodedTopics);
     const results = new PackResults(bodies.length, this.address, respond);
     const messages: StoreMessage[] = [];
     const places: number[] = [];

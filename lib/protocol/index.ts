@@ -31,7 +31,14 @@ export { javaHashCode } from './java-hash.js';
 export * from './names.js';
 export { Namespace } from './namespace.js';
 export { decodePackAnswer, encodePackAnswer, type PackAnswerHeader } from './pack/pack-answer.js';
-export { decodeSendPack, encodeSendPack, MOST_IN_PACK, type SendPackHeader, topicsOfPack } from './pack/send-pack.js';
+export {
+  decodeSendPack,
+  type EncodedTexts,
+  encodeSendPack,
+  MOST_IN_PACK,
+  type SendPackHeader,
+  topicsOfPack,
+} from './pack/send-pack.js';
 export * from './signature.js';
 export * from './properties.js';
 export * from './property-names.js';

@@ -18,6 +18,8 @@ export interface SendPackHeader {
   readonly defaultTopicQueueNums: number;
   /** Each topic once. */
   readonly topics: readonly string[];
+  /** The same as they have come over the wire, for who knows them by their bytes. */
+  readonly encodedTopics?: EncodedTexts;
   /** Its place among `topics`. */
   readonly topicOf: readonly number[];
   /** Below 0: the broker picks one. */
@@ -30,6 +32,14 @@ export interface SendPackHeader {
   /** The same in parts, where they are known to have such; on the wire they are joined. */
   readonly parts?: readonly (PropertyParts | undefined)[];
   readonly bodies: readonly Buffer[];
+}
+
+/** Texts as they stand in a message, one behind the other. */
+export interface EncodedTexts {
+  readonly bytes: Buffer;
+  /** Where the first one begins, with its length. */
+  readonly at: number;
+  readonly count: number;
 }
 
 // Body of SEND_PACK, all numbers big-endian; its header has no fields. The user's flag of a message is 0.
@@ -139,9 +149,9 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
   const reader = new TextReader(bytes, AT_TEXTS);
   const producerGroup = reader.text();
   const defaultTopic = reader.text();
-  const topics = reader.texts();
+  const encodedTopics = reader.skipTexts();
   const count = reader.count();
-  if (count > MOST_IN_PACK || topics.length > MOST_IN_PACK) throw tooMany(count);
+  if (count > MOST_IN_PACK || encodedTopics.count > MOST_IN_PACK) throw tooMany(count);
   // Of their final size: columns that grow are copied four times on the way to 256, 110 bytes a message.
   const topicOf = new Array<number>(count);
   const queueIds = new Array<number>(count);
@@ -150,6 +160,7 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
   const propertiesAt = new Array<number>(count);
   let parts: (PropertyParts | undefined)[] | undefined;
   const bodies = new Array<Buffer>(count);
+  let topics: string[] | undefined;
   let texts: string[] | undefined;
   let at = reader.at;
   for (let i = 0; i < count; i++) {
@@ -158,7 +169,7 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
     const bodyLength = view.getInt32(at + AT_BODY_LENGTH);
     const textAt = at + FIXED_BYTES;
     const bodyAt = textAt + view.getUint16(at + AT_PROPERTIES_LENGTH);
-    if (topic >= topics.length || bodyLength < 0 || bodyAt + bodyLength > end) throw noPack(at, end);
+    if (topic >= encodedTopics.count || bodyLength < 0 || bodyAt + bodyLength > end) throw noPack(at, end);
     topicOf[i] = topic;
     queueIds[i] = view.getInt32(at + AT_QUEUE);
     sysFlags[i] = view.getInt32(at + AT_SYS_FLAG);
@@ -177,13 +188,17 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
     producerGroup,
     defaultTopic,
     defaultTopicQueueNums: view.getInt32(8),
-    topics,
+    encodedTopics,
     topicOf,
     queueIds,
     sysFlags,
     bornTimestamps,
     parts,
     // Of most packs nobody asks for the texts. Who does, does it while the bytes are there.
+    get topics(): string[] {
+      topics ??= new TextReader(bytes, encodedTopics.at - 2).texts();
+      return topics;
+    },
     get properties(): string[] {
       texts ??= propertiesAt.map((from) => textOf(bytes, from));
       return texts;
@@ -223,6 +238,18 @@ class TextReader {
     if (start + length > this.bytes.length) throw noPack(start, this.bytes.length);
     this.at = start + length;
     return this.bytes.toString('utf8', start, this.at);
+  }
+
+  /** What `texts` would read, and goes on behind it. */
+  skipTexts(): EncodedTexts {
+    const count = this.count();
+    const from = this.at;
+    for (let i = 0; i < count; i++) {
+      const length = this.count();
+      if (this.at + length > this.bytes.length) throw noPack(this.at, this.bytes.length);
+      this.at += length;
+    }
+    return { bytes: this.bytes, at: from, count };
   }
 
   texts(): string[] {

@@ -65,6 +65,8 @@ export class TopicTable {
   private nextNumber = 1;
   /** Another one whenever a name means another topic than before, or none. */
   generation = 0;
+  /** Another one whenever anything about a topic has changed. */
+  version = 0;
   /** Smallest `since` of the topics that de-duplicate; Infinity while none does. */
   dedupSince = Number.POSITIVE_INFINITY;
 
@@ -201,6 +203,7 @@ export class TopicTable {
     await this.table.set(name, { tombstone: { number: before.number, deletedAt } });
     if (this.topics.get(name)?.number === before.number) this.topics.delete(name);
     this.generation++;
+    this.version++;
     this.byNumber.delete(before.number);
     this.findDedupSince();
   }
@@ -249,6 +252,7 @@ export class TopicTable {
     const before = this.topics.get(topic.name);
     this.topics.set(topic.name, topic);
     if (before?.number !== topic.number) this.generation++;
+    this.version++;
     this.byNumber.set(topic.number, topic);
     if (before?.dedup !== topic.dedup) this.findDedupSince();
   }
