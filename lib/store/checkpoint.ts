@@ -81,9 +81,11 @@ export async function writeCheckpoint(
   return file.writePieces(bytes.length + entries * ENTRY_BYTES, pieces(bytes, queues, entriesOf));
 }
 
+/** Each is asked for once the one before has been written, whose memory it takes. */
 function* pieces(head: Buffer, queues: readonly CheckpointQueue[], entriesOf: EntrySource): Generator<Buffer> {
   yield head;
-  let piece = Buffer.allocUnsafe(PIECE_ENTRIES * ENTRY_BYTES);
+  // One for all of them: as new memory for each they were 64 MiB a checkpoint that a full table of entries waited for the collector.
+  const piece = Buffer.allocUnsafe(PIECE_ENTRIES * ENTRY_BYTES);
   let filled = 0;
   for (const [queue, { flushedOffset, nextOffset }] of queues.entries()) {
     for (let from = flushedOffset; from < nextOffset;) {
@@ -93,7 +95,6 @@ function* pieces(head: Buffer, queues: readonly CheckpointQueue[], entriesOf: En
       from = to;
       if (filled < PIECE_ENTRIES) continue;
       yield piece;
-      piece = Buffer.allocUnsafe(PIECE_ENTRIES * ENTRY_BYTES);
       filled = 0;
     }
   }

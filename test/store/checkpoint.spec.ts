@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { SeededRandom, SimulatedFileSystem, silentLogger } from '../../lib/platform/index.js';
 import type { MessageStore } from '../../lib/store/index.js';
-import { readCheckpoint } from '../../lib/store/checkpoint.js';
+import { readCheckpoint, writeCheckpoint } from '../../lib/store/checkpoint.js';
+import { ENTRY_BYTES } from '../../lib/store/queue/queue-files.js';
 import { SnapshotFile } from '../../lib/store/state/snapshot-file.js';
 import { message, openStore, putAll, readAll, readTexts, STORE_PATH, texts, TOPIC } from './support.js';
 
@@ -202,5 +203,31 @@ describe('a checkpoint of many queues', () => {
     expect(await readTexts(again.store)).toEqual(texts(30));
     expect(again.store.maxOffset(TOPIC, 0)).toBe(30);
     await again.store.close();
+  });
+
+  it('holds as many entries as it is given, each in its place', async () => {
+    const disk = new SimulatedFileSystem();
+    await disk.makeDirectory('/kept');
+    const file = () => new SnapshotFile(disk, '/kept', 'checkpoint', silentLogger);
+    const COUNTS = [20_000, 0, 1, 45_000];
+    const queues = COUNTS.map((count, queueId) => ({
+      topicNumber: 1,
+      queueId,
+      minOffset: 0,
+      nextOffset: 7 + count,
+      flushedOffset: 7,
+    }));
+    const entry = (queue: number, index: number) => queue * 1_000_000 + index;
+    await writeCheckpoint(
+      file(),
+      { logOffset: 1, clean: false, unsyncedBytes: 0, queues },
+      (queue, target, at, from, to) => {
+        for (let index = from; index < to; index++, at += ENTRY_BYTES) target.writeDoubleBE(entry(queue, index), at);
+      },
+    );
+    const { entries } = (await readCheckpoint(file(), silentLogger))!;
+    expect(entries).toHaveLength(65_001 * ENTRY_BYTES);
+    const expected = COUNTS.flatMap((count, queue) => Array.from({ length: count }, (_, n) => entry(queue, 7 + n)));
+    expect(expected.findIndex((value, n) => entries.readDoubleBE(n * ENTRY_BYTES) !== value)).toBe(-1);
   });
 });
