@@ -3,6 +3,7 @@ import {
   createRequest,
   createResponse,
   decodeOffsetMessageId,
+  encodedTopicsOfPack,
   MessagingError,
   type PackAnswerHeader,
   type RemotingCommand,
@@ -50,9 +51,12 @@ export class PackProcessor {
 
   readonly handle = (request: RemotingCommand, channel: Channel, respond: Respond): void => {
     const pack = request.header as SendPackHeader;
-    const { topicOf, queueIds, bodies, encodedTopics } = pack;
+    const { topicOf, queueIds, bodies } = pack;
+    const { body } = request;
     const ready =
-      encodedTopics === undefined ? pack.topics.map((name) => this.sends.ready(name)) : this.known.all(encodedTopics);
+      body === undefined
+        ? pack.topics.map((name) => this.sends.ready(name))
+        : this.known.all(encodedTopicsOfPack(body));
     const results = new PackResults(bodies.length, this.address, respond);
     const messages: StoreMessage[] = [];
     const places: number[] = [];

@@ -34,6 +34,7 @@ export { decodePackAnswer, encodePackAnswer, type PackAnswerHeader } from './pac
 export {
   decodeSendPack,
   type EncodedTexts,
+  encodedTopicsOfPack,
   encodeSendPack,
   MOST_IN_PACK,
   type SendPackHeader,

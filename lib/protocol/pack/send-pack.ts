@@ -18,8 +18,6 @@ export interface SendPackHeader {
   readonly defaultTopicQueueNums: number;
   /** Each topic once. */
   readonly topics: readonly string[];
-  /** The same as they have come over the wire, for who knows them by their bytes. */
-  readonly encodedTopics?: EncodedTexts;
   /** Its place among `topics`. */
   readonly topicOf: readonly number[];
   /** Below 0: the broker picks one. */
@@ -149,9 +147,10 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
   const reader = new TextReader(bytes, AT_TEXTS);
   const producerGroup = reader.text();
   const defaultTopic = reader.text();
-  const encodedTopics = reader.skipTexts();
+  const topicsAt = reader.at;
+  const { count: topicCount } = reader.skipTexts();
   const count = reader.count();
-  if (count > MOST_IN_PACK || encodedTopics.count > MOST_IN_PACK) throw tooMany(count);
+  if (count > MOST_IN_PACK || topicCount > MOST_IN_PACK) throw tooMany(count);
   // Of their final size: columns that grow are copied four times on the way to 256, 110 bytes a message.
   const topicOf = new Array<number>(count);
   const queueIds = new Array<number>(count);
@@ -169,7 +168,7 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
     const bodyLength = view.getInt32(at + AT_BODY_LENGTH);
     const textAt = at + FIXED_BYTES;
     const bodyAt = textAt + view.getUint16(at + AT_PROPERTIES_LENGTH);
-    if (topic >= encodedTopics.count || bodyLength < 0 || bodyAt + bodyLength > end) throw noPack(at, end);
+    if (topic >= topicCount || bodyLength < 0 || bodyAt + bodyLength > end) throw noPack(at, end);
     topicOf[i] = topic;
     queueIds[i] = view.getInt32(at + AT_QUEUE);
     sysFlags[i] = view.getInt32(at + AT_SYS_FLAG);
@@ -188,7 +187,6 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
     producerGroup,
     defaultTopic,
     defaultTopicQueueNums: view.getInt32(8),
-    encodedTopics,
     topicOf,
     queueIds,
     sysFlags,
@@ -196,7 +194,7 @@ export function decodeSendPack(bytes: Buffer): SendPackHeader {
     parts,
     // Of most packs nobody asks for the texts. Who does, does it while the bytes are there.
     get topics(): string[] {
-      topics ??= new TextReader(bytes, encodedTopics.at - 2).texts();
+      topics ??= new TextReader(bytes, topicsAt).texts();
       return topics;
     },
     get properties(): string[] {
@@ -213,10 +211,20 @@ function textOf(bytes: Buffer, from: number): string {
 
 /** The topics that an encoded pack names, without looking at its messages. Throws BAD_ARGUMENT as `decodeSendPack` does. */
 export function topicsOfPack(bytes: Buffer): string[] {
+  return behindNames(bytes).texts();
+}
+
+/** The same, for who knows topics by their bytes. */
+export function encodedTopicsOfPack(bytes: Buffer): EncodedTexts {
+  return behindNames(bytes).skipTexts();
+}
+
+/** Behind the names of group and default topic. */
+function behindNames(bytes: Buffer): TextReader {
   const reader = new TextReader(bytes, AT_TEXTS);
-  reader.text();
-  reader.text();
-  return reader.texts();
+  reader.skip();
+  reader.skip();
+  return reader;
 }
 
 class TextReader {
@@ -233,22 +241,22 @@ class TextReader {
   }
 
   text(): string {
-    const length = this.count();
-    const start = this.at;
-    if (start + length > this.bytes.length) throw noPack(start, this.bytes.length);
-    this.at = start + length;
+    const start = this.at + 2;
+    this.skip();
     return this.bytes.toString('utf8', start, this.at);
+  }
+
+  skip(): void {
+    const length = this.count();
+    if (this.at + length > this.bytes.length) throw noPack(this.at, this.bytes.length);
+    this.at += length;
   }
 
   /** What `texts` would read, and goes on behind it. */
   skipTexts(): EncodedTexts {
     const count = this.count();
     const from = this.at;
-    for (let i = 0; i < count; i++) {
-      const length = this.count();
-      if (this.at + length > this.bytes.length) throw noPack(this.at, this.bytes.length);
-      this.at += length;
-    }
+    for (let i = 0; i < count; i++) this.skip();
     return { bytes: this.bytes, at: from, count };
   }
 
