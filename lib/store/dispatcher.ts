@@ -117,7 +117,10 @@ export class Dispatcher {
     }
   }
 
-  /** Once per batch; a listener may append, which only ever adds to a later batch. */
+  /**
+   * Once per batch; a listener may append, which only ever adds to a later batch. None may make records visible itself: a queue that
+   * is being told of would not be told of again.
+   */
   private wake(): void {
     const touched = this.touched;
     if (touched.length === 0) return;

@@ -17,6 +17,22 @@ function filled(chunks: number, lent: (index: number) => boolean = () => false):
   });
 }
 
+/** Sizes of the memory that is asked for meanwhile. */
+function askedFor(run: () => unknown): number[] {
+  const asked: number[] = [];
+  const { allocUnsafeSlow } = Buffer;
+  Buffer.allocUnsafeSlow = (size) => {
+    asked.push(size);
+    return allocUnsafeSlow(size);
+  };
+  try {
+    run();
+  } finally {
+    Buffer.allocUnsafeSlow = allocUnsafeSlow;
+  }
+  return asked;
+}
+
 describe('the newest log in memory', () => {
   it('goes round in the memory of its budget and one chunk', () => {
     expect(new Set(filled(100)).size).toBe(KEPT / CHUNK + 1);
@@ -65,21 +81,11 @@ describe('the newest log in memory', () => {
       const tail = new LogTail(CHUNK, KEPT, 0);
       for (let n = 0; n < 20; n++) tail.filled(tail.room(CHUNK + 1), CHUNK + 1);
       tail.trim(tail.end);
-      const asked: number[] = [];
-      const { allocUnsafeSlow } = Buffer;
-      Buffer.allocUnsafeSlow = (size) => {
-        asked.push(size);
-        return allocUnsafeSlow(size);
-      };
-      try {
+      const more = askedFor(() => {
         for (let n = 0; n < 10; n++) tail.filled(tail.room(CHUNK + 1), CHUNK + 1);
-        expect(asked).toHaveLength(6);
-        asked.length = 0;
-        appended(tail, [5 * CHUNK, 5 * CHUNK, 5 * CHUNK, 5 * CHUNK]);
-        expect(asked).toHaveLength(4);
-      } finally {
-        Buffer.allocUnsafeSlow = allocUnsafeSlow;
-      }
+      });
+      expect(more).toHaveLength(6);
+      expect(askedFor(() => appended(tail, [5 * CHUNK, 5 * CHUNK, 5 * CHUNK, 5 * CHUNK]))).toHaveLength(4);
     });
 
     it('gives their memory back when they stop coming', () => {
@@ -91,20 +97,7 @@ describe('the newest log in memory', () => {
   });
 
   it('asks for all of that with the second chunk', () => {
-    const asked: number[] = [];
-    const { allocUnsafeSlow } = Buffer;
-    Buffer.allocUnsafeSlow = (size) => {
-      asked.push(size);
-      return allocUnsafeSlow(size);
-    };
-    try {
-      filled(1);
-      expect(asked).toHaveLength(1);
-      asked.length = 0;
-      filled(2);
-      expect(asked).toHaveLength(KEPT / CHUNK + 1);
-    } finally {
-      Buffer.allocUnsafeSlow = allocUnsafeSlow;
-    }
+    expect(askedFor(() => filled(1))).toHaveLength(1);
+    expect(askedFor(() => filled(2))).toHaveLength(KEPT / CHUNK + 1);
   });
 });

@@ -103,7 +103,8 @@ export class QueueTable {
   /**
    * Writes and syncs the files of up to `queues` queues that have entries only in memory, if there are more then of those for
    * which it is worth it, and of further ones while the entries are too many. Most entries come first: what a sync of a file costs
-   * is then shared by most. Those of the other queues stay in memory, and the checkpoint has to keep them. Memory forgets what is in files, but for records from `tailStart` on.
+   * is then shared by most. Those of the other queues stay in memory, and the checkpoint has to keep them. Memory forgets what is
+   * in files, but for records from `tailStart` on.
    */
   async flush(tailStart: number, queues = this.limits.queuesPerFlush): Promise<void> {
     await this.dropDeleted();
@@ -213,7 +214,7 @@ export class QueueTable {
    */
   private numbered(topic: string, number: number | undefined): TopicQueues | undefined {
     const known = number === undefined ? undefined : this.byNumber[number];
-    return known !== undefined && known.seenIn === this.table.generation && known.name === topic ? known : undefined;
+    return known !== undefined && known.seenIn === this.table.version && known.name === topic ? known : undefined;
   }
 
   /** A topic that was deleted, or deleted and created anew, has none of its former queues. */
@@ -221,10 +222,10 @@ export class QueueTable {
     const known = this.topics.get(topic);
     if (known === undefined) return undefined;
     // With ten thousand topics each look-up misses the processor's caches, and this one is for every message.
-    const { generation } = this.table;
-    if (known.seenIn === generation) return known;
+    const { version } = this.table;
+    if (known.seenIn === version) return known;
     if (this.table.get(topic)?.number !== known.number) return undefined;
-    known.seenIn = generation;
+    known.seenIn = version;
     return known;
   }
 

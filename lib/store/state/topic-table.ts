@@ -63,8 +63,6 @@ export class TopicTable {
   private readonly byNumber = new Map<number, TopicConfig>();
   private readonly creating = new Map<string, Promise<TopicConfig>>();
   private nextNumber = 1;
-  /** Another one whenever a name means another topic than before, or none. */
-  generation = 0;
   /** Another one whenever anything about a topic has changed. */
   version = 0;
   /** Smallest `since` of the topics that de-duplicate; Infinity while none does. */
@@ -202,7 +200,6 @@ export class TopicTable {
     if (before === undefined) throw notFound(name);
     await this.table.set(name, { tombstone: { number: before.number, deletedAt } });
     if (this.topics.get(name)?.number === before.number) this.topics.delete(name);
-    this.generation++;
     this.version++;
     this.byNumber.delete(before.number);
     this.findDedupSince();
@@ -251,7 +248,6 @@ export class TopicTable {
   private adopt(topic: TopicConfig): void {
     const before = this.topics.get(topic.name);
     this.topics.set(topic.name, topic);
-    if (before?.number !== topic.number) this.generation++;
     this.version++;
     this.byNumber.set(topic.number, topic);
     if (before?.dedup !== topic.dedup) this.findDedupSince();
