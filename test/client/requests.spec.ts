@@ -209,6 +209,12 @@ describe('requests', () => {
     await expect(ask('y')).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
   });
 
+  it('shutting down rejects what had not been announced to the broker yet', async () => {
+    const waiting = expect(ask('x', 60_000)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    await world.drive(asker.shutdown(100));
+    await waiting;
+  });
+
   it('a broker that went away for a moment finds the requester again', async () => {
     await world.consume(replier, { group: 'g' }, { topic: 'quotes', handle: (message) => reply(message.text()) });
     expect(await world.drive(ask('before'))).toBe('before');

@@ -62,11 +62,7 @@ export class Requests {
   private async ask(message: OutgoingMessage, timeoutMillis: number): Promise<ReceivedReply | undefined> {
     const { clock } = this.core.platform;
     const deadline = clock.monotonic() + timeoutMillis;
-    // Brokers find the way back by the client's id, so they have to know it.
-    await (this.announced ??= this.core.heartbeats.announceProducer().catch((error: unknown) => {
-      this.announced = undefined;
-      throw error;
-    }));
+    await this.announce();
     const correlationId = `${this.core.clientId}-${(this.sequence++).toString(36)}`;
     const destination = message.tag === undefined ? message.topic : `${message.topic}:${message.tag}`;
     const reply = new Promise<ReceivedReply | undefined>((resolve, reject) => {
@@ -79,6 +75,19 @@ export class Requests {
       waiting?.reject(error);
     });
     return reply;
+  }
+
+  /** Brokers find the way back by the client's id, so they have to know it. */
+  private async announce(): Promise<void> {
+    try {
+      await (this.announced ??= this.core.heartbeats.announceProducer());
+    } catch (error) {
+      this.announced = undefined;
+      // A client that shuts down meanwhile closes the connection that this waits for.
+      if (this.closed) throw shutDown(error);
+      throw error;
+    }
+    if (this.closed) throw shutDown();
   }
 
   /** @internal PUSH_REPLY_MESSAGE_TO_CLIENT. */
@@ -156,6 +165,8 @@ function contentTypeOf(properties: string): ContentType | undefined {
   return type === 'text' || type === 'json' || type === 'binary' ? type : undefined;
 }
 
-function shutDown(): MessagingError {
-  return new MessagingError('SHUTTING_DOWN', 'This client is shut down; its requests get no replies any more');
+function shutDown(cause?: unknown): MessagingError {
+  return new MessagingError('SHUTTING_DOWN', 'This client is shut down; its requests get no replies any more', {
+    cause,
+  });
 }
