@@ -195,10 +195,12 @@ export class Replayer {
   private async checkMember(group: string, topic: string): Promise<void> {
     checkGroup(group, (await this.calls.parts()).core.settings.namespace);
     await this.groups.progress(group, topic);
-    if (!(await this.groups.of(topic)).includes(group)) {
+    const readers = await this.groups.of(topic);
+    if (!readers.includes(group)) {
       throw new MessagingError(
         'BAD_ARGUMENT',
-        `The group ${group} has never subscribed to ${topic}; it would not know what to do with its messages`,
+        `The group ${group} has never subscribed to ${topic}; it would not know what to do with its messages. Those that have: ` +
+          (readers.join(', ') || 'none'),
       );
     }
     if ((await this.calls.routeIfAny(retryTopic(group))) !== undefined) return;

@@ -200,7 +200,7 @@ export const positionMutations = [
     id: 'replay/any-group',
     says: 'a replay goes to groups that have nothing to do with the topic',
     file: 'lib/client/admin/replayer.ts',
-    find: 'if (!(await this.groups.of(topic)).includes(group))',
+    find: 'if (!readers.includes(group))',
     replace: 'if (false)',
   },
   {
