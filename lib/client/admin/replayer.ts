@@ -86,6 +86,9 @@ const OPTION_RULES = {
   signal: option.signal,
 } as const;
 
+/** Groups that an error names: a topic may have thousands. */
+const MOST_NAMED = 10;
+
 /** Called with each queue when what is in front of its new offset was sent. False ends the replay. */
 type Advance = (queue: ReplayQueue) => Promise<boolean>;
 
@@ -199,8 +202,8 @@ export class Replayer {
     if (!readers.includes(group)) {
       throw new MessagingError(
         'BAD_ARGUMENT',
-        `The group ${group} has never subscribed to ${topic}; it would not know what to do with its messages. Those that have: ` +
-          (readers.join(', ') || 'none'),
+        `The group ${group} has never subscribed to ${topic}; it would not know what to do with its messages. ` +
+          `Groups that have: ${readers.slice(0, MOST_NAMED).join(', ') || 'none'}`,
       );
     }
     if ((await this.calls.routeIfAny(retryTopic(group))) !== undefined) return;
